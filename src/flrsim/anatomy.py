@@ -1,0 +1,216 @@
+"""The one registry of liver anatomy: segments, sections, named resections, pedicles, drainage, colours.
+
+Names follow Couinaud (segments), the Brisbane 2000 terminology (sections and resections; Strasberg 2000, HPB 2:333) and
+the New World terminology (portal-territory names, Nagino 2021, Ann Surg 274:4). Everything else in flrsim looks names up
+here, so a synonym exists in one place.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flrsim.errors import AnatomyError, PlanError
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One Couinaud segment, a leaf of the registry.
+
+    Attributes
+    ----------
+    name : S1 … S8, S4a, S4b.
+    section : Brisbane 2000 section.
+    portal : portal branches from the trunk to the segment's own pedicle, outermost last.
+    drainage : hepatic veins that drain it, the main one first.
+    colour : sRGB hex, distinguishable with colour-blind eyes between neighbours.
+    """
+
+    name: str
+    title: str
+    section: str
+    portal: tuple[str, ...]
+    drainage: tuple[str, ...]
+    colour: str
+
+
+SEGMENTS: dict[str, Segment] = {
+    s.name: s
+    for s in (
+        Segment("S1", "caudate lobe", "caudate", ("main", "S1"), ("inferior vena cava",), "#8c6d46"),
+        Segment("S2", "left lateral superior", "left_lateral", ("main", "left", "S2"), ("left",), "#56b4e9"),
+        Segment("S3", "left lateral inferior", "left_lateral", ("main", "left", "S3"), ("left",), "#0072b2"),
+        Segment("S4", "left medial", "left_medial", ("main", "left", "S4"), ("middle", "left"), "#009e73"),
+        Segment("S4a", "left medial superior", "left_medial", ("main", "left", "S4", "S4a"), ("middle",), "#00b386"),
+        Segment("S4b", "left medial inferior", "left_medial", ("main", "left", "S4", "S4b"), ("middle",), "#007a59"),
+        Segment(
+            "S5", "right anterior inferior", "right_anterior", ("main", "right", "right_anterior", "S5"),
+            ("middle", "right"), "#f0e442",
+        ),
+        Segment(
+            "S6", "right posterior inferior", "right_posterior", ("main", "right", "right_posterior", "S6"),
+            ("right",), "#e69f00",
+        ),
+        Segment(
+            "S7", "right posterior superior", "right_posterior", ("main", "right", "right_posterior", "S7"),
+            ("right",), "#d55e00",
+        ),
+        Segment(
+            "S8", "right anterior superior", "right_anterior", ("main", "right", "right_anterior", "S8"),
+            ("middle", "right"), "#cc79a7",
+        ),
+    )
+}
+"""Every leaf; S4 is a leaf where a file does not split it."""
+
+COUINAUD_LABELS: dict[int, str] = {i: f"S{i}" for i in range(1, 9)}
+"""Integer labels of a Couinaud label map."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A Brisbane 2000 section or hemiliver and the segments in it."""
+
+    name: str
+    title: str
+    segments: tuple[str, ...]
+
+
+SECTIONS: dict[str, Section] = {
+    s.name: s
+    for s in (
+        Section("caudate", "caudate lobe", ("S1",)),
+        Section("left_lateral", "left lateral section", ("S2", "S3")),
+        Section("left_medial", "left medial section", ("S4",)),
+        Section("right_anterior", "right anterior section", ("S5", "S8")),
+        Section("right_posterior", "right posterior section", ("S6", "S7")),
+        Section("left", "left hemiliver", ("S2", "S3", "S4")),
+        Section("right", "right hemiliver", ("S5", "S6", "S7", "S8")),
+    )
+}
+
+
+@dataclass(frozen=True)
+class NamedResection:
+    """A resection with a name surgeons use.
+
+    Attributes
+    ----------
+    name : key, Brisbane 2000 words.
+    new_world : the same in the New World terminology.
+    segments : what is taken; S4 stands for its leaves.
+    major : three segments or more (Brisbane 2000).
+    synonyms : other spellings, lower case.
+    """
+
+    name: str
+    new_world: str
+    segments: tuple[str, ...]
+    major: bool
+    synonyms: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name as printed."""
+        return self.name.replace("_", " ")
+
+
+NAMED_RESECTIONS: dict[str, NamedResection] = {
+    r.name: r
+    for r in (
+        NamedResection("right_hepatectomy", "H5678", ("S5", "S6", "S7", "S8"), True,
+                       ("right hemihepatectomy", "right lobectomy")),
+        NamedResection("left_hepatectomy", "H234", ("S2", "S3", "S4"), True,
+                       ("left hemihepatectomy", "left lobectomy")),
+        NamedResection("right_trisectionectomy", "H45678", ("S4", "S5", "S6", "S7", "S8"), True,
+                       ("extended right hepatectomy", "extended right hemihepatectomy", "extended right",
+                        "right trisegmentectomy", "extended right lobectomy")),
+        NamedResection("left_trisectionectomy", "H23458", ("S2", "S3", "S4", "S5", "S8"), True,
+                       ("extended left hepatectomy", "extended left hemihepatectomy", "extended left",
+                        "left trisegmentectomy")),
+        NamedResection("left_lateral_sectionectomy", "H23", ("S2", "S3"), False,
+                       ("left lateral segmentectomy", "bisegmentectomy 2 3", "lateral sectionectomy")),
+        NamedResection("left_medial_sectionectomy", "H4", ("S4",), False, ("segmentectomy 4", "medial sectionectomy")),
+        NamedResection("right_anterior_sectionectomy", "H58", ("S5", "S8"), False, ("anterior sectionectomy",)),
+        NamedResection("right_posterior_sectionectomy", "H67", ("S6", "S7"), False, ("posterior sectionectomy",)),
+        NamedResection("central_hepatectomy", "H458", ("S4", "S5", "S8"), True,
+                       ("mesohepatectomy", "central bisectionectomy")),
+        NamedResection("caudate_resection", "H1", ("S1",), False, ("caudate lobectomy",)),
+    )
+}
+
+PORTAL_BRANCHES: dict[str, tuple[str, ...]] = {
+    "right": ("S5", "S6", "S7", "S8"),
+    "left": ("S2", "S3", "S4"),
+    "right_anterior": ("S5", "S8"),
+    "right_posterior": ("S6", "S7"),
+    **{name: (name,) for name in ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8")},
+}
+"""Portal branches a plan may occlude and the segments each one feeds."""
+
+HEPATIC_VEINS: dict[str, tuple[str, ...]] = {
+    "right": ("S6", "S7", "S5", "S8"),
+    "middle": ("S4", "S5", "S8"),
+    "left": ("S2", "S3", "S4"),
+}
+"""Hepatic veins and the segments each one drains, wholly or in part."""
+
+VEIN_PROXIES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("right hepatic vein", ("S7",), ("S8",)),
+    ("middle hepatic vein", ("S4",), ("S5", "S8")),
+    ("umbilical fissure", ("S2", "S3"), ("S4",)),
+)
+"""Borders that stand in for a vein when none was supplied: named proxies, which never lift a verdict."""
+
+
+def leaves(name: str) -> tuple[str, ...]:
+    """Return the leaf segments of a segment name: S4 gives S4, S4a and S4b, whichever a file has."""
+    if name == "S4":
+        return ("S4", "S4a", "S4b")
+    if name in SEGMENTS:
+        return (name,)
+    raise AnatomyError(f'segment "{name}" is not known; segments are {", ".join(SEGMENTS)}')
+
+
+def segment_name(text: str) -> str | None:
+    """Return the registry name of a segment as files spell it, or None when it is not one.
+
+    Understands ``S4a``, ``Segment 4``, ``liver_segment_4``, ``seg-IVb``, ``Couinaud VIII``, ``4``.
+    """
+    roman = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8"}
+    word = re.sub(r"\.(nii(\.gz)?|stl|vtp)$", "", text.strip().lower())
+    word = re.sub(r"^(liver|couinaud)?[ _-]*(segment|seg|s)?[ _.-]*", "", word)
+    match = re.fullmatch(r"(viii|vii|vi|iv|v|iii|ii|i|[1-8])([ab]?)", word)
+    if match is None:
+        return None
+    name = "S" + roman.get(match[1], match[1]) + match[2]
+    return name if name in SEGMENTS else None
+
+
+def resection_segments(name: str) -> tuple[str, ...]:
+    """Return the segments a resection takes, from a Brisbane or New World name, a synonym, or a segment.
+
+    Raises
+    ------
+    PlanError
+        When the name is not in the registry.
+    """
+    key = re.sub(r"[\s_-]+", " ", name.strip().lower())
+    for resection in NAMED_RESECTIONS.values():
+        spellings = (resection.title, resection.new_world.lower(), *resection.synonyms)
+        if key in spellings:
+            return resection.segments
+    segment = segment_name(name)
+    if segment is not None:
+        return (segment,)
+    known = ", ".join([*NAMED_RESECTIONS, *(s for s in SEGMENTS)])
+    raise PlanError(f'resection "{name}" is not known; use one of {known}')
+
+
+def resection_title(segments: frozenset[str]) -> str:
+    """Return the Brisbane name of a set of segments, or the segments themselves."""
+    joined = frozenset("S4" if s in ("S4a", "S4b") else s for s in segments)
+    for resection in NAMED_RESECTIONS.values():
+        if frozenset(resection.segments) == joined:
+            return resection.title
+    return "resection of " + ", ".join(sorted(segments))
