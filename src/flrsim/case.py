@@ -1,0 +1,346 @@
+"""LiverCase: regions, lesions, vessels and the patient, assembled from structures on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.anatomy import SEGMENTS
+from flrsim.errors import AnatomyError, GeometryError
+from flrsim.grid import PARENCHYMA, Region, RegionGrid
+from flrsim.io.structures import Structures, Surface
+from flrsim.meshing import surface_of_mask
+from flrsim.patient import Patient, Treatment
+
+LESION_OUTSIDE_LIMIT = 0.10
+SPECK_ML = 0.01
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion as imaged.
+
+    Attributes
+    ----------
+    volume_ml : all of it, inside and outside the labelled liver.
+    outside_ml : the part outside the labelled liver.
+    segments : share of the volume in each segment and ``outside``; sums to 1.
+    longest_3d_mm, longest_axial_mm : longest diameter in space and within one axial slice (RECIST).
+    centre_mm : (3,) LPS.
+    surface : points (n, 3) mm and triangles (m, 3).
+    """
+
+    name: str
+    volume_ml: float
+    outside_ml: float
+    segments: Mapping[str, float]
+    longest_3d_mm: float
+    longest_axial_mm: float
+    centre_mm: tuple[float, float, float]
+    surface: Surface
+
+
+@dataclass(frozen=True)
+class Vessel:
+    """One labelled vessel.
+
+    Attributes
+    ----------
+    tree : ``portal_vein``, ``hepatic_vein`` or ``unsplit``.
+    branch : name of the branch, or None when the file does not split the tree.
+    """
+
+    name: str
+    tree: str
+    branch: str | None
+    volume_ml: float
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What a person vouched for against the checks; each is shown in every report.
+
+    Attributes
+    ----------
+    spacing_mm : voxel size that replaces the header's.
+    mirrored : the file is a mirror image; it is read the right way round.
+    same_grid : lesion and vessel files correspond voxel by voxel although their headers differ.
+    lesions_outside : lesions that lie outside the labelled liver and still count.
+    missing_segments : segments that are truly absent (resected before).
+    proportions : size and proportions are this patient's own.
+    """
+
+    spacing_mm: tuple[float, float, float] | None = None
+    mirrored: bool = False
+    same_grid: bool = False
+    lesions_outside: tuple[str, ...] = ()
+    missing_segments: tuple[str, ...] = ()
+    proportions: bool = False
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return what was accepted, one sentence each."""
+        out = []
+        if self.spacing_mm is not None:
+            out.append("accepted by hand: voxel size " + " × ".join(f"{v:g}" for v in self.spacing_mm) + " mm")
+        if self.mirrored:
+            out.append("accepted by hand: the file is mirrored and was read the right way round")
+        if self.same_grid:
+            out.append("accepted by hand: files with different headers share one grid")
+        if self.proportions:
+            out.append("accepted by hand: unusual size or proportions")
+        out.extend(f"accepted by hand: {name} lies outside the labelled liver" for name in self.lesions_outside)
+        out.extend(f"accepted by hand: {name} is absent" for name in self.missing_segments)
+        return tuple(out)
+
+
+@dataclass(frozen=True)
+class LiverCase:
+    """Everything known about one patient's liver on the day of the scan."""
+
+    name: str
+    grid: RegionGrid
+    lesions: tuple[Lesion, ...]
+    vessels: tuple[Vessel, ...]
+    patient: Patient | None = None
+    history: tuple[Treatment, ...] = ()
+    scan_day: int = 0
+    accepted: Accepted = field(default_factory=Accepted)
+    warnings: tuple[str, ...] = ()
+    inputs_sha256: Mapping[str, str] = field(default_factory=dict)
+
+    def lesion(self, name: str) -> Lesion:
+        """Return a lesion by name."""
+        for lesion in self.lesions:
+            if lesion.name == name:
+                return lesion
+        known = ", ".join(les.name for les in self.lesions) or "none"
+        raise AnatomyError(f'lesion "{name}" is not in the case; its lesions are {known}')
+
+    def has_tree(self, tree: str) -> bool:
+        """Return whether any vessel of a tree was supplied."""
+        return any(v.tree == tree for v in self.vessels)
+
+    @property
+    def segment_ml(self) -> dict[str, float]:
+        """All that is inside each segment, mL."""
+        return {s: float(self.grid.ml[self.grid.ids(segments=[s])].sum()) for s in self.grid.segments}
+
+    @property
+    def parenchyma_ml(self) -> dict[str, float]:
+        """Parenchyma of each segment, mL: without lesions, with the vessels that are not labelled."""
+        return {s: float(self.grid.ml[self.grid.ids(segments=[s], kind=PARENCHYMA)].sum()) for s in self.grid.segments}
+
+
+@dataclass(frozen=True)
+class VesselFile:
+    """Structures of one vessel file and the tree they belong to."""
+
+    tree: str
+    structures: Structures
+
+
+def assemble(
+    segments: Structures,
+    lesions: Structures | None,
+    vessels: tuple[VesselFile, ...],
+    *,
+    accepted: Accepted | None = None,
+) -> tuple[RegionGrid, tuple[Lesion, ...], tuple[Vessel, ...], tuple[str, ...]]:
+    """Return the region grid, lesions, vessels and warnings of structures that lie on one grid.
+
+    A lesion over a vessel is lesion. A lesion's or segment's exact mesh volume is shared out by voxels.
+
+    Raises
+    ------
+    AnatomyError
+        When a segment is missing or a lesion lies outside the labelled liver, and nobody vouched for it.
+    """
+    accepted = accepted or Accepted()
+    _check_segments(segments, accepted)
+    warnings = list(segments.warnings)
+    tissue = np.zeros(segments.labels.shape, dtype=np.uint16)
+    rows: list[tuple[str, str]] = [(PARENCHYMA, PARENCHYMA)]
+    vessel_list: list[tuple[str, str, str | None, float]] = []
+    for file in vessels:
+        warnings.extend(file.structures.warnings)
+        for label, name in enumerate(file.structures.names):
+            if label == 0:
+                continue
+            full = file.tree if name == file.tree else f"{file.tree}:{name}"
+            rows.append((full, "vessel"))
+            tissue[(file.structures.labels == label) & (tissue == 0)] = len(rows) - 1
+            vessel_list.append((full, file.tree, None if name == file.tree else name, float(file.structures.ml[label])))
+    if lesions is not None:
+        warnings.extend(lesions.warnings)
+        overlap = np.count_nonzero((lesions.labels > 0) & (tissue > 0))
+        if overlap:
+            ml = overlap * abs(float(np.linalg.det(segments.affine[:3, :3]))) / 1000.0
+            warnings.append(f"lesion and vessel labels overlap in {ml:.2f} mL; that tissue counts as lesion")
+        for label, name in enumerate(lesions.names):
+            if label == 0:
+                continue
+            rows.append((name, "lesion"))
+            tissue[lesions.labels == label] = len(rows) - 1
+    grid = _region_grid(segments, tissue, rows, lesions)
+    lesion_list = () if lesions is None else tuple(_lesions(grid, lesions, accepted, warnings))
+    vessel_rows = tuple(Vessel(*v) for v in vessel_list)
+    return grid, lesion_list, vessel_rows, tuple(warnings)
+
+
+def _check_segments(segments: Structures, accepted: Accepted) -> None:
+    have = set(segments.names[1:])
+    unknown = have - set(SEGMENTS)
+    if unknown:
+        raise AnatomyError(
+            f"{segments.source}: {', '.join(sorted(unknown))} is not a Couinaud segment; segments are {', '.join(SEGMENTS)}"
+        )
+    if "S4" in have and have & {"S4a", "S4b"}:
+        raise AnatomyError(f"{segments.source} has S4 and also S4a or S4b: the same segment twice; keep one of the two forms")
+    needed = {f"S{i}" for i in range(1, 9)} - {"S4"} | ({"S4a", "S4b"} if have & {"S4a", "S4b"} else {"S4"})
+    missing = sorted(needed - have - set(accepted.missing_segments))
+    if missing:
+        raise AnatomyError(
+            f"{segments.source}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; all eight segments are "
+            f'needed; if resected before, accept it: missing_segments = ["{missing[0]}"]'
+        )
+
+
+def _region_grid(
+    segments: Structures, tissue: NDArray[np.uint16], rows: list[tuple[str, str]], lesions: Structures | None
+) -> RegionGrid:
+    """Return the grid of the regions that exist, with exact volumes."""
+    from flrsim.kernels.labels import bounding_box, combine, count_pairs
+
+    both = np.ascontiguousarray(np.where(segments.labels > 0, np.uint8(1), np.uint8(0)) | (tissue > 0))
+    box = bounding_box(both.astype(np.uint8))
+    if box[0, 0] < 0:
+        raise GeometryError(f"{segments.source} holds no label at all; it is an empty map")
+    low = np.maximum(box[0] - 2, 0)
+    high = np.minimum(box[1] + 3, np.asarray(segments.labels.shape))
+    part = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    seg = np.ascontiguousarray(segments.labels[part])
+    tis = np.ascontiguousarray(tissue[part])
+    counts = count_pairs(seg, tis, len(segments.names), len(rows))
+    region_of = np.zeros((len(segments.names), len(rows)), dtype=np.uint16)
+    table: list[Region | None] = [None]
+    ml = [0.0]
+    voxel = abs(float(np.linalg.det(segments.affine[:3, :3]))) / 1000.0
+    lesion_voxels = {name: int(counts[:, t].sum()) for t, (name, kind) in enumerate(rows) if kind == "lesion"}
+    for s in range(len(segments.names)):
+        in_segment = 0.0
+        parenchyma = -1
+        n_segment = int(counts[s].sum())
+        for t, (name, kind) in enumerate(rows):
+            if counts[s, t] == 0 or (s == 0 and t == 0):
+                continue
+            region_of[s, t] = len(table)
+            table.append(Region(segments.names[s] if s else None, name, kind))
+            if kind == "lesion" and lesions is not None:
+                share = counts[s, t] / lesion_voxels[name]
+                volume = float(lesions.ml[lesions.names.index(name)]) * share
+            elif s and kind != PARENCHYMA:
+                volume = float(segments.ml[s]) * counts[s, t] / n_segment
+            else:
+                volume = counts[s, t] * voxel
+            if kind == PARENCHYMA:
+                parenchyma = len(ml)
+            else:
+                in_segment += volume
+            ml.append(volume)
+        if s and parenchyma >= 0:
+            # What a segment holds is exactly its own volume, however finely its inside was divided.
+            ml[parenchyma] = float(segments.ml[s]) - in_segment
+            if ml[parenchyma] < 0:
+                raise GeometryError(
+                    f"{segments.names[s]} holds {in_segment:.1f} mL of lesion and vessel in {segments.ml[s]:.1f} mL: "
+                    "the files do not fit each other; check their units and frames"
+                )
+    affine = segments.affine.copy()
+    affine[:3, 3] = segments.affine[:3, :3] @ low + segments.affine[:3, 3]
+    return RegionGrid(np.asarray(combine(seg, tis, region_of)), affine, tuple(table), np.array(ml))
+
+
+def _lesions(grid: RegionGrid, structures: Structures, accepted: Accepted, warnings: list[str]) -> list[Lesion]:
+    """Return the facts of each lesion; warn of tissue outside the liver and refuse lesions that lie outside it."""
+    out: list[Lesion] = []
+    for name in structures.names[1:]:
+        ids = grid.ids(tissue=name, kind="lesion")
+        if not len(ids):
+            raise GeometryError(
+                f'{structures.source}: lesion "{name}" covers no voxel of the case\'s grid; it is tiny or in another frame'
+            )
+        mask = grid.mask(ids)
+        shares: dict[str, float] = {}
+        total = float(grid.ml[ids].sum())
+        for i in ids:
+            row = grid.table[i]
+            segment = row.segment if row is not None and row.segment is not None else "outside"
+            shares[segment] = shares.get(segment, 0.0) + float(grid.ml[i]) / total
+        outside = shares.get("outside", 0.0)
+        if outside > LESION_OUTSIDE_LIMIT and name not in accepted.lesions_outside:
+            raise AnatomyError(
+                f"{structures.source}: {100 * outside:.0f} % of {name} ({outside * total:.1f} of {total:.1f} mL) lies outside the "
+                "labelled liver; up to 10 % can be read; extend the liver labels over it, or accept it: "
+                f'lesions_outside = ["{name}"]'
+            )
+        if outside > 0:
+            warnings.append(
+                f"{name}: {outside * total:.2f} mL ({100 * outside:.1f} %) lies outside the labelled liver; it counts in the lesion, "
+                "not in the liver"
+            )
+        surface = structures.surfaces.get(name) or surface_of_mask(mask, grid.affine)
+        longest, axial = _diameters(mask, grid.affine)
+        centre = grid.world(np.argwhere(mask).mean(axis=0, keepdims=True))[0]
+        out.append(
+            Lesion(
+                name=name,
+                volume_ml=total,
+                outside_ml=outside * total,
+                segments=dict(sorted(shares.items())),
+                longest_3d_mm=longest,
+                longest_axial_mm=axial,
+                centre_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
+                surface=surface,
+            )
+        )
+    return out
+
+
+def _diameters(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the longest diameter in space and within one axial slice, mm.
+
+    Measured between the midpoints of voxel faces on the boundary, where marching cubes puts its vertices, as the IBSI's
+    maximum 3D diameter is defined.
+    """
+    index = np.argwhere(mask)
+    low = index.min(axis=0)
+    local = np.pad(mask[tuple(slice(a, b + 1) for a, b in zip(low, index.max(axis=0), strict=True))], 1)
+    points = []
+    for axis in range(3):
+        edge = np.argwhere(np.diff(local.astype(np.int8), axis=axis) != 0).astype(np.float64)
+        edge[:, axis] += 0.5
+        points.append(edge + low - 1)
+    everything = np.concatenate(points)
+    in_slice = np.concatenate(points[:2])
+    axial = max(
+        _longest(in_slice[in_slice[:, 2] == k] @ affine[:3, :3].T) for k in np.unique(in_slice[:, 2])
+    )
+    return _longest(everything @ affine[:3, :3].T), axial
+
+
+def _longest(points: NDArray[np.float64]) -> float:
+    """Return the largest distance between two of the points, mm."""
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import pdist
+
+    # A slice is flat: its hull lives in two dimensions.
+    flat = points[:, np.ptp(points, axis=0) > 1e-9]
+    if len(points) > 8 and flat.shape[1] >= 2:
+        try:
+            points = points[ConvexHull(flat).vertices]
+        except QhullError:
+            pass  # points on a line have no hull; all of them are few enough to compare
+    return float(pdist(points).max())

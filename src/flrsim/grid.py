@@ -1,0 +1,217 @@
+"""RegionGrid, the labelled voxels of a case, and pieces, what every cut of every plan leaves of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.arguments import as_affine
+from flrsim.mesh import MM3_PER_ML
+
+PARENCHYMA = "parenchyma"
+OUTSIDE = "outside"
+
+
+@dataclass(frozen=True)
+class LabelVolume:
+    """Integer labels on a regular grid, in canonical LPS order.
+
+    Attributes
+    ----------
+    labels : (nx, ny, nz) uint8 or uint16; axes run toward the patient's Left, Posterior, Superior.
+    affine : (4, 4) float64, voxel indices to LPS mm; positive determinant.
+    names : label → name, for files that carry names.
+    source : file name, for messages.
+    """
+
+    labels: NDArray[np.unsignedinteger]
+    affine: NDArray[np.float64]
+    source: str
+    names: dict[int, str]
+
+    @property
+    def spacing_mm(self) -> NDArray[np.float64]:
+        """Voxel edge lengths, (3,) mm."""
+        return spacing_of(self.affine)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel, mL."""
+        return abs(float(np.linalg.det(self.affine[:3, :3]))) / MM3_PER_ML
+
+
+def spacing_of(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the voxel edge lengths of an affine, (3,) mm."""
+    return np.asarray(np.sqrt((affine[:3, :3] ** 2).sum(axis=0)))
+
+
+@dataclass(frozen=True)
+class Region:
+    """One row of the region table: a tissue in a segment.
+
+    Attributes
+    ----------
+    segment : S1 … S8, S4a, S4b, or None for tissue outside the labelled liver.
+    tissue : ``parenchyma``, a lesion's name, or a vessel's name.
+    kind : ``parenchyma``, ``lesion`` or ``vessel``.
+    """
+
+    segment: str | None
+    tissue: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class RegionGrid:
+    """The voxels of a case: each belongs to one region, segment × tissue.
+
+    Attributes
+    ----------
+    regions : (nx, ny, nz) uint16; 0 is outside.
+    affine : (4, 4) voxel indices to LPS mm, positive determinant.
+    table : row of each region id; row 0 is None (outside).
+    ml : (n_regions,) exact volume of each region; from voxels, or from the given meshes.
+    """
+
+    regions: NDArray[np.uint16]
+    affine: NDArray[np.float64]
+    table: tuple[Region | None, ...]
+    ml: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "affine", as_affine(self.affine, name="affine"))
+        if self.regions.dtype != np.uint16 or self.regions.ndim != 3:
+            raise ValueError(f"regions are {self.regions.dtype} {self.regions.shape}; (nx, ny, nz) uint16 is needed")
+
+    @property
+    def spacing_mm(self) -> NDArray[np.float64]:
+        """Voxel edge lengths, (3,) mm."""
+        return spacing_of(self.affine)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Voxels of each region, (n_regions,)."""
+        from flrsim.kernels.labels import count_labels
+
+        return np.asarray(count_labels(self.regions, len(self.table)))
+
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """Names of the segments in the grid, in anatomical order."""
+        return tuple(sorted({r.segment for r in self.table if r is not None and r.segment is not None}))
+
+    def ids(
+        self, *, segments: Iterable[str | None] | None = None, kind: str | None = None, tissue: str | None = None
+    ) -> NDArray[np.int64]:
+        """Return the ids of the regions that match every condition given; None sets no condition."""
+        wanted = None if segments is None else set(segments)
+        return np.array(
+            [
+                i
+                for i, r in enumerate(self.table)
+                if r is not None
+                and (wanted is None or r.segment in wanted)
+                and (kind is None or r.kind == kind)
+                and (tissue is None or r.tissue == tissue)
+            ],
+            dtype=np.int64,
+        )
+
+    def mask(self, ids: NDArray[np.int64] | Sequence[int]) -> NDArray[np.bool_]:
+        """Return the voxels of some regions, (nx, ny, nz) bool."""
+        lut = np.zeros(len(self.table), dtype=np.bool_)
+        lut[np.asarray(ids, dtype=np.int64)] = True
+        return np.asarray(lut[self.regions])
+
+    @cached_property
+    def liver_ids(self) -> NDArray[np.int64]:
+        """Ids of the regions inside the labelled liver: all tissues of all segments."""
+        return self.ids(segments=self.segments)
+
+    @cached_property
+    def segment_labels(self) -> NDArray[np.uint16]:
+        """Segment number of each voxel, 1-based in the order of `segments`; 0 outside the labelled liver."""
+        lut = np.zeros(len(self.table), dtype=np.uint16)
+        for i, r in enumerate(self.table):
+            if r is not None and r.segment is not None:
+                lut[i] = 1 + self.segments.index(r.segment)
+        return np.asarray(lut[self.regions])
+
+    def world(self, indices: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return voxel indices (n, 3) as LPS mm."""
+        return np.asarray(indices @ self.affine[:3, :3].T + self.affine[:3, 3])
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The case's regions split by every named cut: voxels of one region that lie inside the same cuts are one piece.
+
+    Attributes
+    ----------
+    grid : what was cut.
+    cuts : names of the cuts, in the order of the columns of `inside`.
+    voxels : (n_voxels,) flat indices of the tissue voxels.
+    piece_of : (n_voxels,) int32, piece of each of them.
+    region : (n_pieces,) region of each piece.
+    inside : (n_pieces, n_cuts) bool.
+    counts : (n_pieces,) voxels.
+    ml : (n_pieces,) region mL × the piece's share of the region's voxels.
+    """
+
+    grid: RegionGrid
+    cuts: tuple[str, ...]
+    voxels: NDArray[np.int64]
+    piece_of: NDArray[np.int32]
+    region: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+    counts: NDArray[np.int64]
+    ml: NDArray[np.float64]
+
+    def members(self, cuts: Iterable[str]) -> NDArray[np.bool_]:
+        """Return the pieces that lie inside at least one of the named cuts, (n_pieces,) bool."""
+        columns = [self.cuts.index(c) for c in cuts]
+        return np.asarray(self.inside[:, columns].any(axis=1))
+
+    def paint(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return one value per piece as a grid, (nx, ny, nz); 0 where there is no tissue."""
+        out = np.zeros(self.grid.regions.size, dtype=values.dtype)
+        out[self.voxels] = values[self.piece_of]
+        return out.reshape(self.grid.regions.shape)
+
+
+def cut_into_pieces(grid: RegionGrid, cuts: dict[str, NDArray[np.bool_]]) -> Pieces:
+    """Return the pieces that a set of named cuts makes of a grid.
+
+    Parameters
+    ----------
+    grid
+        The case's regions.
+    cuts
+        Name → (nx, ny, nz) bool, the voxels inside the cut. Their order does not change the pieces.
+    """
+    from flrsim.kernels.labels import refine_pieces
+
+    flat = grid.regions.reshape(-1)
+    voxels = np.flatnonzero(flat)
+    piece_of = flat[voxels].astype(np.int32)
+    region = np.arange(len(grid.table), dtype=np.int64)
+    inside = np.zeros((len(grid.table), 0), dtype=np.bool_)
+    counts = np.bincount(piece_of, minlength=len(grid.table))
+    for mask in cuts.values():
+        if mask.shape != grid.regions.shape:
+            raise ValueError(f"a cut has shape {mask.shape}; the grid has {grid.regions.shape}")
+        parent, taken = refine_pieces(piece_of, mask.reshape(-1)[voxels], len(region))
+        region = region[parent]
+        inside = np.column_stack([inside[parent], taken])
+        counts = np.bincount(piece_of, minlength=len(region))
+    present = counts > 0
+    renumber = (np.cumsum(present) - 1).astype(np.int32)
+    piece_of = renumber[piece_of]
+    region, inside, counts = region[present], inside[present], counts[present]
+    total = np.bincount(region, weights=counts, minlength=len(grid.table))
+    ml = grid.ml[region] * (counts / total[region])
+    return Pieces(grid, tuple(cuts), voxels, piece_of, region, inside, counts, ml)

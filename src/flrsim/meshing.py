@@ -1,0 +1,220 @@
+"""Grid to mesh, exact and smoothed; mesh to grid; areas of walls. Everything in LPS millimetres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.errors import GeometryError
+from flrsim.grid import spacing_of
+from flrsim.mesh import MM2_PER_CM2, LabelledMesh
+
+# Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction of the cut.
+WALL_ITERATIONS = 16
+WALL_STEP = 0.5
+WALL_REACH_VOXELS = 0.5
+
+
+def mesh_from_labels(
+    labels: NDArray[np.unsignedinteger],
+    affine: NDArray[np.float64],
+    names: Sequence[str],
+    *,
+    iterations: int = 0,
+) -> LabelledMesh:
+    """Return the walls between the labels of a grid as a quad mesh that is closed around every label.
+
+    Parameters
+    ----------
+    labels : (nx, ny, nz), 0 outside.
+    affine : (4, 4) voxel indices to LPS mm, positive determinant.
+    names : name of each label, ``names[0]`` for outside.
+    iterations
+        0 gives the voxels' own surface, whose volumes are the voxels'; 16 is the smoothed wall that areas come from.
+    """
+    from flrsim.kernels.nets import neighbours, nets, smooth
+
+    if np.linalg.det(affine[:3, :3]) <= 0:
+        raise ValueError("affine has a negative determinant; bring the grid into canonical LPS order first")
+    corners, faces, sides = nets(np.ascontiguousarray(labels))
+    if iterations:
+        joined = neighbours(faces, len(corners))
+        voxel = smooth(corners, joined, iterations, WALL_STEP, WALL_REACH_VOXELS)
+    else:
+        voxel = corners.astype(np.float64)
+    points = (voxel - 0.5) @ affine[:3, :3].T + affine[:3, 3]
+    return LabelledMesh(points, faces, sides, tuple(names))
+
+
+def contact_areas_cm2(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64], n_labels: int) -> NDArray[np.float64]:
+    """Return the area of the smoothed wall between each pair of labels, (n_labels, n_labels) cm²; row 0 is the outside."""
+    mesh = mesh_from_labels(labels, affine, [str(i) for i in range(n_labels)], iterations=WALL_ITERATIONS)
+    return mesh.measure().contact_cm2
+
+
+def wall_area_cm2(goes: NDArray[np.bool_], stays: NDArray[np.bool_], affine: NDArray[np.float64]) -> float:
+    """Return the area of the smoothed wall between tissue that goes and tissue that stays: the transection area, cm²."""
+    labels = stays.astype(np.uint8)
+    labels[goes] = 2
+    low, high = _box(labels)
+    if low is None or high is None:
+        return 0.0
+    return float(contact_areas_cm2(labels[low[0] : high[0], low[1] : high[1], low[2] : high[2]], affine, 3)[1, 2])
+
+
+def _box(labels: NDArray[np.unsignedinteger]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    from flrsim.kernels.labels import bounding_box
+
+    box = bounding_box(np.ascontiguousarray(labels))
+    return (None, None) if box[0, 0] < 0 else (box[0], box[1] + 1)
+
+
+def lattice_of(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the spacing (3,) and origin (3,) of the lattice that all points lie on, or None.
+
+    A mesh made from voxels without smoothing lies on its voxels' corners; scanning it on that same lattice gives the
+    voxels back exactly, where any other grid would see its staircase.
+    """
+    spacing, origin = np.empty(3), np.empty(3)
+    for axis in range(3):
+        values = np.unique(points[:, axis])
+        # float32 files blur coordinates by about 1e-5 mm; corners closer than a hundredth of a millimetre are one.
+        keep = np.concatenate([[True], np.diff(values) > 0.01])
+        values = values[keep]
+        if len(values) < 3:
+            return None
+        steps = np.diff(values)
+        step = float(steps.min())
+        if step < 0.05:
+            return None
+        n = np.round((values - values[0]) / step)
+        step = float((values[-1] - values[0]) / n[-1])
+        if np.abs(values - values[0] - n * step).max() > 0.02 * step:
+            return None
+        spacing[axis], origin[axis] = step, values[0]
+    return spacing, origin
+
+
+def grid_frame(
+    points: NDArray[np.float64], spacing_mm: float
+) -> tuple[NDArray[np.float64], tuple[int, int, int], bool]:
+    """Return the affine and shape of a grid that holds `points`, and whether it is the points' own voxel lattice."""
+    lattice = lattice_of(points)
+    if lattice is not None:
+        spacing, corner = lattice
+        n = np.round((points.max(axis=0) - corner) / spacing).astype(int)
+        origin = corner + 0.5 * spacing
+    else:
+        spacing = np.full(3, spacing_mm)
+        low = points.min(axis=0)
+        n = np.ceil((points.max(axis=0) - low) / spacing).astype(int) + 1
+        # An uneven fraction keeps voxel centres off the coordinates people like to put walls on.
+        origin = low + spacing * np.array([0.4931, 0.4863, 0.4787])
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = origin
+    return affine, (int(n[0]), int(n[1]), int(n[2])), lattice is not None
+
+
+def labels_from_mesh(
+    mesh: LabelledMesh, affine: NDArray[np.float64], shape: tuple[int, int, int]
+) -> NDArray[np.uint16]:
+    """Return the region of each voxel centre of a grid, (nx, ny, nz) uint16.
+
+    Raises
+    ------
+    GeometryError
+        When columns of the grid leave the mesh in another region than they entered it: it is open or wound wrongly.
+    """
+    from flrsim.kernels.scan import scan_convert
+
+    inverse = np.linalg.inv(affine)
+    voxel = mesh.points @ inverse[:3, :3].T + inverse[:3, 3]
+    labels, leaks = scan_convert(np.ascontiguousarray(voxel), mesh.faces, mesh.sides, *shape)
+    if leaks or (labels.size and int(labels.max()) >= len(mesh.names)):
+        raise GeometryError(
+            f"{leaks} of {shape[0] * shape[1]} columns leak through the mesh: it has holes or faces wound the wrong way; "
+            "close it and make every face's normal point out of the first of its two labels"
+        )
+    return np.asarray(labels)
+
+
+def surface_of_mask(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return a smoothed surface around a voxel mask that encloses exactly the voxels' volume.
+
+    The smoothing that removes the staircase also shrinks a small lesion by more than half; every point is moved out along
+    its normal until the enclosed volume is the voxels' again. Returns points (n, 3) mm and triangles (k, 3).
+    """
+    low, high = _box(mask.astype(np.uint8))
+    if low is None or high is None:
+        raise ValueError("the mask is empty: there is no surface around it")
+    local = mask[low[0] : high[0], low[1] : high[1], low[2] : high[2]].astype(np.uint8)
+    shifted = affine.copy()
+    shifted[:3, 3] = affine[:3, :3] @ low + affine[:3, 3]
+    wanted = float(local.sum()) * abs(float(np.linalg.det(affine[:3, :3])))
+    mesh = mesh_from_labels(local, shifted, ("outside", "inside"), iterations=WALL_ITERATIONS)
+    triangles, sides = mesh.triangles()
+    triangles = np.where(sides[:, :1] == 1, triangles, triangles[:, ::-1])
+    points = mesh.points.copy()
+    origin = points.mean(axis=0)
+    for _ in range(12):
+        corner = points[triangles] - origin
+        cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        volume = float(np.einsum("ij,ij->", corner[:, 0], cross)) / 6.0
+        area = 0.5 * float(np.linalg.norm(cross, axis=1).sum())
+        if abs(volume - wanted) < 1e-6 * wanted:
+            break
+        normals = np.zeros_like(points)
+        for c in range(3):
+            np.add.at(normals, triangles[:, c], cross)
+        length = np.linalg.norm(normals, axis=1, keepdims=True)
+        points += normals / np.where(length > 0, length, 1.0) * ((wanted - volume) / area)
+    return points, triangles
+
+
+def distance_to_surface(
+    queries: NDArray[np.float64], points: NDArray[np.float64], triangles: NDArray[np.int64], *, reach_mm: float = np.inf
+) -> NDArray[np.float64]:
+    """Return the distance of each query point to a triangle surface, (n,) mm; infinite beyond `reach_mm`."""
+    from scipy.spatial import cKDTree
+
+    from flrsim.kernels.distance import distance_to_triangles
+
+    order = np.argsort(triangles.reshape(-1), kind="stable")
+    first = np.concatenate([[0], np.cumsum(np.bincount(triangles.reshape(-1), minlength=len(points)))])
+    around = order // 3
+    edge = float(np.linalg.norm(points[triangles[:, 0]] - points[triangles[:, 1]], axis=1).max(initial=0.0))
+    _, nearest = cKDTree(points).query(queries, distance_upper_bound=reach_mm + edge)
+    out = np.full(len(queries), np.inf)
+    near = nearest < len(points)
+    out[near] = distance_to_triangles(
+        np.ascontiguousarray(queries[near]), nearest[near].astype(np.int64), points, triangles, first, around
+    )
+    out[out > reach_mm] = np.inf
+    return out
+
+
+def bounding_slices(affine: NDArray[np.float64], shape: tuple[int, ...], points: NDArray[np.float64], pad_mm: float) -> tuple[slice, slice, slice]:
+    """Return the part of a grid that holds `points` and everything within `pad_mm` of them."""
+    inverse = np.linalg.inv(affine)
+    voxel = points @ inverse[:3, :3].T + inverse[:3, 3]
+    pad = pad_mm / spacing_of(affine)
+    low = np.maximum(np.floor(voxel.min(axis=0) - pad).astype(int), 0)
+    high = np.minimum(np.ceil(voxel.max(axis=0) + pad).astype(int) + 1, np.asarray(shape))
+    return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
+
+
+__all__ = [
+    "MM2_PER_CM2",
+    "WALL_ITERATIONS",
+    "bounding_slices",
+    "contact_areas_cm2",
+    "distance_to_surface",
+    "grid_frame",
+    "labels_from_mesh",
+    "lattice_of",
+    "mesh_from_labels",
+    "surface_of_mask",
+    "wall_area_cm2",
+]
