@@ -1,0 +1,194 @@
+"""Read the clinical numbers and remember which ones a run used."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.errors import EvidenceError
+from flrsim.evidence.records import KINDS, UNITS, Parameter, Reference, read_parameters, read_references
+
+__all__ = ["KINDS", "UNITS", "Evidence", "load_evidence"]
+
+
+class Evidence:
+    """A named set of clinical numbers; read one with ``evidence["growth.pve.amplitude"]``.
+
+    Parameters
+    ----------
+    parameter_set
+        Name of the set.
+    parameters, references
+        Records by id, sources by key.
+    overridden
+        Ids whose value a caller replaced.
+    """
+
+    def __init__(
+        self,
+        parameter_set: str,
+        parameters: Mapping[str, Parameter],
+        references: Mapping[str, Reference],
+        overridden: tuple[str, ...] = (),
+    ) -> None:
+        self.parameter_set = parameter_set
+        self.overridden = overridden
+        self._parameters = parameters
+        self._references = references
+        self._read: dict[str, None] | None = None
+
+    def __getitem__(self, id: str) -> Parameter:
+        try:
+            parameter = self._parameters[id]
+        except KeyError:
+            near = sorted(p for p in self._parameters if p.startswith(id.partition(".")[0] + "."))
+            hint = f"; ids there are {', '.join(near)}" if near else ""
+            raise EvidenceError(f'the evidence has no number "{id}"{hint}') from None
+        if self._read is not None:
+            self._read[id] = None
+        return parameter
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._parameters
+
+    def value(self, id: str) -> float:
+        """Return the value alone."""
+        return self[id].value
+
+    def quantile(self, id: str, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the number drawn from its range: the value is the median, low and high are the ends.
+
+        Between them the quantile function is straight, which is all that a value and a range say. A number without a range
+        is returned as it is.
+
+        Parameters
+        ----------
+        u : array of float64 in (0, 1)
+        """
+        parameter = self[id]
+        if parameter.low is None or parameter.high is None:
+            return np.full(u.shape, parameter.value)
+        return np.interp(u, [0.0, 0.5, 1.0], [parameter.low, parameter.value, parameter.high])
+
+    def lognormal(self, id: str, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the number drawn from its lognormal spread: ``value * exp(sd * z)`` with standard normal `z`."""
+        parameter = self[id]
+        if parameter.spread != "log_sd" or parameter.sd is None:
+            raise EvidenceError(f'the number "{id}" has no lognormal spread; give it spread = {{ kind = "log_sd", … }}')
+        return np.asarray(parameter.value * np.exp(parameter.sd * z))
+
+    def ids(self) -> tuple[str, ...]:
+        """Return every id, in alphabetical order."""
+        return tuple(sorted(self._parameters))
+
+    def recording(self) -> Evidence:
+        """Return a view of the same numbers that remembers which ids are read."""
+        view = Evidence(self.parameter_set, self._parameters, self._references, self.overridden)
+        view._read = {}
+        return view
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Ids read through this view, in alphabetical order; empty unless `recording`."""
+        return tuple(sorted(self._read or ()))
+
+    def references(self, ids: Iterable[str] | None = None) -> tuple[Reference, ...]:
+        """Return the sources of the numbers `ids`, or of all, each once, by key."""
+        chosen = self._parameters if ids is None else {id: self._parameters[id] for id in ids}
+        keys = sorted({p.source for p in chosen.values() if p.source})
+        return tuple(self._references[key] for key in keys)
+
+    @property
+    def digest(self) -> str:
+        """Return a short checksum of all values, so that an edited set cannot pass for the named one."""
+        text = "\n".join(f"{p.id}={p.value!r} {p.low!r} {p.high!r} {p.sd!r}" for _, p in sorted(self._parameters.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def load_evidence(folder: Path | None = None, overrides: Mapping[str, float] | None = None) -> Evidence:
+    """Return the clinical numbers of the package, or of a folder with the same layout.
+
+    Parameters
+    ----------
+    folder
+        Holds ``parameters/*.toml`` and ``references.bib``; None reads the package's own.
+    overrides
+        Values that replace those of the set, by id. The number then counts as assumed by the caller.
+
+    Raises
+    ------
+    EvidenceError
+        Naming file and record, when anything is missing, unknown or impossible.
+    """
+    root: Traversable = files("flrsim.evidence") if folder is None else folder
+    tables = sorted((t for t in _entries(root / "parameters") if t.name.endswith(".toml")), key=lambda t: t.name)
+    references = read_references(_text(root / "references.bib"), where="references.bib")
+    name = ""
+    parameters: dict[str, Parameter] = {}
+    for table in tables:
+        where = f"parameters/{table.name}"
+        try:
+            content = tomllib.loads(_text(table))
+        except tomllib.TOMLDecodeError as error:
+            raise EvidenceError(f"{where} is not TOML: {error}") from error
+        if table.name == "set.toml":
+            name = str(content.get("name", ""))
+            continue
+        for id, parameter in read_parameters(content, where=where).items():
+            if id in parameters:
+                raise EvidenceError(f'{where}: record "{id}" is already in another file; keep one')
+            if parameter.source and parameter.source not in references:
+                raise EvidenceError(f'{where}: record "{id}" cites "{parameter.source}", which references.bib does not have')
+            parameters[id] = parameter
+    if not name or not parameters:
+        raise EvidenceError(f"{root} holds no parameter set; it needs parameters/set.toml with a name and parameters/*.toml")
+    orphans = sorted(set(references) - {p.source for p in parameters.values()})
+    if orphans:
+        raise EvidenceError(f"references.bib: no number cites {', '.join(orphans)}; remove the entry or cite it")
+    return _with_overrides(Evidence(name, parameters, references), parameters, references, overrides or {})
+
+
+def _with_overrides(
+    evidence: Evidence,
+    parameters: Mapping[str, Parameter],
+    references: Mapping[str, Reference],
+    overrides: Mapping[str, float],
+) -> Evidence:
+    """Return the set with single values replaced; a replaced value outside its range loses the range."""
+    if not overrides:
+        return evidence
+    changed = dict(parameters)
+    for id, value in overrides.items():
+        old = evidence[id]
+        inside = old.low is not None and old.high is not None and old.low <= value <= old.high
+        new = replace(old, value=float(value), kind="assumed", note=f"set by the caller; was {old.value:g}")
+        if old.low is not None and not inside:
+            new = replace(new, low=None, high=None, spread=None)
+        changed[id] = new
+    count = f"{len(overrides)} override" + ("s" if len(overrides) > 1 else "")
+    return Evidence(f"{evidence.parameter_set} + {count}", changed, references, tuple(sorted(overrides)))
+
+
+def _entries(folder: Traversable) -> list[Traversable]:
+    """Return what is in a folder."""
+    if not folder.is_dir():
+        raise EvidenceError(f"{folder} is not a folder; evidence is a folder with parameters/*.toml and references.bib")
+    return list(folder.iterdir())
+
+
+def _text(file: Traversable) -> str:
+    """Return the text of a file."""
+    if not file.is_file():
+        raise EvidenceError(f"{file} is missing; evidence is a folder with parameters/*.toml and references.bib")
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise EvidenceError(f"{file} is not UTF-8 text: {error}") from error
