@@ -1,0 +1,317 @@
+"""Frozen result types and their stable JSON form: what reports, pictures and other programs read.
+
+Fields are added within a schema version, never renamed; what does not apply is null; never NaN.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+VOLUMES_SCHEMA = "flrsim/volumes/1"
+COMPARISON_SCHEMA = "flrsim/comparison/1"
+SIMULATION_SCHEMA = "flrsim/simulation/1"
+CHECK_SCHEMA = "flrsim/check/1"
+
+RESEARCH_NOTE = "Research software, not a medical device: simulated numbers, not for treatment decisions."
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON knows it: dicts, lists, strings, numbers, true, false, null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+@dataclass(frozen=True)
+class Result:
+    """Base of all results."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        out: dict[str, Any] = plain(self)
+        return out
+
+
+@dataclass(frozen=True)
+class Run(Result):
+    """What makes a result reproducible."""
+
+    version: str
+    inputs_sha256: Mapping[str, str]
+    seed: int | None = None
+    draws: int | None = None
+    parameter_set: str | None = None
+
+
+@dataclass(frozen=True)
+class Quantiles(Result):
+    """Median and 80 % interval of simulated values; null where half of the draws or more never get there."""
+
+    median: float | None
+    p10: float | None
+    p90: float | None
+
+
+@dataclass(frozen=True)
+class DayQuantiles(Result):
+    """Quantiles of a day, with the share of draws that never reach it; "never" counts as infinity."""
+
+    median: float | None
+    p10: float | None
+    p90: float | None
+    never: float
+
+
+@dataclass(frozen=True)
+class SegmentVolume(Result):
+    """One segment: `volume_ml` is all that is inside it, the sum of the three parts; `fraction` is of TLV."""
+
+    name: str
+    volume_ml: float
+    parenchyma_ml: float
+    lesion_ml: float
+    vessel_ml: float
+    fraction: float
+
+
+@dataclass(frozen=True)
+class LesionVolume(Result):
+    """One lesion; shares by segment and ``outside`` sum to 1."""
+
+    name: str
+    volume_ml: float
+    outside_ml: float
+    longest_3d_mm: float
+    longest_axial_mm: float
+    centre_mm: tuple[float, float, float]
+    segments: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class VesselVolume(Result):
+    """One labelled vessel."""
+
+    name: str
+    tree: str
+    branch: str | None
+    volume_ml: float
+
+
+@dataclass(frozen=True)
+class EstimatedVolume(Result):
+    """TELV by one named formula; `ml` is null where the formula does not apply, and `note` says why."""
+
+    formula: str
+    ml: float | None
+    note: str
+    source: str
+
+
+@dataclass(frozen=True)
+class VolumeTable(Result):
+    """Volumes of everything labelled.
+
+    `tlv_ml` is the sum of the segments; `tlv_functional_ml` is that minus lesion.
+    """
+
+    schema: str
+    case: str
+    tlv_ml: float
+    tlv_functional_ml: float
+    segments: tuple[SegmentVolume, ...]
+    lesions: tuple[LesionVolume, ...]
+    vessels: tuple[VesselVolume, ...]
+    contacts_cm2: Mapping[str, float]
+    outer_surface_cm2: float
+    telv: tuple[EstimatedVolume, ...]
+    accepted: tuple[str, ...]
+    warnings: tuple[str, ...]
+    not_supplied: tuple[str, ...]
+    run: Run
+
+
+@dataclass(frozen=True)
+class Finding(Result):
+    """One thing wrong with an input: what, where, what to do.
+
+    `level` is ``refused`` or ``warning``; `accept` names the key that lets a person vouch for it.
+    """
+
+    level: str
+    code: str
+    sentence: str
+    place_mm: tuple[float, float, float] | None = None
+    ml: float | None = None
+    accept: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckResult(Result):
+    """Verdict on an input: usable, usable_with_warnings, refused."""
+
+    schema: str
+    verdict: str
+    findings: tuple[Finding, ...]
+    run: Run
+
+
+@dataclass(frozen=True)
+class StageResult(Result):
+    """One operation of a plan; volumes on the last imaging's scale.
+
+    `resected_ml` is all tissue that goes; its three parts sum to it, and before = resected + after for each.
+    """
+
+    stage: int
+    day: int
+    operation: str
+    resected_ml: float
+    resected_parenchyma_ml: float
+    resected_lesion_ml: float
+    resected_fraction: float
+    lesions_cleared: tuple[str, ...]
+    remnant_ml: float
+    transection_cm2: float
+    remnant_pieces: int
+
+
+@dataclass(frozen=True)
+class LesionFate(Result):
+    """What a plan does to one lesion.
+
+    `fate` is removed, ablated, cut_through, left or vanished; `left_ml` is what stays in the patient.
+    `margin_short` says that all of it goes but not all of the planned margin.
+    """
+
+    name: str
+    fate: str
+    stage: int | None
+    left_ml: float
+    left_in: Mapping[str, float]
+    margin_planned_mm: float | None
+    margin_at_operation_mm: float | None
+    margin_measured_mm: float | None
+    margin_short: bool
+    judged: str
+    note: str
+
+
+@dataclass(frozen=True)
+class RuleOutcome(Result):
+    """One published rule applied to a plan; `distance_ml` is how far the FLR lies above (+) or below (−) it."""
+
+    rule: str
+    threshold: float
+    formula: str | None
+    population: str
+    value: float | None
+    p_pass: float | None
+    distance_ml: float | None
+    binding: bool
+    note: str
+    source: str
+
+
+@dataclass(frozen=True)
+class LegalCheck(Result):
+    """One question about the remnant: inflow, outflow, bile, contiguity; answered yes, no or not_supplied."""
+
+    question: str
+    answer: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Curve(Result):
+    """Percentiles of one quantity on every day."""
+
+    median: tuple[float | None, ...]
+    p10: tuple[float | None, ...]
+    p90: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class PlanResult(Result):
+    """One plan, judged."""
+
+    name: str
+    family: str
+    steps: tuple[str, ...]
+    stages: tuple[StageResult, ...]
+    lesions: tuple[LesionFate, ...]
+    all_lesions_cleared: bool
+    lesions_left: tuple[str, ...]
+    flr_segments: tuple[str, ...]
+    flr_ml: float
+    flr_gross_ml: float
+    flr_fraction: float
+    sflr: float | None
+    flr_body_weight: float | None
+    flr_ml_interval: Quantiles | None
+    sflr_interval: Quantiles | None
+    flr_ml_at_resection: Quantiles | None
+    sflr_at_resection: Quantiles | None
+    sflr_at_resection_other_law: Quantiles | None
+    flr_body_weight_at_resection: Quantiles | None
+    function_at_resection: Quantiles | None
+    kgr_per_week: Quantiles | None
+    degree_of_hypertrophy: Quantiles | None
+    scan_day: int | None
+    resection_day: int | None
+    rules: tuple[RuleOutcome, ...]
+    earliest_day_volume_ok: DayQuantiles | None
+    p_complete: float | None
+    p_dropout: Mapping[str, float]
+    p_phlf: Mapping[str, Any] | None
+    p_death_90d: float | None
+    p_major_morbidity: float | None
+    p_textbook: float | None
+    growth_law_disagrees: bool
+    modifiers: tuple[Mapping[str, Any], ...]
+    curves: Mapping[str, Any]
+    legality: tuple[LegalCheck, ...]
+    notes: tuple[str, ...]
+    axes: Mapping[str, str]
+    verdict: str
+    blocking: str
+    not_supplied: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison(Result):
+    """All plans of a case side by side, grouped by family, never ranked by one number."""
+
+    schema: str
+    run: Run
+    case: str
+    patient: Mapping[str, Any] | None
+    tlv_ml: float
+    tlv_functional_ml: float
+    telv: tuple[EstimatedVolume, ...]
+    telv_formula: str | None
+    segments: tuple[SegmentVolume, ...]
+    lesions: tuple[LesionVolume, ...]
+    plans: tuple[PlanResult, ...]
+    accepted: tuple[str, ...]
+    warnings: tuple[str, ...]
+    assumptions: tuple[Mapping[str, Any], ...]
+    references: tuple[Mapping[str, Any], ...]
+    note: str = field(default=RESEARCH_NOTE)
