@@ -155,12 +155,15 @@ HEPATIC_VEINS: dict[str, tuple[str, ...]] = {
 }
 """Hepatic veins and the segments each one drains, wholly or in part."""
 
-VEIN_PROXIES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("right hepatic vein", ("S7",), ("S8",)),
-    ("middle hepatic vein", ("S4",), ("S5", "S8")),
-    ("umbilical fissure", ("S2", "S3"), ("S4",)),
+VEIN_PROXIES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], bool], ...] = (
+    ("right hepatic vein", ("S7",), ("S8",), True),
+    ("middle hepatic vein", ("S4",), ("S5", "S8"), True),
+    ("umbilical fissure", ("S2", "S3"), ("S4",), False),
 )
-"""Borders that stand in for a vein when none was supplied: named proxies, which never lift a verdict."""
+"""Borders that stand in for a vessel when none was supplied: name, the segments on either side, whether it decides.
+
+They are named proxies, which never lift a verdict. The two hepatic veins run along the whole of their borders, so a wedge there
+cannot be judged without them; the pedicles of the umbilical fissure lie in the lower part of theirs only, so it is remarked."""
 
 
 def leaves(name: str) -> tuple[str, ...]:

@@ -133,6 +133,11 @@ class RegionGrid:
         return self.ids(segments=self.segments)
 
     @cached_property
+    def liver(self) -> NDArray[np.bool_]:
+        """Voxels of the labelled liver, (nx, ny, nz) bool."""
+        return self.mask(self.liver_ids)
+
+    @cached_property
     def segment_labels(self) -> NDArray[np.uint16]:
         """Segment number of each voxel, 1-based in the order of `segments`; 0 outside the labelled liver."""
         lut = np.zeros(len(self.table), dtype=np.uint16)

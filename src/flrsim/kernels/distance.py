@@ -74,24 +74,31 @@ def distance_to_triangles(queries, nearest, points, triangles, first, around):
 
 
 @kernel
-def sweep_to_capsule(zone, inside, spacing, way_out, reach, low, high):
+def sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius):
     """Return the voxels that lie in `zone` or between it and the capsule along `way_out`.
 
     zone, inside : (nx, ny, nz) bool, what must go and what is liver; spacing : (3,) mm; way_out : (3,) unit vector, mm;
-    reach : mm, longest way; low, high : (3,) int64, box to look in (inclusive, exclusive).
+    reach : mm, longest way; middle : (3,) voxel indices and radius : mm, a ball that holds the zone.
     A voxel is taken when the straight way back from it, against `way_out`, meets the zone before it leaves the liver.
     """
     nx, ny, nz = zone.shape
     out = zone.copy()
-    pace = 0.5 * min(spacing[0], spacing[1], spacing[2])
+    pace = 0.9 * min(spacing[0], spacing[1], spacing[2])
     n_steps = np.int64(np.ceil(reach / pace))
     dx = way_out[0] * pace / spacing[0]
     dy = way_out[1] * pace / spacing[1]
     dz = way_out[2] * pace / spacing[2]
-    for i in range(low[0], high[0]):
-        for j in range(low[1], high[1]):
-            for k in range(low[2], high[2]):
+    for i in range(nx):
+        for j in range(ny):
+            for k in range(nz):
                 if zone[i, j, k] or not inside[i, j, k]:
+                    continue
+                # Only the shadow of the ball that holds the zone can lie behind it.
+                ox = (i - middle[0]) * spacing[0]
+                oy = (j - middle[1]) * spacing[1]
+                oz = (k - middle[2]) * spacing[2]
+                along = ox * way_out[0] + oy * way_out[1] + oz * way_out[2]
+                if along < -radius or ox * ox + oy * oy + oz * oz - along * along > radius * radius:
                     continue
                 x, y, z = float(i), float(j), float(k)
                 for _ in range(n_steps):

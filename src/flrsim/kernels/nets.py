@@ -12,27 +12,16 @@ from flrsim.kernels import kernel
 
 
 @kernel
-def _label(labels, i, j, k):
-    nx, ny, nz = labels.shape
-    if i < 0 or j < 0 or k < 0 or i >= nx or j >= ny or k >= nz:
-        return labels[0, 0, 0] * 0
-    return labels[i, j, k]
-
-
-@kernel
-def _count_faces(labels):
-    nx, ny, nz = labels.shape
+def _count_faces(padded):
+    nx, ny, nz = padded.shape
     n = 0
-    for i in range(nx + 1):
-        for j in range(ny + 1):
-            for k in range(nz + 1):
-                here = _label(labels, i, j, k)
-                if here != _label(labels, i - 1, j, k):
-                    n += 1
-                if here != _label(labels, i, j - 1, k):
-                    n += 1
-                if here != _label(labels, i, j, k - 1):
-                    n += 1
+    for i in range(1, nx):
+        for j in range(1, ny):
+            here = padded[i, j]
+            left = padded[i - 1, j]
+            front = padded[i, j - 1]
+            for k in range(1, nz):
+                n += np.int64(here[k] != left[k]) + np.int64(here[k] != front[k]) + np.int64(here[k] != here[k - 1])
     return n
 
 
@@ -46,7 +35,9 @@ def nets(labels):
     enters. The side left is never 0 and, between two labels, the smaller one.
     """
     nx, ny, nz = labels.shape
-    n_faces = _count_faces(labels)
+    padded = np.zeros((nx + 2, ny + 2, nz + 2), labels.dtype)
+    padded[1:-1, 1:-1, 1:-1] = labels
+    n_faces = _count_faces(padded)
     point_of = np.full((nx + 1, ny + 1, nz + 1), -1, np.int32)
     corners = np.empty((4 * n_faces, 3), np.int32)
     faces = np.empty((n_faces, 4), np.int64)
@@ -56,15 +47,20 @@ def nets(labels):
     quad = np.empty((4, 3), np.int64)
     for i in range(nx + 1):
         for j in range(ny + 1):
+            here = padded[i + 1, j + 1]
+            left = padded[i, j + 1]
+            front = padded[i + 1, j]
             for k in range(nz + 1):
-                above = _label(labels, i, j, k)
+                above = here[k + 1]
+                if above == left[k + 1] and above == front[k + 1] and above == here[k]:
+                    continue
                 for axis in range(3):
                     if axis == 0:
-                        below = _label(labels, i - 1, j, k)
+                        below = left[k + 1]
                     elif axis == 1:
-                        below = _label(labels, i, j - 1, k)
+                        below = front[k + 1]
                     else:
-                        below = _label(labels, i, j, k - 1)
+                        below = here[k]
                     if above == below:
                         continue
                     for c in range(4):

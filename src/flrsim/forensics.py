@@ -1,0 +1,204 @@
+"""What is wrong with an input: where, how much, and what to do. Nothing is repaired here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.case import Accepted
+from flrsim.errors import AnatomyError
+from flrsim.evidence import Evidence
+from flrsim.grid import spacing_of
+from flrsim.io.structures import Structures
+from flrsim.results import Finding
+
+LEFT_SIDE = ("S2", "S3")
+RIGHT_SIDE = ("S6", "S7")
+UPPER = ("S7", "S8")
+LOWER = ("S5", "S6")
+FRONT = ("S3", "S4", "S4b", "S5")
+BACK = ("S1", "S7")
+
+
+def examine_liver(segments: Structures, evidence: Evidence, accepted: Accepted) -> tuple[Finding, ...]:
+    """Return what is implausible about labelled segments: orientation, size, proportions, specks.
+
+    Findings of level ``refused`` carry the key under which a person may vouch for the file.
+    """
+    from flrsim.kernels.labels import bounding_box
+
+    if not segments.labels.any():
+        raise AnatomyError(f"{segments.source} holds no label at all; it is an empty map")
+    box = bounding_box(np.ascontiguousarray(segments.labels))
+    centres = _centres(segments)
+    return (
+        *_orientation(segments, centres),
+        *_proportions(segments, box, evidence, accepted),
+        *_pieces(segments, evidence),
+    )
+
+
+def _centres(segments: Structures) -> dict[str, NDArray[np.float64]]:
+    """Return the centre of each segment, (3,) LPS mm."""
+    from scipy import ndimage
+
+    boxes = ndimage.find_objects(segments.labels)
+    out: dict[str, NDArray[np.float64]] = {}
+    for label, name in enumerate(segments.names):
+        if label == 0 or label > len(boxes) or boxes[label - 1] is None:
+            continue
+        part = boxes[label - 1]
+        index = np.argwhere(segments.labels[part] == label).mean(axis=0) + [s.start for s in part]
+        out[name] = segments.affine[:3, :3] @ index + segments.affine[:3, 3]
+    return out
+
+
+def _mean(centres: dict[str, NDArray[np.float64]], names: Iterable[str]) -> NDArray[np.float64] | None:
+    found = [centres[n] for n in names if n in centres]
+    return np.mean(found, axis=0) if found else None
+
+
+def _orientation(segments: Structures, centres: dict[str, NDArray[np.float64]]) -> list[Finding]:
+    """Return findings about which way round the liver is; LPS axes point left, back and up."""
+    out = []
+    left, right = _mean(centres, LEFT_SIDE), _mean(centres, RIGHT_SIDE)
+    if left is not None and right is not None and left[0] <= right[0]:
+        out.append(
+            Finding(
+                "refused",
+                "mirrored",
+                f"{segments.source}: S2 and S3 lie {right[0] - left[0]:.0f} mm to the patient's right of S6 and S7: the map is "
+                "mirrored left to right; correct the header's orientation, or accept it: mirrored = true (it is then read "
+                "the right way round)",
+                accept="mirrored",
+            )
+        )
+    upper, lower = _mean(centres, UPPER), _mean(centres, LOWER)
+    if upper is not None and lower is not None and upper[2] <= lower[2]:
+        out.append(
+            Finding(
+                "refused",
+                "upside_down",
+                f"{segments.source}: S7 and S8 lie {lower[2] - upper[2]:.0f} mm below S5 and S6: the map is upside down; "
+                "correct the header's orientation",
+            )
+        )
+    front, back = _mean(centres, FRONT), _mean(centres, BACK)
+    if front is not None and back is not None and front[1] >= back[1]:
+        out.append(
+            Finding(
+                "refused",
+                "back_to_front",
+                f"{segments.source}: S3 to S5 lie {front[1] - back[1]:.0f} mm behind S1 and S7: the map is back to front; "
+                "correct the header's orientation",
+            )
+        )
+    return out
+
+
+def _proportions(
+    segments: Structures, box: NDArray[np.int64], evidence: Evidence, accepted: Accepted
+) -> list[Finding]:
+    """Return findings about size and proportions, which betray a false voxel size."""
+    spacing = spacing_of(segments.affine)
+    width, depth, height = (box[1] - box[0] + 1) * spacing
+    tlv = float(segments.ml.sum())
+    # Meshes have no header to doubt; a grid of exactly 1 mm in a file is often a converter's placeholder.
+    placeholder = not segments.surfaces and bool(np.all(np.abs(spacing - 1.0) < 1e-6))
+    low = evidence.value("plausibility.placeholder.height_to_width" if placeholder else "plausibility.height_to_width.low")
+    high = evidence.value("plausibility.height_to_width.high")
+    largest = evidence.value("plausibility.placeholder.tlv" if placeholder else "volumetry.tlv.high")
+    smallest = evidence.value("volumetry.tlv.low")
+    reasons = []
+    if not low <= height / width <= high:
+        reasons.append(f"{height:.0f} mm high and {width:.0f} mm wide (ratio {height / width:.2f}; {low:g} to {high:g} is possible)")
+    if width > evidence.value("plausibility.width.high"):
+        reasons.append(f"{width:.0f} mm wide (up to {evidence.value('plausibility.width.high'):.0f} mm is possible)")
+    if not smallest <= tlv <= largest:
+        reasons.append(f"{tlv:.0f} mL ({smallest:.0f} to {largest:.0f} mL is possible)")
+    if reasons and not accepted.proportions:
+        size = " × ".join(f"{v:g}" for v in np.round(spacing, 3))
+        return [
+            Finding(
+                "refused",
+                "proportions",
+                f"{segments.source}: with voxels of {size} mm the liver is {' and '.join(reasons)}: the voxel size in the header "
+                f"is false{' (1 × 1 × 1 mm is a common placeholder)' if placeholder else ''}; correct it, give the true one: "
+                "spacing_mm = [x, y, z], or accept it: proportions = true",
+                accept="spacing_mm",
+            )
+        ]
+    if placeholder:
+        return [
+            Finding(
+                "warning",
+                "placeholder_spacing",
+                f"{segments.source}: the voxel size is exactly 1 × 1 × 1 mm, a common placeholder; the liver measures "
+                f"{width:.0f} × {depth:.0f} × {height:.0f} mm and {tlv:.0f} mL with it: compare with the CT",
+            )
+        ]
+    return []
+
+
+def _pieces(segments: Structures, evidence: Evidence) -> list[Finding]:
+    """Return warnings about segments in several pieces, with millilitres and place."""
+    from scipy import ndimage
+
+    voxel = abs(float(np.linalg.det(segments.affine[:3, :3]))) / 1000.0
+    named_from = evidence.value("plausibility.second_piece")
+    ignored = evidence.value("plausibility.speck")
+    out: list[Finding] = []
+    boxes = ndimage.find_objects(segments.labels)
+    for label, name in enumerate(segments.names):
+        if label == 0 or label > len(boxes) or boxes[label - 1] is None:
+            continue
+        part = boxes[label - 1]
+        mask = segments.labels[part] == label
+        found, n = ndimage.label(mask, structure=np.ones((3, 3, 3), dtype=int))
+        if n < 2:
+            continue
+        ml = np.bincount(found.ravel())[1:] * voxel
+        order = np.argsort(-ml, kind="stable")
+        rest = order[1:]
+        large = [i for i in rest if ml[i] >= named_from]
+        specks = [i for i in rest if ignored <= ml[i] < named_from]
+        if large:
+            i = large[0]
+            index = np.argwhere(found == i + 1).mean(axis=0) + [s.start for s in part]
+            x, y, z = segments.affine[:3, :3] @ index + segments.affine[:3, 3]
+            pieces = " and ".join(f"{ml[k]:.1f}" for k in (order[0], *large))
+            out.append(
+                Finding(
+                    "warning",
+                    "pieces",
+                    f"{segments.source}: {name} is in {1 + len(large)} pieces of {pieces} mL; the second lies around "
+                    f"L {x:.0f}, P {y:.0f}, S {z:.0f} mm; check the labels there",
+                    place_mm=(float(x), float(y), float(z)),
+                    ml=float(ml[i]),
+                )
+            )
+        if specks:
+            total = float(ml[specks].sum())
+            i = specks[0]
+            index = np.argwhere(found == i + 1).mean(axis=0) + [s.start for s in part]
+            x, y, z = segments.affine[:3, :3] @ index + segments.affine[:3, 3]
+            out.append(
+                Finding(
+                    "warning",
+                    "specks",
+                    f"{segments.source}: {name} has {len(specks)} speck{'s' if len(specks) > 1 else ''} of {total:.2f} mL together, "
+                    f"the largest {ml[i]:.2f} mL around L {x:.0f}, P {y:.0f}, S {z:.0f} mm; they count in its volume",
+                    place_mm=(float(x), float(y), float(z)),
+                    ml=total,
+                )
+            )
+    return out
+
+
+def refuse(findings: Iterable[Finding]) -> None:
+    """Raise one error that names every refused finding."""
+    refused = [f.sentence for f in findings if f.level == "refused"]
+    if refused:
+        raise AnatomyError("; also: ".join(refused))

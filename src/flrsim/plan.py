@@ -1,0 +1,221 @@
+"""What a plan may say: dated steps that operate, occlude, scan or wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flrsim.anatomy import PORTAL_BRANCHES, leaves, resection_segments, resection_title
+from flrsim.case import LiverCase
+from flrsim.errors import PlanError
+
+TECHNIQUES = ("pve",)
+CAUDATE = ("stays", "goes")
+
+
+@dataclass(frozen=True)
+class Operate:
+    """An operation: anatomical resections, wedges, or both in one session.
+
+    Attributes
+    ----------
+    resect : names of resections or segments.
+    wedge : lesions taken with a margin out to the capsule.
+    margin_mm : planned margin; for wedges it is cut, for resections it is asked of every lesion in them.
+    """
+
+    resect: tuple[str, ...] = ()
+    wedge: tuple[str, ...] = ()
+    margin_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Occlude:
+    """Embolization of portal branches.
+
+    Attributes
+    ----------
+    technique : ``pve``.
+    portal : branches by name; their segments lose portal inflow.
+    """
+
+    technique: str
+    portal: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Imaging day; `flr_ml` when the volume was measured."""
+
+    flr_ml: float | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing happens until the next step."""
+
+
+Action = Operate | Occlude | Scan | Wait
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action on one day; day 0 is the first step that touches the liver."""
+
+    day: int
+    action: Action
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A named, ordered list of dated steps."""
+
+    name: str
+    steps: tuple[Step, ...]
+    caudate: str = "stays"
+
+    @property
+    def operations(self) -> tuple[Step, ...]:
+        """The steps that operate, in order; operation k is stage k."""
+        return tuple(s for s in self.steps if isinstance(s.action, Operate))
+
+    @property
+    def family(self) -> str:
+        """The kind of plan: one operation or two, with or without embolization, wedges or resection."""
+        n = len(self.operations)
+        occluded = any(isinstance(s.action, Occlude) for s in self.steps)
+        if n == 1:
+            action = self.operations[0].action
+            if occluded:
+                return "embolization, then one operation"
+            sparing = isinstance(action, Operate) and not action.resect
+            return "one operation, parenchyma-sparing" if sparing else "one operation"
+        return f"{_number(n)} operations with embolization" if occluded else f"{_number(n)} operations"
+
+
+def _number(n: int) -> str:
+    return {2: "two", 3: "three", 4: "four"}.get(n, str(n))
+
+
+def segments_of(names: tuple[str, ...], present: tuple[str, ...]) -> frozenset[str]:
+    """Return the leaf segments, among those present, that the named resections take."""
+    wanted = {leaf for name in names for segment in resection_segments(name) for leaf in leaves(segment)}
+    return frozenset(wanted & set(present))
+
+
+def occluded_segments(action: Occlude, present: tuple[str, ...]) -> frozenset[str]:
+    """Return the leaf segments that lose portal inflow.
+
+    Raises
+    ------
+    PlanError
+        When a branch is not in the registry.
+    """
+    out: set[str] = set()
+    for branch in action.portal:
+        if branch not in PORTAL_BRANCHES:
+            raise PlanError(f'portal branch "{branch}" is not known; branches are {", ".join(PORTAL_BRANCHES)}')
+        out.update(leaf for segment in PORTAL_BRANCHES[branch] for leaf in leaves(segment))
+    return frozenset(out & set(present))
+
+
+def resected_by(plan: Plan, present: tuple[str, ...]) -> list[frozenset[str]]:
+    """Return the segments that each operation of a plan resects whole, in order; a caudate that goes, goes last."""
+    out = []
+    for step in plan.operations:
+        action = step.action
+        out.append(segments_of(action.resect, present) if isinstance(action, Operate) else frozenset())
+    if plan.caudate == "goes" and out and not any("S1" in taken for taken in out):
+        out[-1] = out[-1] | {"S1"}
+    return out
+
+
+def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
+    """Return remarks on a plan that can be carried out; raise for one that cannot.
+
+    Raises
+    ------
+    PlanError
+        Steps out of order, unknown names, absent lesions, a segment resected twice, an occluded branch that feeds the
+        FLR, nothing left.
+    """
+    where = f'plan "{plan.name}"'
+    present = case.grid.segments
+    days = [s.day for s in plan.steps]
+    if days != sorted(days):
+        raise PlanError(f"{where}: the steps are on days {', '.join(map(str, days))}; put them in the order of their days")
+    if not plan.operations:
+        raise PlanError(f"{where} has no operation; a plan needs at least one step that operates")
+    touching = [s for s in plan.steps if isinstance(s.action, (Operate, Occlude))]
+    if touching[0].day != 0:
+        raise PlanError(f"{where}: the first step that touches the liver is on day {touching[0].day}; it is day 0 by definition")
+    if plan.caudate not in CAUDATE:
+        raise PlanError(f'{where}: caudate is "{plan.caudate}"; it {" or ".join(CAUDATE)}')
+    known = {lesion.name for lesion in case.lesions}
+    resected = resected_by(plan, present)
+    remarks: list[str] = []
+    gone: set[str] = set()
+    for step, taken in zip(plan.operations, resected, strict=True):
+        action = step.action
+        if not isinstance(action, Operate):
+            continue
+        if not action.resect and not action.wedge:
+            raise PlanError(f"{where}, day {step.day}: the operation takes nothing; name a resection or lesions to wedge")
+        absent = [name for name in action.wedge if name not in known]
+        if absent:
+            raise PlanError(
+                f"{where}, day {step.day}: lesion {', '.join(absent)} is not in the case; its lesions are "
+                f"{', '.join(sorted(known)) or 'none'}"
+            )
+        if action.wedge and action.margin_mm is None:
+            raise PlanError(f"{where}, day {step.day}: a wedge needs its margin; say margin_mm = 5, or what is planned")
+        missing = [name for name in action.resect if not segments_of((name,), present)]
+        if missing:
+            raise PlanError(f"{where}, day {step.day}: {', '.join(missing)} names no segment that this liver has")
+        twice = sorted(taken & gone)
+        if twice:
+            raise PlanError(f"{where}, day {step.day}: {', '.join(twice)} is resected a second time; it is already gone")
+        gone |= taken
+    flr = set(present) - gone
+    if not flr:
+        raise PlanError(f"{where} leaves no segment; at least two contiguous segments with their vessels must stay")
+    occluded: set[str] = set()
+    for step in plan.steps:
+        if not isinstance(step.action, Occlude):
+            continue
+        if step.action.technique not in TECHNIQUES:
+            raise PlanError(f'{where}, day {step.day}: technique "{step.action.technique}" is not one of {", ".join(TECHNIQUES)}')
+        fed = sorted(occluded_segments(step.action, present) & flr)
+        if fed:
+            branches = [b for b in step.action.portal if occluded_segments(Occlude("pve", (b,)), present) & flr]
+            raise PlanError(
+                f"{where}, day {step.day}: occluding {', '.join(branches)} takes the portal inflow of {', '.join(fed)}, which stays; "
+                "occlude only branches of what will be resected"
+            )
+        occluded |= occluded_segments(step.action, present)
+        later = [s for s in plan.operations if s.day > step.day]
+        if not later:
+            raise PlanError(f"{where}, day {step.day}: no operation follows the embolization; it would serve nothing")
+    s4 = {s for s in present if s.startswith("S4")}
+    if occluded and s4 & gone and not s4 & occluded:
+        remarks.append("S4 is resected but its portal branches are not embolized: it takes part in the growth and S2 + S3 grow less")
+    return tuple(remarks)
+
+
+def describe(step: Step, present: tuple[str, ...]) -> str:
+    """Return one step in words, e.g. ``day 45: right trisectionectomy``."""
+    action = step.action
+    if isinstance(action, Operate):
+        parts = []
+        if action.resect:
+            parts.append(resection_title(segments_of(action.resect, present)))
+        if action.wedge:
+            margin = "" if action.margin_mm is None else f" ({action.margin_mm:g} mm margin)"
+            parts.append(f"wedge {', '.join(action.wedge)}{margin}")
+        what = " + ".join(parts)
+    elif isinstance(action, Occlude):
+        what = f"{action.technique.upper()} of {' + '.join(b.replace('_', ' ') for b in action.portal)}"
+    elif isinstance(action, Scan):
+        what = "scan" if action.flr_ml is None else f"scan, FLR measured {action.flr_ml:g} mL"
+    else:
+        what = "wait"
+    return f"day {step.day}: {what}"

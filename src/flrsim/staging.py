@@ -1,0 +1,422 @@
+"""A plan on a liver: which pieces each operation takes, what that clears, what stays; conserved to the voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, VEIN_PROXIES, resection_title
+from flrsim.case import Lesion, LiverCase
+from flrsim.course import Course, CourseLesion, CourseStep
+from flrsim.evidence import Evidence
+from flrsim.grid import Pieces, cut_into_pieces
+from flrsim.meshing import wall_area_cm2
+from flrsim.plan import Occlude, Operate, Plan, Scan, occluded_segments, resected_by
+from flrsim.resection.margin import Neighbour, distance_to_points, nearest_vessel, proxy_points, vessel_points, wall_points
+from flrsim.resection.wedge import wedge
+
+KINDS = ("parenchyma", "lesion", "vessel")
+MAJOR_SEGMENTS = 3
+"""Segments in a major hepatectomy (Brisbane 2000)."""
+FRAGMENT_ML = 1.0
+HALF = 0.5
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation, carried out on the pieces.
+
+    Attributes
+    ----------
+    goes : (n_pieces,) bool, pieces that go in this operation.
+    before_ml, resected_ml, after_ml : by kind of tissue, inside the labelled liver; each summed on its own.
+    removed_ml : parenchyma taken by segment.
+    cleared : lesions that are gone with their whole margin after this operation.
+    """
+
+    stage: int
+    day: int
+    title: str
+    resects: frozenset[str]
+    wedges: tuple[str, ...]
+    goes: NDArray[np.bool_]
+    before_ml: Mapping[str, float]
+    resected_ml: Mapping[str, float]
+    after_ml: Mapping[str, float]
+    removed_ml: Mapping[str, float]
+    resected_outside_ml: float
+    transection_cm2: float
+    remnant_pieces_ml: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What a plan does to one lesion; see `flrsim.results.LesionFate`."""
+
+    lesion: Lesion
+    fate: str
+    stage: int | None
+    left_ml: float
+    left_in: Mapping[str, float]
+    wedged: bool
+    margin_planned_mm: float | None
+    margin_measured_mm: float | None
+    margin_short: bool
+    near: Neighbour | None
+    remark: Neighbour | None
+
+
+@dataclass(frozen=True)
+class StagedPlan:
+    """A plan carried out on the last imaging.
+
+    Attributes
+    ----------
+    stays : (n_pieces,) bool, pieces in the labelled liver that stay after all operations.
+    removed_at : (nx, ny, nz) int16, the operation at which each voxel goes; 0 stays or is no tissue.
+    """
+
+    plan: Plan
+    pieces: Pieces
+    operations: tuple[Operation, ...]
+    fates: tuple[Fate, ...]
+    stays: NDArray[np.bool_]
+    removed_at: NDArray[np.int16]
+
+    @property
+    def flr_ml(self) -> dict[str, float]:
+        """Parenchyma that stays after all operations, by segment, mL at the size of the imaging day."""
+        table, grid = self.pieces, self.pieces.grid
+        out: dict[str, float] = {}
+        for segment in grid.segments:
+            member = np.isin(table.region, grid.ids(segments=[segment], kind="parenchyma"))
+            out[segment] = float(table.ml[member & self.stays].sum())
+        return {s: ml for s, ml in out.items() if ml > 0}
+
+    @property
+    def flr_gross_ml(self) -> float:
+        """Everything that stays inside the labelled liver: parenchyma, vessels, and lesion left behind."""
+        return float(self.pieces.ml[self.stays].sum())
+
+
+def stage_plans(case: LiverCase, plans: Sequence[Plan], evidence: Evidence) -> tuple[StagedPlan, ...]:
+    """Carry out every plan on one set of pieces.
+
+    All plans share the cuts, so the same wedge is the same voxels in each of them.
+    """
+    pieces = cut_into_pieces(case.grid, _cuts(case, plans))
+    surroundings = _Surroundings(case, evidence)
+    done: dict[bytes, tuple[float, tuple[float, ...]]] = {}
+    return tuple(_carry_out(case, plan, pieces, surroundings, done) for plan in plans)
+
+
+def _cuts(case: LiverCase, plans: Sequence[Plan]) -> dict[str, NDArray[np.bool_]]:
+    """Return the voxel mask of every wedge that any plan names; segments need none, regions know theirs."""
+    cuts: dict[str, NDArray[np.bool_]] = {}
+    for plan in plans:
+        for step in plan.operations:
+            action = step.action
+            if not isinstance(action, Operate) or action.margin_mm is None:
+                continue
+            for name in action.wedge:
+                key = _wedge_name(name, action.margin_mm)
+                if key not in cuts:
+                    cuts[key] = wedge(case.grid, case.lesion(name), action.margin_mm)
+    return dict(sorted(cuts.items()))
+
+
+def _wedge_name(lesion: str, margin_mm: float) -> str:
+    return f"wedge {lesion} {margin_mm:g}"
+
+
+class _Surroundings:
+    """Vessels of a case, or the borders that stand in for them; measured once for all plans."""
+
+    def __init__(self, case: LiverCase, evidence: Evidence) -> None:
+        self._case = case
+        self._reach = evidence.value("volumetry.proximity.vessel")
+        self._split = case.has_tree("portal_vein") and case.has_tree("hepatic_vein")
+        self._vessels = vessel_points(case) if case.vessels else {}
+        self._proxies: dict[str, NDArray[np.float64]] | None = None
+        self._found: dict[str, tuple[Neighbour | None, Neighbour | None]] = {}
+
+    def near(self, lesion: Lesion) -> tuple[Neighbour | None, Neighbour | None]:
+        """Return what decides about a wedge of this lesion, and what is only remarked, each within the veto distance."""
+        if lesion.name not in self._found:
+            vessel = nearest_vessel(self._case, lesion, self._vessels, proxy=False, reach_mm=self._reach)
+            remark = None
+            if vessel is None and not self._split:
+                if self._proxies is None:
+                    self._proxies = proxy_points(self._case.grid)
+                deciding = {n: self._proxies[n] for n, _, _, decides in VEIN_PROXIES if decides}
+                others = {n: self._proxies[n] for n, _, _, decides in VEIN_PROXIES if not decides}
+                vessel = nearest_vessel(self._case, lesion, deciding, proxy=True, reach_mm=self._reach)
+                remark = nearest_vessel(self._case, lesion, others, proxy=True, reach_mm=self._reach)
+            self._found[lesion.name] = (vessel, remark)
+        return self._found[lesion.name]
+
+
+def _carry_out(
+    case: LiverCase,
+    plan: Plan,
+    pieces: Pieces,
+    surroundings: _Surroundings,
+    done: dict[bytes, tuple[float, tuple[float, ...]]],
+) -> StagedPlan:
+    grid = case.grid
+    in_liver = np.isin(pieces.region, grid.liver_ids)
+    kind_of = {kind: np.isin(pieces.region, grid.ids(kind=kind)) for kind in KINDS}
+    present = np.ones(len(pieces.region), dtype=np.bool_)
+    operations: list[Operation] = []
+    removed_at = np.zeros(len(pieces.region), dtype=np.int16)
+    for number, (step, resects) in enumerate(zip(plan.operations, resected_by(plan, grid.segments), strict=True), start=1):
+        action = step.action
+        if not isinstance(action, Operate):
+            continue
+        goes = np.isin(pieces.region, grid.ids(segments=resects)) if resects else np.zeros_like(present)
+        if action.wedge and action.margin_mm is not None:
+            goes |= pieces.members([_wedge_name(name, action.margin_mm) for name in action.wedge])
+        goes &= present
+        goes |= _outside_parts(case, pieces, present & ~goes, goes, in_liver) & present
+        before = {k: float(pieces.ml[present & in_liver & kind_of[k]].sum()) for k in KINDS}
+        resected = {k: float(pieces.ml[goes & in_liver & kind_of[k]].sum()) for k in KINDS}
+        stay = present & ~goes
+        after = {k: float(pieces.ml[stay & in_liver & kind_of[k]].sum()) for k in KINDS}
+        removed = {
+            s: float(pieces.ml[goes & np.isin(pieces.region, grid.ids(segments=[s], kind="parenchyma"))].sum())
+            for s in grid.segments
+        }
+        key = np.packbits(np.concatenate([goes, stay])).tobytes()
+        if key not in done:
+            done[key] = _wall_and_remnant(pieces, goes & in_liver, stay & in_liver)
+        area, remnants = done[key]
+        operations.append(
+            Operation(
+                stage=number,
+                day=step.day,
+                title=_title(resects, action),
+                resects=resects,
+                wedges=action.wedge,
+                goes=goes,
+                before_ml=before,
+                resected_ml=resected,
+                after_ml=after,
+                removed_ml={s: ml for s, ml in removed.items() if ml > 0},
+                resected_outside_ml=float(pieces.ml[goes & ~in_liver].sum()),
+                transection_cm2=area,
+                remnant_pieces_ml=remnants,
+            )
+        )
+        removed_at[goes] = number
+        present = stay
+    grid_removed = pieces.paint(removed_at).astype(np.int16)
+    fates = tuple(_fate(case, plan, pieces, operations, lesion, present, surroundings) for lesion in case.lesions)
+    return StagedPlan(plan, pieces, tuple(operations), fates, present & in_liver, grid_removed)
+
+
+def _title(resects: frozenset[str], action: Operate) -> str:
+    parts = [resection_title(resects)] if resects else []
+    if action.wedge:
+        parts.append(("wedge " if len(action.wedge) == 1 else "wedges ") + ", ".join(action.wedge))
+    return " + ".join(parts)
+
+
+def _outside_parts(
+    case: LiverCase, pieces: Pieces, stay: NDArray[np.bool_], goes: NDArray[np.bool_], in_liver: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return pieces of lesion outside the labelled liver that go because all of the lesion inside it goes.
+
+    A lesion that lies outside for the most part belongs to no segment: only a wedge takes it.
+    """
+    out = np.zeros_like(stay)
+    for lesion in case.lesions:
+        if lesion.outside_ml <= 0 or lesion.outside_ml > HALF * lesion.volume_ml:
+            continue
+        own = np.isin(pieces.region, case.grid.ids(tissue=lesion.name, kind="lesion"))
+        if not (own & in_liver & stay).any() and (own & in_liver & goes).any():
+            out |= own & ~in_liver
+    return out
+
+
+def _wall_and_remnant(pieces: Pieces, goes: NDArray[np.bool_], stays: NDArray[np.bool_]) -> tuple[float, tuple[float, ...]]:
+    """Return the transection area, cm², and the volumes of the separate parts of what stays, mL, largest first."""
+    from scipy import ndimage
+
+    label = np.zeros(len(goes), dtype=np.uint8)
+    label[stays] = 1
+    label[goes] = 2
+    painted = pieces.paint(label)
+    area = wall_area_cm2(painted == 2, painted == 1, pieces.grid.affine)
+    # Separate parts are judged on every second voxel: a bridge thinner than two voxels carries nothing.
+    coarse = (painted == 1)[::2, ::2, ::2]
+    found, _ = ndimage.label(coarse, structure=np.ones((3, 3, 3), dtype=int))
+    voxel = 8.0 * abs(float(np.linalg.det(pieces.grid.affine[:3, :3]))) / 1000.0
+    ml = np.sort(np.bincount(found.ravel())[1:] * voxel)[::-1]
+    return area, tuple(float(v) for v in ml if v >= FRAGMENT_ML)
+
+
+def _fate(
+    case: LiverCase,
+    plan: Plan,
+    pieces: Pieces,
+    operations: list[Operation],
+    lesion: Lesion,
+    stays: NDArray[np.bool_],
+    surroundings: _Surroundings,
+) -> Fate:
+    grid = case.grid
+    own = np.isin(pieces.region, grid.ids(tissue=lesion.name, kind="lesion"))
+    taken = [own & op.goes for op in operations]
+    left = own & stays
+    wedged = any(lesion.name in op.wedges for op in operations)
+    if not any(t.any() for t in taken):
+        return Fate(lesion, "left", None, float(pieces.ml[left].sum()), _by_segment(pieces, left), False, None, None, False, None, None)
+    stage = max(i for i, t in enumerate(taken, start=1) if t.any())
+    if left.any() or sum(t.any() for t in taken) > 1:
+        # Cut through is cut through, however small the part and even if the rest goes later.
+        ml = float(pieces.ml[left].sum())
+        return Fate(
+            lesion, "cut_through", stage if not left.any() else None, ml, _by_segment(pieces, left), wedged, None, 0.0, False,
+            *surroundings.near(lesion),
+        )
+    operation = operations[stage - 1]
+    action = plan.operations[stage - 1].action
+    planned = action.margin_mm if isinstance(action, Operate) else None
+    gone = np.zeros_like(stays)
+    for op in operations[:stage]:
+        gone |= op.goes
+    label = np.zeros(len(gone), dtype=np.uint8)
+    label[~gone] = 1
+    label[gone] = 2
+    label[~np.isin(pieces.region, grid.liver_ids) & ~gone] = 0
+    painted = pieces.paint(label)
+    measured = distance_to_points(lesion, wall_points(painted == 2, painted == 1, grid.affine))
+    # The wall lies between voxel centres, half a voxel nearer than the tissue that stays.
+    slack = HALF * float(grid.spacing_mm.max())
+    short = planned is not None and measured < planned - slack
+    near, remark = surroundings.near(lesion) if lesion.name in operation.wedges else (None, None)
+    return Fate(lesion, "removed", stage, 0.0, {}, lesion.name in operation.wedges, planned, measured, short, near, remark)
+
+
+def _by_segment(pieces: Pieces, member: NDArray[np.bool_]) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for i in np.flatnonzero(member):
+        row = pieces.grid.table[pieces.region[i]]
+        segment = row.segment if row is not None and row.segment is not None else "outside"
+        out[segment] = out.get(segment, 0.0) + float(pieces.ml[i])
+    return out
+
+
+@dataclass(frozen=True)
+class VesselAnswer:
+    """Inflow or outflow of what stays: yes, no or not_supplied, with the sentence that says why."""
+
+    question: str
+    answer: str
+    sentence: str
+
+
+def vessel_answers(case: LiverCase, staged: StagedPlan) -> tuple[VesselAnswer, ...]:
+    """Return whether what stays keeps portal inflow, venous outflow, artery and bile duct.
+
+    A branch counts as kept when at least half of its labelled volume stays; without labelled vessels nothing is assumed.
+    """
+    pieces, grid = staged.pieces, staged.pieces.grid
+    staying = set(staged.flr_ml)
+    gone = np.zeros(len(pieces.region), dtype=np.bool_)
+    for op in staged.operations:
+        gone |= op.goes
+    kept: dict[str, dict[str, bool]] = {"portal_vein": {}, "hepatic_vein": {}}
+    for vessel in case.vessels:
+        if vessel.tree in kept and vessel.branch is not None:
+            own = np.isin(pieces.region, grid.ids(tissue=vessel.name, kind="vessel"))
+            total = float(pieces.ml[own].sum())
+            kept[vessel.tree][vessel.branch] = total <= 0 or float(pieces.ml[own & ~gone].sum()) >= HALF * total
+    whole = sorted(s for s in staying if not any(s in op.resects for op in staged.operations))
+    out = []
+    portal = kept["portal_vein"]
+    if not portal:
+        out.append(VesselAnswer("inflow", "not_supplied", "portal branches were not supplied: inflow of what stays is unchecked"))
+    else:
+        lost = {s: [b for b in SEGMENTS[s].portal if b in portal and not portal[b]] for s in whole}
+        bad = {s: b for s, b in lost.items() if b}
+        if bad:
+            text = "; ".join(f"{s} loses its {' and '.join(b)} portal branch" for s, b in bad.items())
+            out.append(VesselAnswer("inflow", "no", text.replace("_", " ")))
+        else:
+            out.append(VesselAnswer("inflow", "yes", "portal branches of all that stays are kept; the hepatic artery was not supplied"))
+    veins = kept["hepatic_vein"]
+    if not veins:
+        out.append(VesselAnswer("outflow", "not_supplied", "hepatic veins were not supplied: outflow of what stays is unchecked"))
+    else:
+        drained = {s: [v for v in HEPATIC_VEINS if s in HEPATIC_VEINS[v] and v in veins] for s in whole if s != "S1"}
+        dry = [s for s, v in drained.items() if v and not any(veins[x] for x in v)]
+        half = [s for s, v in drained.items() if v and s not in dry and not all(veins[x] for x in v)]
+        if dry:
+            out.append(VesselAnswer("outflow", "no", f"{', '.join(dry)} keeps no hepatic vein that drains it"))
+        else:
+            text = "each segment that stays keeps a hepatic vein"
+            if half:
+                text += f"; {', '.join(half)} loses one of two and may congest"
+            out.append(VesselAnswer("outflow", "yes", text))
+    out.append(VesselAnswer("bile", "not_supplied", "bile ducts were not supplied: drainage of what stays is unchecked"))
+    parts = staged.operations[-1].remnant_pieces_ml if staged.operations else ()
+    if len(parts) > 1:
+        out.append(
+            VesselAnswer(
+                "contiguity", "no",
+                f"what stays is in {len(parts)} parts of {', '.join(f'{p:.0f}' for p in parts[:4])} mL: a part without a pedicle dies",
+            )
+        )
+    else:
+        out.append(VesselAnswer("contiguity", "yes", "what stays is one part"))
+    return tuple(out)
+
+
+def course_of(case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, label_sd_fraction: float) -> Course:
+    """Return a staged plan in mL and days, as the timeline plays it."""
+    operations = iter(staged.operations)
+    steps: list[CourseStep] = []
+    for step in staged.plan.steps:
+        if isinstance(step.action, Operate):
+            op = next(operations)
+            steps.append(
+                CourseStep(
+                    day=step.day, kind="operate", stage=op.stage, removed_ml=op.removed_ml,
+                    major=_segment_count(op.resects) >= MAJOR_SEGMENTS, extent=op.title,
+                )
+            )
+        elif isinstance(step.action, Occlude):
+            steps.append(
+                CourseStep(
+                    day=step.day, kind="occlude", technique=step.action.technique,
+                    occluded=tuple(sorted(occluded_segments(step.action, case.grid.segments))),
+                )
+            )
+        elif isinstance(step.action, Scan):
+            steps.append(CourseStep(day=step.day, kind="scan", measured_flr_ml=step.action.flr_ml))
+        else:
+            steps.append(CourseStep(day=step.day, kind="wait"))
+    return Course(
+        name=staged.plan.name,
+        parenchyma_ml=case.parenchyma_ml,
+        flr_ml=staged.flr_ml,
+        tlv_functional_ml=tlv_functional_ml,
+        steps=tuple(steps),
+        lesions=tuple(
+            CourseLesion(
+                f.lesion.name, f.lesion.volume_ml, f.lesion.longest_axial_mm, f.fate, f.stage if f.fate == "removed" else None
+            )
+            for f in staged.fates
+        ),
+        label_sd_fraction=label_sd_fraction,
+        scan_day=case.scan_day,
+    )
+
+
+def _segment_count(resects: frozenset[str]) -> int:
+    """Return how many Couinaud segments a set of leaves is: S4a and S4b are one."""
+    return len({"S4" if s in ("S4a", "S4b") else s for s in resects})
