@@ -1,15 +1,27 @@
-"""Named random streams: the same digits for any batch split, and plans of one patient share every draw.
+"""Named random streams and what is kept of their draws.
 
-One counter-based generator (Philox) per decision, keyed by the seed and the decision's name. A patient's block of draws has a
-fixed place in the stream, so patients can be simulated in any order, and a new decision never shifts another one.
+The same digits come for any batch split, and plans of one patient share every draw.
+
+One counter-based generator (Philox) per decision, keyed by the seed and the decision's name. A patient's
+block of draws has a fixed place in the stream, so patients can be simulated in any order, and a new decision
+never shifts another one.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Stream = Callable[[str], Floats]
+"""Gives the draws of a named decision of one patient, (n_draws,) float64."""
+
+PERCENTILES = (0.1, 0.5, 0.9)
+"""What is kept of draws: an 80 % interval and the median."""
 
 _OUTPUTS_PER_COUNT = 4  # Philox-4x64: one counter value gives four 64-bit numbers
 _SMALLEST = 2.0**-54  # half the step of the generator's doubles: keeps a uniform strictly above 0
@@ -40,7 +52,9 @@ def uniform(
             f"first_patient is {first_patient}, n_patients {n_patients}, n_draws {n_draws}; "
             "first_patient must be at least 0 and the others at least 1"
         )
-    key = int.from_bytes(hashlib.blake2b(f"{int(seed)}\0{decision}".encode(), digest_size=16).digest(), "little")
+    key = int.from_bytes(
+        hashlib.blake2b(f"{int(seed)}\0{decision}".encode(), digest_size=16).digest(), "little"
+    )
     bits = np.random.Philox(key=key)
     counts, skip = divmod(first_patient * n_draws, _OUTPUTS_PER_COUNT)
     bits.advance(counts)
@@ -60,3 +74,50 @@ def normal(
 
     numbers = uniform(seed, decision, first_patient=first_patient, n_patients=n_patients, n_draws=n_draws)
     return np.asarray(ndtri(numbers), dtype=np.float64)
+
+
+def patient_streams(seed: int, n_draws: int, *, patient: int = 0) -> tuple[Stream, Stream]:
+    """Return the uniform and the normal streams of one patient; each decision is drawn once and kept."""
+    kept: dict[tuple[str, str], Floats] = {}
+
+    def uniforms(decision: str) -> Floats:
+        key = ("uniform", decision)
+        if key not in kept:
+            kept[key] = uniform(seed, decision, first_patient=patient, n_draws=n_draws)[0]
+        return kept[key]
+
+    def normals(decision: str) -> Floats:
+        key = ("normal", decision)
+        if key not in kept:
+            kept[key] = normal(seed, decision, first_patient=patient, n_draws=n_draws)[0]
+        return kept[key]
+
+    return uniforms, normals
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and 80 % interval of one number."""
+
+    p10: float
+    median: float
+    p90: float
+
+
+def percentiles(values: Floats) -> Floats:
+    """Return p10, median and p90 of draws, (3,), interpolated linearly between neighbours."""
+    rank = np.array(PERCENTILES) * (values.size - 1)
+    below = rank.astype(np.int64)
+    above = np.minimum(below + 1, values.size - 1)
+    ordered = np.partition(values, np.unique(np.concatenate([below, above])))
+    return np.asarray(ordered[below] + (rank - below) * (ordered[above] - ordered[below]))
+
+
+def spread(values: Floats) -> Spread:
+    """Return median and 80 % interval of draws."""
+    return Spread(*(float(v) for v in percentiles(values)))
+
+
+def share(draws: NDArray[np.bool_]) -> float:
+    """Return the share of draws in which something holds."""
+    return float(np.mean(draws))

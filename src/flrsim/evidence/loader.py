@@ -66,8 +66,8 @@ class Evidence:
     def quantile(self, id: str, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the number drawn from its range: the value is the median, low and high are the ends.
 
-        Between them the quantile function is straight, which is all that a value and a range say. A number without a range
-        is returned as it is.
+        Between them the quantile function is straight, which is all that a value and a range say. A number
+        without a range is returned as it is.
 
         Parameters
         ----------
@@ -79,10 +79,12 @@ class Evidence:
         return np.interp(u, [0.0, 0.5, 1.0], [parameter.low, parameter.value, parameter.high])
 
     def lognormal(self, id: str, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the number drawn from its lognormal spread: ``value * exp(sd * z)`` with standard normal `z`."""
+        """Return the number drawn from its lognormal spread, ``value * exp(sd * z)``, z standard normal."""
         parameter = self[id]
         if parameter.spread != "log_sd" or parameter.sd is None:
-            raise EvidenceError(f'the number "{id}" has no lognormal spread; give it spread = {{ kind = "log_sd", … }}')
+            raise EvidenceError(
+                f'the number "{id}" has no lognormal spread; give it spread = {{ kind = "log_sd", … }}'
+            )
         return np.asarray(parameter.value * np.exp(parameter.sd * z))
 
     def ids(self) -> tuple[str, ...]:
@@ -109,7 +111,9 @@ class Evidence:
     @property
     def digest(self) -> str:
         """Return a short checksum of all values, so that an edited set cannot pass for the named one."""
-        text = "\n".join(f"{p.id}={p.value!r} {p.low!r} {p.high!r} {p.sd!r}" for _, p in sorted(self._parameters.items()))
+        text = "\n".join(
+            f"{p.id}={p.value!r} {p.low!r} {p.high!r} {p.sd!r}" for _, p in sorted(self._parameters.items())
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -129,7 +133,9 @@ def load_evidence(folder: Path | None = None, overrides: Mapping[str, float] | N
         Naming file and record, when anything is missing, unknown or impossible.
     """
     root: Traversable = files("flrsim.evidence") if folder is None else folder
-    tables = sorted((t for t in _entries(root / "parameters") if t.name.endswith(".toml")), key=lambda t: t.name)
+    tables = sorted(
+        (t for t in _entries(root / "parameters") if t.name.endswith(".toml")), key=lambda t: t.name
+    )
     references = read_references(_text(root / "references.bib"), where="references.bib")
     name = ""
     parameters: dict[str, Parameter] = {}
@@ -146,13 +152,19 @@ def load_evidence(folder: Path | None = None, overrides: Mapping[str, float] | N
             if id in parameters:
                 raise EvidenceError(f'{where}: record "{id}" is already in another file; keep one')
             if parameter.source and parameter.source not in references:
-                raise EvidenceError(f'{where}: record "{id}" cites "{parameter.source}", which references.bib does not have')
+                raise EvidenceError(
+                    f'{where}: record "{id}" cites "{parameter.source}", which references.bib does not have'
+                )
             parameters[id] = parameter
     if not name or not parameters:
-        raise EvidenceError(f"{root} holds no parameter set; it needs parameters/set.toml with a name and parameters/*.toml")
+        raise EvidenceError(
+            f"{root} holds no parameter set; it needs parameters/set.toml with a name and parameters/*.toml"
+        )
     orphans = sorted(set(references) - {p.source for p in parameters.values()})
     if orphans:
-        raise EvidenceError(f"references.bib: no number cites {', '.join(orphans)}; remove the entry or cite it")
+        raise EvidenceError(
+            f"references.bib: no number cites {', '.join(orphans)}; remove the entry or cite it"
+        )
     return _with_overrides(Evidence(name, parameters, references), parameters, references, overrides or {})
 
 
@@ -180,14 +192,18 @@ def _with_overrides(
 def _entries(folder: Traversable) -> list[Traversable]:
     """Return what is in a folder."""
     if not folder.is_dir():
-        raise EvidenceError(f"{folder} is not a folder; evidence is a folder with parameters/*.toml and references.bib")
+        raise EvidenceError(
+            f"{folder} is not a folder; evidence is a folder with parameters/*.toml and references.bib"
+        )
     return list(folder.iterdir())
 
 
 def _text(file: Traversable) -> str:
     """Return the text of a file."""
     if not file.is_file():
-        raise EvidenceError(f"{file} is missing; evidence is a folder with parameters/*.toml and references.bib")
+        raise EvidenceError(
+            f"{file} is missing; evidence is a folder with parameters/*.toml and references.bib"
+        )
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -14,8 +14,8 @@ KINDS = ("reported", "derived", "calibrated", "assumed")
 """How a value came about; `derived` and `assumed` say in a note how or why."""
 
 UNITS = frozenset(
-    "1 fraction ratio mL mL/m2 g g/mL g/kg g/year kg/m2 mm cm2 day week min year cycle 1/week 1/min fraction/week "
-    "log_odds log_odds/cycle log_odds/fraction".split()
+    "1 fraction ratio mL mL/m2 g g/mL g/kg g/year kg/m2 mm cm2 day week min year cycle 1/week 1/min "
+    "fraction/week log_odds log_odds/cycle log_odds/fraction".split()
 )
 """Every unit a value may have."""
 
@@ -84,13 +84,23 @@ class Reference:
         if self.volume:
             place += f";{self.volume}" + (f"({self.number})" if self.number else "")
             place += f":{self.pages}" if self.pages else ""
-        numbers = [f"doi {self.doi}" if self.doi else "", f"PMID {self.pmid}" if self.pmid else "", self.pmcid]
+        numbers = [
+            f"doi {self.doi}" if self.doi else "",
+            f"PMID {self.pmid}" if self.pmid else "",
+            self.pmcid,
+        ]
         parts = [self.author, place.strip(), *numbers, self.url, self.eprint, self.note]
         return ". ".join(part for part in parts if part)
 
     def to_dict(self) -> dict[str, str]:
         """Return the JSON form."""
-        return {"key": self.key, "citation": self.citation(), "doi": self.doi, "pmid": self.pmid, "pmcid": self.pmcid}
+        return {
+            "key": self.key,
+            "citation": self.citation(),
+            "doi": self.doi,
+            "pmid": self.pmid,
+            "pmcid": self.pmcid,
+        }
 
 
 def read_references(text: str, *, where: str) -> dict[str, Reference]:
@@ -115,7 +125,7 @@ def read_references(text: str, *, where: str) -> dict[str, Reference]:
         identified = any((reference.doi, reference.pmid, reference.pmcid, reference.url, reference.eprint))
         if not identified and not (reference.journal and reference.year):
             raise EvidenceError(
-                f'{where}: entry "{key}" cannot be found by a reader; give doi, pmid, pmcid, url, or journal and year'
+                f'{where}: entry "{key}" cannot be found; give doi, pmid, pmcid, url, or journal and year'
             )
         found[key] = reference
     return found
@@ -138,7 +148,9 @@ def read_parameters(table: Mapping[str, Any], *, where: str, prefix: str = "") -
     for name, entry in table.items():
         path = f"{prefix}{name}"
         if not isinstance(entry, Mapping):
-            raise EvidenceError(f'{where}: "{path}" stands outside a record; a record is a table with value, unit, kind')
+            raise EvidenceError(
+                f'{where}: "{path}" stands outside a record; a record is a table with value, unit, kind'
+            )
         if "value" in entry:
             found[path] = _read_record(path, entry, where)
         else:
@@ -181,7 +193,9 @@ def _read_record(path: str, entry: Mapping[str, Any], where: str) -> Parameter:
     )  # fmt: skip
 
 
-def _read_spread(spread: Any, value: float, refuse: Any) -> tuple[str | None, float | None, float | None, float | None]:
+def _read_spread(
+    spread: Any, value: float, refuse: Any
+) -> tuple[str | None, float | None, float | None, float | None]:
     """Return kind, low, high and SD of a spread table."""
     if spread is None:
         return None, None, None, None
@@ -198,7 +212,9 @@ def _read_spread(spread: Any, value: float, refuse: Any) -> tuple[str | None, fl
         return kind, None, None, numbers[0]
     low, high = numbers
     if low is None or high is None or not low <= value <= high:
-        raise refuse(f"has the bounds {spread['low']!r} and {spread['high']!r}; low <= value ({value:g}) <= high is needed")
+        raise refuse(
+            f"has the bounds {spread['low']!r} and {spread['high']!r}; low <= {value:g} <= high is needed"
+        )
     return kind, low, high, None
 
 

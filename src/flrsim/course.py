@@ -1,0 +1,138 @@
+"""What a plan means in mL and days: the contract between the geometry of a plan and its play through time.
+
+Pure numbers at the size of the imaging day; no mesh, no grid. The geometry makes a `Course` once, the
+timeline plays it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+KINDS = ("operate", "occlude", "scan", "wait")
+FATES = ("removed", "ablated", "cut_through", "left")
+_SLACK = 1e-6  # relative rounding of volumes that were summed in another order
+
+
+@dataclass(frozen=True)
+class CourseLesion:
+    """One lesion on the imaging day.
+
+    Attributes
+    ----------
+    fate : removed, ablated, cut_through or left.
+    stage : the operation (1-based) that removes or ablates it; None when none does.
+    """
+
+    name: str
+    volume_ml: float
+    diameter_mm: float
+    fate: str
+    stage: int | None
+
+    @property
+    def cleared(self) -> bool:
+        """Whether the plan clears the lesion."""
+        return self.fate in ("removed", "ablated")
+
+
+@dataclass(frozen=True)
+class CourseStep:
+    """One dated step.
+
+    Attributes
+    ----------
+    kind : operate, occlude, scan or wait.
+    stage : operations are numbered 1, 2, …; None for other steps.
+    removed_ml : operate: parenchyma taken per segment, mL at the size of the imaging day.
+    technique, occluded : occlude: e.g. ``pve``, and the segments that lose portal inflow.
+    measured_flr_ml : scan: the measured FLR, when it has been done.
+    major : operate: three segments or more.
+    extent : operate: printed name of the operation.
+    """
+
+    day: int
+    kind: str
+    stage: int | None = None
+    removed_ml: Mapping[str, float] | None = None
+    technique: str | None = None
+    occluded: tuple[str, ...] = ()
+    measured_flr_ml: float | None = None
+    major: bool = False
+    extent: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f'step kind "{self.kind}" is not known; kinds are {", ".join(KINDS)}')
+        if (self.kind == "operate") != (self.stage is not None):
+            raise ValueError(
+                f"a step of kind {self.kind} has stage {self.stage}; operations are numbered, other steps not"
+            )
+
+
+@dataclass(frozen=True)
+class Course:
+    """A plan as the timeline sees it.
+
+    Attributes
+    ----------
+    parenchyma_ml : per segment on the imaging day, without lesions.
+    flr_ml : per segment, what stays after all operations, at the size of the imaging day.
+    tlv_functional_ml : total liver without lesions, mL.
+    steps : ordered by day.
+    label_sd_fraction : SD of the FLR's share of the functional liver from disagreement between annotators,
+        fraction points;
+        see `flrsim.physiology.adequacy.label_sd_fraction`.
+    scan_day : day of the images, relative to day 0.
+    """
+
+    name: str
+    parenchyma_ml: Mapping[str, float]
+    flr_ml: Mapping[str, float]
+    tlv_functional_ml: float
+    steps: tuple[CourseStep, ...]
+    lesions: tuple[CourseLesion, ...] = ()
+    label_sd_fraction: float = 0.0
+    scan_day: int = 0
+
+    def __post_init__(self) -> None:
+        days = [s.day for s in self.steps]
+        if days != sorted(days):
+            raise ValueError(f"the steps of {self.name} are on days {days}; they must be in order")
+        if [s.stage for s in self.operations] != list(range(1, len(self.operations) + 1)):
+            raise ValueError(f"the operations of {self.name} must be numbered 1, 2, … in order")
+        if not self.total_flr_ml > 0:
+            raise ValueError(f"the FLR of {self.name} is {self.total_flr_ml:g} mL; something must stay")
+        for segment, volume in self.parenchyma_ml.items():
+            gone = sum((s.removed_ml or {}).get(segment, 0.0) for s in self.operations)
+            stays = self.flr_ml.get(segment, 0.0)
+            if abs(gone + stays - volume) > _SLACK * max(self.tlv_functional_ml, 1.0):
+                raise ValueError(
+                    f"{self.name}, {segment}: removed {gone:g} and staying {stays:g} mL "
+                    f"must add up to {volume:g} mL"
+                )
+
+    @property
+    def operations(self) -> tuple[CourseStep, ...]:
+        """The operations in order."""
+        return tuple(s for s in self.steps if s.kind == "operate")
+
+    @property
+    def total_flr_ml(self) -> float:
+        """FLR on the imaging day, mL."""
+        return float(sum(self.flr_ml.values()))
+
+    @property
+    def first_day(self) -> int:
+        """Day of the first step that touches the liver; 0 without one."""
+        return next((s.day for s in self.steps if s.kind in ("operate", "occlude")), 0)
+
+    @property
+    def last_operation(self) -> CourseStep | None:
+        """The last operation."""
+        return self.operations[-1] if self.operations else None
+
+    @property
+    def all_cleared(self) -> bool:
+        """Whether the plan clears every lesion."""
+        return all(lesion.cleared for lesion in self.lesions)

@@ -1,0 +1,1 @@
+"""The liver as an organ: size, chemotherapy injury, growth, function, and the risks of an operation."""

@@ -1,0 +1,126 @@
+"""How much liver must stay: which threshold holds, from which day on, and how sure the volume is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from flrsim.draws import Floats
+from flrsim.evidence import Evidence
+from flrsim.patient import Patient, Treatment
+from flrsim.physiology.injury import chemotherapy_weeks, weeks_since
+from flrsim.physiology.regimens import BEVACIZUMAB
+from flrsim.physiology.volumes import Stimulus
+
+POPULATIONS = ("normal", "chemotherapy", "cirrhosis")
+"""Populations of the sFLR thresholds, the least demanding first."""
+
+_DAYS_PER_WEEK = 7.0
+
+
+@dataclass(frozen=True)
+class Population:
+    """Which sFLR threshold is binding.
+
+    Attributes
+    ----------
+    name : normal, chemotherapy or cirrhosis.
+    reason : why.
+    also : populations whose rule is shown beside it, because the patient stands within one cycle of the step.
+    """
+
+    name: str
+    reason: str
+    also: tuple[str, ...] = ()
+
+
+def population(patient: Patient, history: tuple[Treatment, ...], evidence: Evidence) -> Population:
+    """Return the population whose sFLR threshold is binding for this patient."""
+    liver = patient.liver
+    if liver.fibrosis in ("F3", "F4") or liver.child_pugh is not None:
+        return Population("cirrhosis", f"fibrosis {liver.fibrosis}" if liver.fibrosis else "cirrhosis")
+    weeks, step = chemotherapy_weeks(history, evidence), evidence.value("rules.chemotherapy_weeks")
+    cycle = evidence.value("injury.cycle_days") / _DAYS_PER_WEEK
+    steatosis = liver.steatosis_fraction or 0.0
+    if liver.steatohepatitis:
+        return Population("chemotherapy", "steatohepatitis")
+    if steatosis >= evidence.value("growth.steatosis_high_from"):
+        return Population("chemotherapy", f"steatosis {steatosis:.0%}")
+    near = abs(weeks - step) <= cycle
+    given = f"{weeks:g} weeks of chemotherapy"
+    if weeks > step:
+        return Population("chemotherapy", f"{given}, more than {step:g}", ("normal",) if near else ())
+    reason = f"{given}, not more than {step:g}" if weeks else "no chemotherapy, no known injury"
+    return Population("normal", reason, ("chemotherapy",) if near else ())
+
+
+def sflr_threshold(name: str, evidence: Evidence) -> float:
+    """Return the sFLR threshold of a population."""
+    return evidence.value(f"rules.sflr.{name}")
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The first day on which an operation is acceptable whatever the volume, and what sets it."""
+
+    day: int
+    reason: str
+
+
+def floor_day(
+    first_day: int, occlusion_day: int | None, history: tuple[Treatment, ...], evidence: Evidence
+) -> Floor:
+    """Return the first day after the waiting times of chemotherapy, bevacizumab and occlusion."""
+    floors = [(first_day, "first step of the plan")]
+    for drug, id, name in (
+        (None, "rules.wait.chemotherapy", "the last treatment"),
+        (BEVACIZUMAB, "rules.wait.bevacizumab", "the last bevacizumab"),
+    ):
+        since = weeks_since(drug, 0, history)
+        if since is not None:
+            weeks = evidence.value(id)
+            floors.append((round((weeks - since) * _DAYS_PER_WEEK), f"{weeks:g} weeks after {name}"))
+    if occlusion_day is not None:
+        days = evidence.value("rules.volumetry_after_occlusion")
+        floors.append((occlusion_day + round(days), f"{days:g} days after the occlusion"))
+    return Floor(*max(floors))
+
+
+def first_day_reached(
+    threshold: float, stimulus: Stimulus | None, sflr_now: Floats, floor: Floor, evidence: Evidence
+) -> Floats:
+    """Return the first day from the floor on with sFLR at `threshold` or above, (n_draws,), inf for never.
+
+    Notes
+    -----
+    From ``s = end + (start - end) exp(-t / tau)``: ``t = tau ln((end - start) / (end - threshold))``.
+    """
+    if stimulus is None:
+        return np.where(sflr_now >= threshold, float(floor.day), np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wait = stimulus.tau * np.log((stimulus.end - stimulus.start) / (stimulus.end - threshold))
+    wait = np.where(stimulus.start >= threshold, 0.0, np.where(stimulus.end > threshold, wait, np.inf))
+    wait = np.where(wait <= evidence.value("rules.never_after"), wait, np.inf)
+    return np.asarray(np.maximum(stimulus.day + np.ceil(wait), float(floor.day)))
+
+
+def label_sd_fraction(flr_segments: Iterable[str], evidence: Evidence) -> float:
+    """Return the SD of the FLR's share of the liver from disagreement between annotators, fraction points.
+
+    Notes ----- Two annotators were compared on S2 + S3 and on S2 to S4. What matters is the border between
+    what stays and what goes: an error of the FLR's share is the same error, with the other sign, of the rest.
+    An FLR that holds every segment has no such border. Any border other than that of S2 + S3 takes the larger
+    disagreement, by assumption. The published number is the mean absolute difference of two annotators;
+    divided by ``volumetry.disagreement.mean_to_sd`` it is the SD of one.
+    """
+    kept = {segment[:2] for segment in flr_segments} - {"S1"}
+    gone = {f"S{i}" for i in range(2, 9)} - kept
+    if not gone or not kept:
+        return 0.0
+    lateral = {"S2", "S3"}
+    id = "s2_s3" if lateral in (kept, gone) else "s2_s4"
+    return evidence.value(f"volumetry.disagreement.{id}") / evidence.value(
+        "volumetry.disagreement.mean_to_sd"
+    )

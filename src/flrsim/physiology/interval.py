@@ -1,0 +1,240 @@
+"""The way from the first step to the last operation: who gets there, who drops out, and why.
+
+Every draw has exactly one outcome. Causes compete in time: a draw that progresses before its scan is not
+asked whether it grew. Insufficient growth is no hazard of its own: it shows at the volumetry, when the sFLR
+is below the patient's threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.course import Course, CourseStep
+from flrsim.draws import Floats, Stream
+from flrsim.evidence import Evidence
+from flrsim.patient import Patient, Treatment
+from flrsim.physiology.injury import Injury, chemotherapy_cycles
+from flrsim.physiology.risk import FailureRisk, death_probability, failure_risk, morbidity_probability
+from flrsim.physiology.volumes import Volumes
+
+Bools = NDArray[np.bool_]
+
+REASONS = ("progression", "growth", "complication", "death")
+"""Why a plan is not completed."""
+
+_DAYS_PER_WEEK = 7.0
+_UNDER_WAY = -1
+_COMPLETE = len(REASONS)
+
+
+@dataclass(frozen=True)
+class Response:
+    """Growth at the first volumetry after an occlusion; rates are None when it comes too early.
+
+    Attributes
+    ----------
+    day : of the volumetry.
+    sflr, degree_of_hypertrophy, kgr_per_week : (n_draws,) fractions, fraction points, fraction points per
+        week.
+    reason : why the rates are missing.
+    """
+
+    day: int
+    sflr: Floats
+    degree_of_hypertrophy: Floats | None
+    kgr_per_week: Floats | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Interval:
+    """How the course ended in every draw.
+
+    Attributes
+    ----------
+    outcome : (n_draws,) index into `REASONS`, or ``len(REASONS)`` for complete: every operation done and
+        alive at 90 days.
+    reached_last : all operations were carried out.
+    died, failed, morbid : death within 90 days of a procedure, liver failure, any major complication.
+    failure : failure range at the last operation; None without operation.
+    """
+
+    outcome: NDArray[np.int64]
+    reached_last: Bools
+    died: Bools
+    failed: Bools
+    morbid: Bools
+    failure: FailureRisk | None
+
+    def share(self, reason: str) -> float:
+        """Return the probability of one reason, or of ``complete``."""
+        code = _COMPLETE if reason == "complete" else REASONS.index(reason)
+        return float(np.mean(self.outcome == code))
+
+
+def first_response(volumes: Volumes, course: Course, evidence: Evidence) -> Response | None:
+    """Return growth at the first scan after the last occlusion before it; None without such a scan."""
+    occlusion: int | None = None
+    for step in course.steps:
+        if step.kind == "occlude":
+            occlusion = step.day
+        if step.kind == "scan" and occlusion is not None:
+            sflr = volumes.sflr(step.day)
+            days, least = step.day - occlusion, evidence.value("rules.volumetry_after_occlusion")
+            if days < least:
+                return Response(
+                    step.day, sflr, None, None, f"{days} days after the occlusion; at least {least:g} needed"
+                )
+            gain = sflr - volumes.sflr(occlusion)
+            return Response(step.day, sflr, gain, gain / (days / _DAYS_PER_WEEK), "")
+    return None
+
+
+def progression_day(course: Course, history: tuple[Treatment, ...], evidence: Evidence, u: Floats) -> Floats:
+    """Return the day on which each draw progresses beyond resection, (n_draws,); infinity without lesions.
+
+    Notes ----- Constant hazard, lower in the first weeks, counted from the first step that touches the liver:
+    cumulative hazard ``h1 w`` up to w1, then ``h1 w1 + h (w - w1)``, both times the multipliers; solved for
+    ``-ln u``.
+    """
+    if not course.lesions:
+        return np.full(u.shape, np.inf)
+    name = "dropout.progression."
+    multiplier = 1.0
+    if chemotherapy_cycles(history) > evidence.value("growth.many_cycles_above"):
+        multiplier *= evidence.value(name + "many_cycles")
+    if max(x.diameter_mm for x in course.lesions) >= evidence.value(name + "large_lesion_from"):
+        multiplier *= evidence.value(name + "large_lesion")
+    if len(course.lesions) >= evidence.value(name + "many_lesions_from"):
+        multiplier *= evidence.value(name + "many_lesions")
+    early, late = (multiplier * evidence.value(name + n) for n in ("early_rate", "rate"))
+    first = evidence.value(name + "early_weeks")
+    hazard = -np.log(u)
+    weeks = np.where(hazard <= early * first, hazard / early, first + (hazard - early * first) / late)
+    return course.first_day + weeks * _DAYS_PER_WEEK
+
+
+def walk(
+    course: Course,
+    volumes: Volumes,
+    response: Response | None,
+    threshold: float,
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    injury_on: Callable[[int], Injury],
+    evidence: Evidence,
+    uniform: Stream,
+) -> Interval:
+    """Play the risks of a course in order of time.
+
+    Parameters
+    ----------
+    threshold
+        sFLR below which nobody goes on after the volumetry.
+    injury_on
+        Injury of every draw on a day.
+    """
+    last = course.last_operation
+    shape = uniform("dropout.progression").shape
+    outcome = np.full(shape, _UNDER_WAY, dtype=np.int64)
+    died, failed, morbid = (np.zeros(shape, dtype=bool) for _ in range(3))
+    reached = np.zeros(shape, dtype=bool)
+    failure: FailureRisk | None = None
+    progresses = progression_day(course, history, evidence, uniform("dropout.progression"))
+    staged = last is not None and any(
+        s.kind in ("operate", "occlude") and s is not last for s in course.steps
+    )
+    complication = staged
+    occluded = asked = False
+
+    def drop(who: Bools, reason: str) -> None:
+        outcome[(outcome == _UNDER_WAY) & who] = REASONS.index(reason)
+
+    for step in course.steps:
+        if last is not None and step.day > last.day:
+            break
+        drop(progresses < step.day, "progression")
+        if step.kind == "scan" and response is not None and step.day == response.day and not asked:
+            drop(_refused(response, threshold, evidence, uniform), "growth")
+            asked = True
+        if step.kind not in ("operate", "occlude"):
+            continue
+        if step is last and occluded and not asked:
+            drop(volumes.sflr(step.day) < threshold, "growth")  # nobody is operated on without a volumetry
+        under_way = outcome == _UNDER_WAY
+        name = _procedure_name(step, last)
+        risk, fails, dies, suffers = _procedure(
+            step,
+            name,
+            staged and step is last,
+            volumes,
+            patient,
+            history,
+            injury_on(step.day),
+            evidence,
+            uniform,
+        )
+        failed |= under_way & fails
+        died |= under_way & dies
+        morbid |= under_way & (suffers | fails)
+        if step is last:
+            reached, failure = under_way, risk
+        drop(dies, "death")
+        if complication:
+            drop(
+                uniform("dropout.complication") < evidence.value("dropout.complication.share"), "complication"
+            )
+            complication = False
+        occluded = occluded or step.kind == "occlude"
+    outcome[outcome == _UNDER_WAY] = _COMPLETE
+    return Interval(outcome, reached, died, failed, morbid, failure)
+
+
+def _refused(response: Response, threshold: float, evidence: Evidence, uniform: Stream) -> Bools:
+    """Return who is not operated on after the volumetry: too little volume, or some of the slow growers."""
+    refused = response.sflr < threshold
+    if response.kgr_per_week is not None:
+        slow = response.kgr_per_week < evidence.value("rules.kgr")
+        refused = refused | (
+            slow & (uniform("dropout.growth") < evidence.value("dropout.growth.slow_grower_refused"))
+        )
+    return refused
+
+
+def _procedure_name(step: CourseStep, last: CourseStep | None) -> str:
+    """Name a procedure's streams; the last operation has one name in every plan, so plans share its luck."""
+    if step is last:
+        return "last"
+    return f"stage{step.stage}" if step.kind == "operate" else f"occlusion{step.day}"
+
+
+def _procedure(
+    step: CourseStep,
+    name: str,
+    staged_last: bool,
+    volumes: Volumes,
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    injury: Injury,
+    evidence: Evidence,
+    uniform: Stream,
+) -> tuple[FailureRisk | None, Bools, Bools, Bools]:
+    """Return failure risk, and who fails, dies and suffers a major complication after one procedure."""
+    shape = injury.sos_grade.shape
+    fails = np.zeros(shape, dtype=bool)
+    risk, kind = None, "occlusion"
+    if step.kind == "operate":
+        sflr = volumes.remaining_ml(step.day, step.stage or 0) / volumes.telv_ml
+        risk = failure_risk(sflr, step.major, patient, history, injury, evidence)
+        fails = uniform(f"phlf.{name}") < risk.middle
+        kind = "major" if step.major else "minor"
+    death_kind = "staged_last" if staged_last and step.major else kind
+    dies = uniform(f"death.{name}") < death_probability(fails, death_kind, patient, evidence)
+    suffers = uniform(f"morbidity.{name}") < morbidity_probability(
+        kind, injury if step.kind == "operate" else None, evidence
+    )
+    return risk, fails, dies, suffers

@@ -1,0 +1,162 @@
+"""What can go wrong with an operation: liver failure as a range, death within 90 days, major complications.
+
+One cause enters liver failure once: a measured function if there is one, else a known injury, else weeks of
+chemotherapy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.draws import Floats
+from flrsim.evidence import Evidence
+from flrsim.patient import Patient, Treatment
+from flrsim.physiology.adequacy import population, sflr_threshold
+from flrsim.physiology.function import measured_function
+from flrsim.physiology.injury import Injury, chemotherapy_weeks
+
+PHLF_DEFINITION = (
+    "hepatic insufficiency after major resection: low and high of two published forms, peak bilirubin "
+    "> 7 mg/dL (Shindoh 2013) and a curve in sFLR; not ISGLS, not 50-50"
+)
+
+
+@dataclass(frozen=True)
+class FailureRisk:
+    """Probability of liver failure after one operation, (n_draws,) each.
+
+    Attributes
+    ----------
+    cause : what stands for the quality of the liver: measured function, injury, chemotherapy, or none.
+    """
+
+    low: Floats
+    high: Floats
+    cause: str
+
+    @property
+    def middle(self) -> Floats:
+        """Midpoint of the range, from which events are drawn."""
+        return 0.5 * (self.low + self.high)
+
+
+def failure_risk(
+    sflr: Floats,
+    major: bool,
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    injury: Injury,
+    evidence: Evidence,
+) -> FailureRisk:
+    """Return the range of liver-failure probability after an operation that leaves `sflr`.
+
+    Notes ----- Binary form ``logit p = a + b [chemotherapy > 12 weeks] + c [sFLR <= 30 %]``; curve ``logit p
+    = a' + b' (sFLR - shift)``. The binary form was found above 20 % sFLR; at or below it, the low end is the
+    curve at 20 % and the high end at least the published stratum. Above 20 % in a normal liver the range is
+    flat. No major resection is below the floor, no stack of causes above the worst published stratum. A minor
+    resection has the rate of all hepatectomies at most.
+    """
+    if not major:
+        return FailureRisk(
+            np.zeros(sflr.shape), np.full(sflr.shape, evidence.value("risk.phlf.minor_high")), "minor"
+        )
+    shift, binary_extra, odds, cause = _causes(sflr.shape, patient, history, injury, evidence)
+    function = measured_function(patient, evidence)
+    effective = sflr * (1.0 if function is None else function)
+    cirrhosis = population(patient, history, evidence).name == "cirrhosis"
+    step_id = "small_remnant_below_cirrhosis" if cirrhosis else "small_remnant_below"
+    binary = (
+        evidence.value("risk.phlf.binary.intercept")
+        + binary_extra
+        + evidence.value("risk.phlf.binary.small_remnant")
+        * (effective <= evidence.value(f"risk.phlf.binary.{step_id}"))
+    )
+    a, b = evidence.value("risk.phlf.curve.intercept"), evidence.value("risk.phlf.curve.slope")
+    one, other = _expit(binary + odds), _expit(a + b * (effective - shift) + odds)
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    tiny = sflr_threshold("normal", evidence)
+    small = effective < tiny
+    low = np.where(small, np.minimum(np.maximum(low, _expit(a + b * (tiny - shift) + odds)), other), low)
+    high = np.where(small, np.maximum(high, evidence.value("risk.phlf.small_stratum")), high)
+    floor, flat_high = evidence.value("risk.phlf.flat_low"), evidence.value("risk.phlf.flat_high")
+    if cause == "none" and not cirrhosis:
+        # A known factor outside the liver (diabetes) still moves the flat range.
+        flat = [_expit(np.log(p / (1.0 - p)) + odds) for p in (floor, flat_high)]
+        low, high = np.where(small, low, flat[0]), np.where(small, high, flat[1])
+    cap = evidence.value("risk.phlf.cap")
+    low = np.clip(low, floor, cap)
+    return FailureRisk(low, np.clip(high, low, cap), cause)
+
+
+def _causes(
+    shape: tuple[int, ...],
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    injury: Injury,
+    evidence: Evidence,
+) -> tuple[float, float, Floats, str]:
+    """Return shift of the curve, addition to the binary form, added log odds, and their cause."""
+    shift = extra = 0.0
+    odds = np.zeros(shape)
+    cause = "none"
+    if population(patient, history, evidence).name == "cirrhosis":
+        shift += evidence.value("risk.phlf.curve.shift_cirrhosis")
+    if patient.diabetes:
+        odds = odds + evidence.value("risk.phlf.diabetes")
+    if measured_function(patient, evidence) is not None:
+        return shift, extra, odds, "measured function"
+    present = {
+        "nrh": injury.nrh_grade >= 1,
+        "steatohepatitis": injury.steatohepatitis,
+        "sos": injury.sos_grade >= 2,
+    }
+    found = [name for name in present if name in injury.known and np.any(present[name])]
+    for name in found:
+        id = "sos_2" if name == "sos" else name
+        odds = odds + evidence.value(f"risk.phlf.{id}") * present[name]
+    if found:
+        return shift, extra, odds, "injury"
+    if injury.known >= {"sos", "nrh"}:
+        return shift, extra, odds, "none"  # a biopsy that found nothing outranks the weeks
+    if chemotherapy_weeks(history, evidence) > evidence.value("rules.chemotherapy_weeks"):
+        shift += evidence.value("risk.phlf.curve.shift_chemotherapy")
+        extra += evidence.value("risk.phlf.binary.long_chemotherapy")
+        cause = "weeks of chemotherapy"
+    return shift, extra, odds, cause
+
+
+def death_probability(failed: NDArray[np.bool_], kind: str, patient: Patient, evidence: Evidence) -> Floats:
+    """Return the probability of death within 90 days of one procedure, given who had liver failure.
+
+    Parameters
+    ----------
+    kind
+        ``major``, ``minor``, ``staged_last`` (major, after earlier operations) or ``occlusion``.
+    """
+    other = evidence.value(f"risk.death.{kind}")
+    if kind == "occlusion":
+        return np.full(failed.shape, other)
+    p = 1.0 - (1.0 - other) * (1.0 - evidence.value("risk.death.after_phlf") * failed)
+    if patient.liver.fibrosis == "F4" or patient.liver.child_pugh is not None:
+        grade = "a" if patient.liver.child_pugh in (None, "A") else "bc"
+        p = np.maximum(p, evidence.value(f"risk.death.cirrhosis_{grade}"))
+    return np.asarray(p, dtype=np.float64)
+
+
+def morbidity_probability(kind: str, injury: Injury | None, evidence: Evidence) -> Floats | float:
+    """Return the probability of a major complication without liver failure after one procedure."""
+    base = evidence.value(f"risk.morbidity.{kind}")
+    if injury is None or not np.any(injury.sos_grade >= 2):
+        return base
+    log_odds = np.log(base / (1.0 - base)) + evidence.value("risk.morbidity.sos_2") * (injury.sos_grade >= 2)
+    return _expit(log_odds)
+
+
+def _expit(x: Floats) -> Floats:
+    """Return 1 / (1 + exp(-x))."""
+    from scipy.special import expit
+
+    return np.asarray(expit(x), dtype=np.float64)

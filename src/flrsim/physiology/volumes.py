@@ -1,0 +1,287 @@
+"""The size of every part of the liver on any day of a course, one value per draw.
+
+Segments fall into three groups that each keep one relative size: perfused segments grow alike, segments
+without portal inflow shrink, an embolized segment 4 grows a little less than the perfused. So the state of a
+draw is a handful of numbers, and any day can be asked for without playing the days before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from flrsim.course import Course, CourseStep
+from flrsim.draws import Floats
+from flrsim.errors import PlanError
+from flrsim.evidence import Evidence
+from flrsim.physiology import growth
+
+LAWS = ("relative", "absolute")
+_PERFUSED = "perfused"
+_SEGMENT_4 = ("S4", "S4a", "S4b")
+
+
+@dataclass(frozen=True)
+class GrowthDraws:
+    """The random numbers of growth, each (n_draws,) float64, shared by all plans of a patient.
+
+    Attributes
+    ----------
+    amplitude_z, tau_z, rate_z : standard normal.
+    beta : exponent of the starting size.
+    absolute_tau_u : uniform.
+    label_z : standard normal, disagreement of annotators about the FLR's border.
+    """
+
+    amplitude_z: Floats
+    tau_z: Floats
+    rate_z: Floats
+    beta: Floats
+    absolute_tau_u: Floats
+    label_z: Floats
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """Sizes relative to the imaging day between two events, by group."""
+
+    day: int
+    start: Mapping[str, Floats]
+    target: Mapping[str, Floats] | None = None  # after an occlusion: relaxation towards it with tau
+    tau: Floats | None = None
+    share: Floats | None = None  # after an operation: share of the liver before it, at the start
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """Growth after an occlusion: sFLR goes from `start` on `day` to `end` with time constant `tau`."""
+
+    day: int
+    start: Floats
+    end: Floats
+    tau: Floats
+
+
+def segment_4_fate(course: Course) -> str:
+    """Return what becomes of segment 4: ``stays`` (mostly), ``embolized`` at some time, or ``open``."""
+    stays = sum(course.flr_ml.get(s, 0.0) for s in _SEGMENT_4)
+    if 2 * stays >= sum(course.parenchyma_ml.get(s, 0.0) for s in _SEGMENT_4):
+        return "stays"
+    occluded = {s for step in course.steps for s in step.occluded}
+    return "embolized" if occluded & set(_SEGMENT_4) else "open"
+
+
+def _group_names(course: Course) -> dict[str, str]:
+    """Return every segment's group: perfused throughout, or the number of its occlusion, S4 apart."""
+    names = dict.fromkeys(course.parenchyma_ml, _PERFUSED)
+    for number, step in enumerate(s for s in course.steps if s.kind == "occlude"):
+        for segment in step.occluded:
+            if names.get(segment) == _PERFUSED:
+                names[segment] = f"{number}:S4" if segment in _SEGMENT_4 else f"{number}:shrinks"
+    return names
+
+
+class Volumes:
+    """Play a course once under one growth law.
+
+    Parameters
+    ----------
+    multiplier, rate_multiplier
+        Product of the growth modifiers after occlusion and after resection, (n_draws,).
+    telv_ml
+        Denominator of sFLR.
+    law
+        ``relative`` or ``absolute``; after resection both use the same regrowth.
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        draws: GrowthDraws,
+        multiplier: Floats,
+        rate_multiplier: Floats,
+        telv_ml: float,
+        evidence: Evidence,
+        law: str,
+    ) -> None:
+        self.course, self.telv_ml = course, telv_ml
+        self.occlusion_day: int | None = None
+        self._draws, self._multiplier, self._evidence, self._law = draws, multiplier, evidence, law
+        self._rate = rate_multiplier * evidence.lognormal("growth.post_resection.rate", draws.rate_z)
+        flr = course.total_flr_ml
+        # An annotator may move the border, but cannot make the FLR vanish: half of it always stays.
+        offset = course.label_sd_fraction * course.tlv_functional_ml * draws.label_z
+        self._offset_ml = np.maximum(offset, -0.5 * flr)
+        self._label = 1.0 + self._offset_ml / flr
+        self._names = _group_names(course)
+        self._flr = self._by_group(course.flr_ml)
+        ones = np.ones(multiplier.shape)
+        start = min(course.scan_day, course.steps[0].day) if course.steps else course.scan_day
+        self._phases = [_Phase(start, dict.fromkeys(self._flr, ones))]
+        self._memo: tuple[int, Mapping[str, Floats]] | None = None
+        self._active = False  # an occlusion is at work
+        occlusions = 0
+        for step in course.steps:
+            if step.kind == "occlude":
+                self._occlude(step, occlusions)
+                occlusions += 1
+            elif step.kind == "operate":
+                self._operate(step)
+            elif step.kind == "scan" and step.measured_flr_ml is not None:
+                self._condition(step.day, step.measured_flr_ml)
+
+    def flr_ml(self, day: int) -> Floats:
+        """Return what is to stay (after the last operation: what is left) on `day`, (n_draws,) mL."""
+        return self._label * _total(self._flr, self._sizes(day))
+
+    def sflr(self, day: int) -> Floats:
+        """Return the FLR over the estimated total volume."""
+        return self.flr_ml(day) / self.telv_ml
+
+    def remaining_ml(self, day: int, stage: int) -> Floats:
+        """Return all parenchyma in the patient on `day` after operation `stage`, (n_draws,) mL.
+
+        The annotators' border lies inside the liver: before the last operation it moves mL between the FLR
+        and the rest, not the total.
+        """
+        if stage >= len(self.course.operations):
+            return self.flr_ml(day)
+        left = dict(self.course.parenchyma_ml)
+        for step in self.course.operations[:stage]:
+            left = {s: v - (step.removed_ml or {}).get(s, 0.0) for s, v in left.items()}
+        return _total(self._by_group(left), self._sizes(day))
+
+    def stimulus(self) -> Stimulus | None:
+        """Return how sFLR grows after the last occlusion; None without one."""
+        for phase in reversed(self._phases):
+            if phase.target is not None and phase.tau is not None:
+                start, end = (
+                    self._label * _total(self._flr, s) / self.telv_ml for s in (phase.start, phase.target)
+                )
+                return Stimulus(phase.day, start, end, phase.tau)
+        return None
+
+    def _by_group(self, volumes: Mapping[str, float]) -> dict[str, float]:
+        """Return mL by group, at the size of the imaging day."""
+        total = dict.fromkeys([_PERFUSED, *self._names.values()], 0.0)
+        for segment, name in self._names.items():
+            total[name] += volumes.get(segment, 0.0)
+        return total
+
+    def _sizes(self, day: int) -> Mapping[str, Floats]:
+        """Return every group's size relative to the imaging day."""
+        if self._memo is not None and self._memo[0] == day:
+            return self._memo[1]
+        phase = next((p for p in reversed(self._phases) if p.day <= day), self._phases[0])
+        days = float(max(day - phase.day, 0))
+        sizes = phase.start
+        if phase.target is not None and phase.tau is not None:
+            decay = np.exp(-days / phase.tau)
+            sizes = {g: end + (phase.start[g] - end) * decay for g, end in phase.target.items()}
+        elif phase.share is not None:
+            gap = growth.remaining_gap(days, self._rate, self._evidence)
+            share = np.minimum(phase.share, 1.0)
+            grown = (1.0 - (1.0 - share) * gap) / share
+            sizes = {g: start * grown for g, start in phase.start.items()}
+        self._memo = (day, sizes)
+        return sizes
+
+    def _push(self, phase: _Phase) -> None:
+        self._phases.append(phase)
+        self._memo = None
+
+    def _operate(self, step: CourseStep) -> None:
+        """Start the regrowth of what an operation leaves, unless an occlusion is still at work on it."""
+        if self._active and step is not self.course.last_operation:
+            return
+        share = self.remaining_ml(step.day, step.stage or 0) / self.course.tlv_functional_ml
+        self._push(_Phase(step.day, self._sizes(step.day), share=share))
+        self._active = False
+
+    def _occlude(self, step: CourseStep, number: int) -> None:
+        """Start growth and shrinking; the clock runs from this occlusion.
+
+        A second occlusion without an operation in between deprives more segments and restarts the clock, but
+        the size that the other segments tend to stays that of the first: occluding in two sittings is no
+        second stimulus.
+        """
+        evidence, draws, multiplier = self._evidence, self._draws, self._multiplier
+        technique = step.technique or ""
+        previous = self._phases[-1].target if self._active else None
+        start = self._sizes(step.day)
+        base = self._label * _total({g: v for g, v in self._flr.items() if not _occluded(g, number)}, start)
+        if not np.all(base > 0):
+            raise PlanError(
+                f"day {step.day}: the occlusion takes the inflow of the whole FLR; leave a part perfused"
+            )
+        amplitude = growth.relative_amplitude(
+            base / self.telv_ml, multiplier, draws.amplitude_z, draws.beta, technique, evidence
+        )
+        tau = growth.relative_tau(draws.tau_z, technique, evidence)
+        if self._law == "absolute":
+            amplitude = growth.absolute_gain(multiplier, draws.amplitude_z, evidence) * self.telv_ml / base
+            tau = growth.absolute_tau(multiplier, draws.absolute_tau_u, evidence)
+        room = evidence.value("growth.cap_sflr") * self.telv_ml / base - 1.0
+        amplitude = np.minimum(amplitude, np.maximum(room, 0.0))
+        embolized_4 = evidence.value("growth.segment_4.embolized_growth") * amplitude
+        target = {}
+        for group, size in start.items():
+            if previous is not None and not group.startswith(f"{number}:"):
+                target[group] = previous[group]
+            elif not _occluded(group, number):
+                target[group] = size * (1.0 + amplitude)
+            elif group.endswith("S4"):
+                target[group] = size * (1.0 + embolized_4)
+            else:
+                target[group] = size * growth.atrophy_target(tau, evidence)
+        self._push(_Phase(step.day, start, target=target, tau=tau))
+        self.occlusion_day, self._active = step.day, True
+
+    def _condition(self, day: int, measured_ml: float) -> None:
+        """Let every draw's FLR pass through a measured one, keeping its time constant and border.
+
+        Once at least half of the growth has come, the measurement tells how far it will go; earlier, or
+        without an occlusion, it corrects the level only.
+        """
+        phase, sizes = self._phases[-1], self._sizes(day)
+        now = self._flr[_PERFUSED] * sizes[_PERFUSED]
+        rest = _total(self._flr, sizes) - now
+        wanted = (measured_ml + self._offset_ml) / self._label - rest
+        if self._flr[_PERFUSED] <= 0 or np.any(wanted <= 0):
+            raise PlanError(
+                f"day {day}: the measured FLR of {measured_ml:g} mL is impossible for this plan; check it"
+            )
+        size = sizes[_PERFUSED] * wanted / now
+        if phase.target is None or phase.tau is None:
+            self._push(_Phase(day, {**sizes, _PERFUSED: size}))
+            if phase.share is not None:
+                done = [s for s in self.course.operations if s.day <= day]
+                share = self.remaining_ml(day, len(done)) / self.course.tlv_functional_ml
+                self._phases[-1] = replace(self._phases[-1], share=share)
+            return
+        come = 1.0 - np.exp(-(day - phase.day) / phase.tau)
+        start = phase.start[_PERFUSED]
+        if np.all(come >= 0.5):
+            end = start + (size - start) / come
+            self._phases[-1] = replace(phase, target={**phase.target, _PERFUSED: end})
+            self._memo = None
+        else:
+            end = phase.target[_PERFUSED] * wanted / now
+            self._push(
+                _Phase(
+                    day, {**sizes, _PERFUSED: size}, target={**phase.target, _PERFUSED: end}, tau=phase.tau
+                )
+            )
+
+
+def _occluded(group: str, number: int) -> bool:
+    """Return whether a group has lost its portal inflow by occlusion `number`."""
+    return group != _PERFUSED and int(group.partition(":")[0]) <= number
+
+
+def _total(volumes: Mapping[str, float], sizes: Mapping[str, Floats]) -> Floats:
+    """Return the mL of groups at their sizes."""
+    parts = [volume * sizes[group] for group, volume in volumes.items() if volume > 0]
+    return np.asarray(sum(parts, np.zeros(next(iter(sizes.values())).shape)))
