@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -282,7 +283,7 @@ def _lesions(grid: RegionGrid, structures: Structures, accepted: Accepted, warni
         outside = shares.get("outside", 0.0)
         if outside > LESION_OUTSIDE_LIMIT and name not in accepted.lesions_outside:
             raise AnatomyError(
-                f"{structures.source}: {100 * outside:.0f} % of {name} ({outside * total:.1f} of {total:.1f} mL) lies outside the "
+                f"{structures.source}: {100 * outside:.0f} % of {name} ({outside * total:.3g} of {total:.3g} mL) lies outside the "
                 "labelled liver; up to 10 % can be read; extend the liver labels over it, or accept it: "
                 f'lesions_outside = ["{name}"]'
             )
@@ -339,8 +340,7 @@ def _longest(points: NDArray[np.float64]) -> float:
     # A slice is flat: its hull lives in two dimensions.
     flat = points[:, np.ptp(points, axis=0) > 1e-9]
     if len(points) > 8 and flat.shape[1] >= 2:
-        try:
+        # Points on a line have no hull; all of them are few enough to compare.
+        with contextlib.suppress(QhullError):
             points = points[ConvexHull(flat).vertices]
-        except QhullError:
-            pass  # points on a line have no hull; all of them are few enough to compare
     return float(pdist(points).max())

@@ -162,13 +162,22 @@ def load_case(path: Path, evidence: Evidence) -> tuple[LiverCase, tuple[Plan, ..
     case, plans, findings = _load(path, evidence)
     refuse(findings)
     for plan in plans:
-        check_plan(plan, case)
-    return case, plans
+        check_plan(plan, _read(case))
+    return _read(case), plans
+
+
+def _read(case: LiverCase | None) -> LiverCase:
+    """Return the case; one is missing only beside a refused finding, which `refuse` raises."""
+    if case is None:
+        raise CaseError("the case was not read; run flrsim check on it")
+    return case
 
 
 def examine_case(path: Path, evidence: Evidence) -> tuple[Finding, ...]:
     """Return everything found about a case, refused and warned, without raising for what was only implausible."""
     case, plans, findings = _load(path, evidence)
+    if case is None:
+        return findings
     for plan in plans:
         check_plan(plan, case)
     seen = {f.sentence for f in findings}
@@ -186,7 +195,7 @@ def load_file(
     """Return a case without patient and plans from one liver file, and one lesion file if there is one."""
     case, findings = _load_bare(path, evidence, frame, unit, lesions)
     refuse(findings)
-    return case
+    return _read(case)
 
 
 def examine_file(
@@ -194,6 +203,8 @@ def examine_file(
 ) -> tuple[Finding, ...]:
     """Return everything found about one liver file."""
     case, findings = _load_bare(path, evidence, frame, unit, lesions)
+    if case is None:
+        return findings
     seen = {f.sentence for f in findings}
     return (*findings, *(Finding("warning", "case", w) for w in case.warnings if w not in seen))
 
@@ -205,11 +216,13 @@ def is_case(path: Path) -> bool:
 
 def _load_bare(
     path: Path, evidence: Evidence, frame: str | None, unit: str | None, lesions: Path | None
-) -> tuple[LiverCase, tuple[Finding, ...]]:
+) -> tuple[LiverCase | None, tuple[Finding, ...]]:
     segments = read_structures(
         path, name_of=_segment_of({}, path.name), frame=frame, unit=unit, whole_liver=True, surface_name=_surface_segment
     )
     findings = examine_liver(segments, evidence, Accepted())
+    if any(f.level == "refused" for f in findings):
+        return None, findings
     inputs = {path.name: sha256(path)}
     tumours = None
     if lesions is not None:
@@ -221,7 +234,8 @@ def _load_bare(
     return LiverCase(name, grid, lesion_list, (), warnings=warnings, inputs_sha256=inputs), findings
 
 
-def _load(path: Path, evidence: Evidence) -> tuple[LiverCase, tuple[Plan, ...], tuple[Finding, ...]]:
+def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan, ...], tuple[Finding, ...]]:
+    """Return case, plans and findings; no case when the liver itself is refused: its other files are then not read."""
     path = path / "case.toml" if path.is_dir() else path
     file = _parse(path)
     folder = path.parent
@@ -246,6 +260,8 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase, tuple[Plan, ...], 
             raise CaseError(f"{path.name}: anatomy.accept.mirrored is for label maps; a mirrored mesh has the wrong frame: state it")
         segments = _flipped(segments)
         findings = examine_liver(segments, evidence, accepted)
+    if any(f.level == "refused" for f in findings):
+        return None, (), findings
     lesions = None
     if a.lesions is not None:
         lesions = _table_or_file("anatomy.lesions", a.lesions, a, inside, segments, mirrored, _lesions)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import GeometryError
 from flrsim.grid import spacing_of
-from flrsim.mesh import MM2_PER_CM2, LabelledMesh
+from flrsim.mesh import LabelledMesh
 
 # Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction of the cut.
 WALL_ITERATIONS = 16
@@ -46,6 +46,70 @@ def mesh_from_labels(
         voxel = corners.astype(np.float64)
     points = (voxel - 0.5) @ affine[:3, :3].T + affine[:3, 3]
     return LabelledMesh(points, faces, sides, tuple(names))
+
+
+def mesh_of_function(
+    label_at: Callable[[NDArray[np.float64]], NDArray[np.unsignedinteger]],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    spacing_mm: float,
+    names: Sequence[str],
+) -> LabelledMesh:
+    """Return the walls between the labels of a function of space, as a quad mesh whose points lie near the true walls.
+
+    The function is sampled on a grid; where two neighbours differ, the crossing is found by bisection, and the points of the
+    mesh are put so that the middles of its faces lie at the crossings. The volume then errs with the square of the spacing.
+
+    Parameters
+    ----------
+    label_at : points (n, 3) mm → (n,) labels, 0 outside.
+    low, high : (3,) mm, a box that holds all labels.
+    """
+    from flrsim.kernels.nets import nets
+
+    shape = np.ceil((high - low) / spacing_mm).astype(int) + 3
+    origin = 0.5 * (low + high) - 0.5 * (shape - 1) * spacing_mm
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    labels = label_at(origin + spacing_mm * index).reshape(tuple(shape))
+    corners, faces, sides = nets(np.ascontiguousarray(labels))
+    corner = corners[faces].astype(np.float64)
+    axis = np.ptp(corner, axis=1).argmin(axis=1)
+    step = np.zeros((len(faces), 3))
+    step[np.arange(len(faces)), axis] = spacing_mm
+    # A face lies across the line between two voxel centres; a corner lies half a voxel below its voxel.
+    start = origin + spacing_mm * (corner.mean(axis=1) - 0.5) - 0.5 * step
+    first = label_at(start)
+    near, far = np.zeros(len(faces)), np.ones(len(faces))
+    for _ in range(14):
+        half = 0.5 * (near + far)
+        same = label_at(start + half[:, None] * step) == first
+        near, far = np.where(same, half, near), np.where(same, far, half)
+    crossing = start + (0.5 * (near + far))[:, None] * step
+    count = np.bincount(faces.reshape(-1), minlength=len(corners)).astype(np.float64)
+    points = np.zeros((len(corners), 3))
+    target = crossing
+    # The mean of crossings lies a little inside a bulge; moving points by what their faces' middles still miss
+    # takes most of that away.
+    for _ in range(3):
+        shift = np.zeros_like(points)
+        for c in range(4):
+            np.add.at(shift, faces[:, c], target)
+        points += shift / count[:, None]
+        target = crossing - points[faces].mean(axis=1)
+    return LabelledMesh(points, faces, sides, tuple(names))
+
+
+def merged(meshes: Sequence[LabelledMesh]) -> LabelledMesh:
+    """Return separate meshes of one region each as one mesh with a region for each."""
+    offsets = np.cumsum([0, *(len(m.points) for m in meshes)])
+    names = ["outside"]
+    faces, sides = [], []
+    for mesh, offset in zip(meshes, offsets, strict=False):
+        base = len(names) - 1
+        names.extend(mesh.names[1:])
+        faces.append(mesh.faces + offset)
+        sides.append(np.where(mesh.sides > 0, mesh.sides + base, 0).astype(np.uint16))
+    return LabelledMesh(np.concatenate([m.points for m in meshes]), np.concatenate(faces), np.concatenate(sides), tuple(names))
 
 
 def contact_areas_cm2(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64], n_labels: int) -> NDArray[np.float64]:
@@ -204,17 +268,3 @@ def bounding_slices(affine: NDArray[np.float64], shape: tuple[int, ...], points:
     high = np.minimum(np.ceil(voxel.max(axis=0) + pad).astype(int) + 1, np.asarray(shape))
     return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
 
-
-__all__ = [
-    "MM2_PER_CM2",
-    "WALL_ITERATIONS",
-    "bounding_slices",
-    "contact_areas_cm2",
-    "distance_to_surface",
-    "grid_frame",
-    "labels_from_mesh",
-    "lattice_of",
-    "mesh_from_labels",
-    "surface_of_mask",
-    "wall_area_cm2",
-]
