@@ -46,7 +46,7 @@ def bilobar_lesions(phantom: Phantom, *, seed: int, confluence: bool = False) ->
     places = _Places(phantom)
     chosen = [_ellipsoid("", beside_middle_vein(phantom, 15.0), (15.0, 15.0, 15.0), rng)]
     if confluence:
-        chosen.append(_ellipsoid("", at_confluence(phantom, 11.0), (11.0, 10.0, 9.5), rng))
+        chosen.append(_ellipsoid("", at_confluence(phantom, 10.5), (10.5, 10.5, 10.5), rng))
     for segments, half_axes in (
         ((6, 7), (35.0, 31.0, 29.0)),
         ((8,), (19.0, 17.0, 16.0)),
@@ -141,32 +141,32 @@ class _Places:
         points, value, slope, steep = points[under], value[under], slope[under], steep[under]
         outward = slope / steep[:, None]
         surface = points - (value / steep)[:, None] * outward
-        shape, scale = phantom.shape, phantom.scale
-        best: tuple[float, Floats] | None = None
-        for on_surface, normal in zip(surface, outward, strict=True):
-            centre = on_surface - (radius + 1.0) * normal
-            template = [np.array([v / scale]) for v in centre]
-            across = float(shape.cut_umbilical - fan_angle(shape, *template)[0]) * float(
-                np.hypot(centre[0], centre[1])
+        centres = surface - (radius + 1.0) * outward
+        shape, template = phantom.shape, centres.T / phantom.scale
+        across = (shape.cut_umbilical - fan_angle(shape, *template)) * np.hypot(centres[:, 0], centres[:, 1])
+        centres = centres[across >= radius + from_fissure_mm]
+        balls = centres[:, None, :] + radius * _directions()
+        inside = (
+            phantom.signed(balls.reshape(-1, 3)).reshape(len(centres), -1).max(axis=1, initial=-1.0) < 0.0
+        )
+        centres, balls = centres[inside], balls[inside]
+        apart = np.ones(len(centres), bool)
+        for lesion in away_from:
+            apart &= (
+                lesion.norm(balls.reshape(-1, 3)).reshape(len(centres), -1).min(axis=1, initial=9.0) > 1.3
             )
-            ball = centre + radius * _directions()
-            if across < radius + from_fissure_mm or phantom.signed(ball).max() >= 0.0:
-                continue
-            # The wedge should stay in its segment and reach no vessel.
-            wedge = centre + (radius + 6.0) * _directions()
-            within = phantom.segment_at(wedge)
-            share = float((within[within > 0] == segment).mean()) if within.any() else 0.0
-            vessels = min(float(t.distance(centre[None, :])[0]) for t in (phantom.portal, phantom.hepatic))
-            apart = min((float(x.norm(ball).min()) for x in away_from), default=2.0)
-            score = share + 0.02 * min(vessels - radius, 10.0) + (0.0 if apart > 1.3 else -10.0)
-            if best is None or score > best[0]:
-                best = (score, centre)
-        if best is None:
+        centres = centres[apart]
+        if len(centres) == 0:
             raise GeometryError(
                 f"S{segment} of this liver has no room for a lesion of {2 * radius:g} mm at the capsule "
                 f"{from_fissure_mm:g} mm from the umbilical fissure; make the lesion smaller"
             )
-        return _triple(best[1])
+        # The wedge should stay in its segment and reach no vessel.
+        wedges = (centres[:, None, :] + (radius + 6.0) * _directions()).reshape(-1, 3)
+        labels = phantom.segment_at(wedges).reshape(len(centres), -1)
+        share = (labels == segment).sum(axis=1) / np.maximum((labels > 0).sum(axis=1), 1)
+        vessels = np.minimum(phantom.portal.distance(centres), phantom.hepatic.distance(centres)) - radius
+        return _triple(centres[int(np.argmax(share + 0.02 * np.minimum(vessels, 10.0)))])
 
 
 def _gradient(phantom: Phantom, points: Floats) -> Floats:

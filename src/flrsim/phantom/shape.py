@@ -1,7 +1,7 @@
 """The shape of a parametric liver: an implicit outer surface and the sheets that divide it into segments.
 
-Everything here works in *template millimetres*: x toward the patient's left, y posterior, z superior, the axis
-of the inferior vena cava at x = y = 0. :mod:`flrsim.phantom.model` scales the template to the volume asked for.
+Everything here works in *template millimetres*: x toward the patient's left, y posterior, z superior, the
+vena cava along x = y = 0. :mod:`flrsim.phantom.model` scales the template to the volume asked for.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def truth(phantom: Phantom, *, n: int = 1 << 19, replicates: int = 16, seed: int
 
     lesions, shares = {}, {}
     for index, lesion in enumerate(phantom.lesions):
-        volume, parts = _measure_lesion(phantom, index, max(10, m - 4), replicates, seed)
+        volume, parts = _measure_lesion(phantom, index, max(12, m - 3), replicates, seed)
         lesions[lesion.name] = volume
         shares[lesion.name] = parts
     return PhantomTruth(
