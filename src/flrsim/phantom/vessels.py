@@ -1,7 +1,7 @@
 """Portal tree and hepatic veins of a phantom: chains of tapered capsules with names.
 
 The hepatic veins lie in the sheets between the segments and meet inside the vena cava; each portal branch
-runs to the segment it is named after. Coordinates are template mm (:mod:`flrsim.phantom.shape`), later scaled.
+runs to the segment it is named after. Coordinates are template mm (:mod:`flrsim.phantom.shape`) until scaled.
 """
 
 from __future__ import annotations
