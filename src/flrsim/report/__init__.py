@@ -1,0 +1,1 @@
+"""One self-contained page from a comparison and the pictures handed in."""

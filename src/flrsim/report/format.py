@@ -1,0 +1,135 @@
+"""How numbers are printed for people: whole percent, 5 mL, a dash for what does not apply.
+
+The page and the command line's tables print through these functions, so one number never appears in two roundings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from flrsim.results import DayQuantiles, Quantiles
+
+NONE = "–"
+MINUS = "−"
+FINE_BELOW_ML = 20.0
+
+
+def rounded(value: float, digits: int = 0) -> str:
+    """Return a number rounded half away from zero, with a true minus sign and never "−0"."""
+    scale = 10.0**digits
+    # Python rounds halves to even; a reader who checks by hand does not.
+    steps = math.floor(abs(value) * scale + 0.5)
+    text = f"{steps / scale:.{digits}f}"
+    return MINUS + text if value < 0 and steps else text
+
+
+def ml(value: float | None) -> str:
+    """Return a volume: to 5 mL from 20 mL up, to 1 mL below, to 0.01 mL below one millilitre."""
+    if value is None:
+        return NONE
+    size = abs(value)
+    if size >= FINE_BELOW_ML:
+        return f"{rounded(5.0 * math.copysign(math.floor(size / 5.0 + 0.5), value))} mL"
+    if size >= 1.0:
+        return f"{rounded(value)} mL"
+    if 0.0 < size < 0.005:
+        return "<0.01 mL"
+    return "0 mL" if value == 0 else f"{rounded(value, 2)} mL"
+
+
+def percent(fraction: float | None, digits: int = 0) -> str:
+    """Return a fraction as percent; what is not zero is never printed as zero."""
+    if fraction is None:
+        return NONE
+    value = 100.0 * fraction
+    smallest = 10.0**-digits
+    if value != 0 and abs(value) < 0.5 * smallest:
+        return f"<{rounded(smallest, digits)} %"
+    return f"{rounded(value, digits)} %"
+
+
+def probability(p: float | None) -> str:
+    """Return a simulated probability in whole percent; neither 0 nor 100 % is claimed where one draw says otherwise."""
+    if p is not None and 0.995 <= p < 1.0:
+        return ">99 %"
+    return percent(p)
+
+
+def against(value: float | None, threshold: float, show: Callable[[float, int], str], digits: int = 0) -> str:
+    """Return a value beside the threshold it is judged by, with as many digits as show on which side it lies.
+
+    19.7 % against 20 % is "19.7 %", not "20 %".
+    """
+    if value is None:
+        return NONE
+    limit = show(threshold, digits)
+    text = show(value, digits)
+    if value < threshold:
+        for more in range(digits, digits + 3):
+            text, limit = show(value, more), show(threshold, more)
+            if text != limit:
+                return text
+        return "just below"
+    return text
+
+
+def days(value: float | None) -> str:
+    """Return a number of days."""
+    if value is None:
+        return NONE
+    text = rounded(value)
+    return f"{text} day" if text == "1" else f"{text} days"
+
+
+def day(value: float | None) -> str:
+    """Return a date on the plan's own calendar."""
+    return NONE if value is None else f"day {rounded(value)}"
+
+
+def interval(quantiles: Quantiles | DayQuantiles | None, show: Callable[[float | None], str]) -> str:
+    """Return median and 80 % interval: "305 (270–345) mL"; the unit is printed once."""
+    if quantiles is None:
+        return NONE
+    if quantiles.median is None:
+        return "not reached"
+    middle, unit = _split(show(quantiles.median))
+    low, high = (_split(show(q))[0] if q is not None else "never" for q in (quantiles.p10, quantiles.p90))
+    return f"{middle} ({low}–{high}){' ' + unit if unit else ''}"
+
+
+def day_interval(quantiles: DayQuantiles | None) -> str:
+    """Return the earliest day on which something holds: median, 80 % interval, share that never gets there."""
+    if quantiles is None:
+        return NONE
+    never = f"; never in {probability(quantiles.never)}" if quantiles.never > 0 else ""
+    if quantiles.median is None:
+        return f"not reached in {probability(quantiles.never)} of draws"
+    low = NONE if quantiles.p10 is None else rounded(quantiles.p10)
+    high = "never" if quantiles.p90 is None else rounded(quantiles.p90)
+    if low == high == rounded(quantiles.median):
+        return f"{day(quantiles.median)}{never}"
+    return f"{day(quantiles.median)} ({low}–{high}){never}"
+
+
+def millimetres(value: float | None) -> str:
+    """Return a length to 1 mm; margins below 10 mm to 0.1 mm."""
+    if value is None:
+        return NONE
+    return f"{rounded(value, 0 if abs(value) >= 10 or float(value).is_integer() else 1)} mm"
+
+
+def square_cm(value: float | None) -> str:
+    """Return an area to 1 cm²."""
+    return NONE if value is None else f"{rounded(value)} cm²"
+
+
+def words(key: str) -> str:
+    """Return a key of the result as words."""
+    return key.replace("_", " ")
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return number and unit of a printed quantity."""
+    number, _, unit = text.partition(" ")
+    return number, unit

@@ -1,0 +1,1 @@
+"""Looking at a case: the scene as plain data, and pictures of it that need no display."""
