@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,14 +119,38 @@ def contact_areas_cm2(labels: NDArray[np.unsignedinteger], affine: NDArray[np.fl
     return mesh.measure().contact_cm2
 
 
-def wall_area_cm2(goes: NDArray[np.bool_], stays: NDArray[np.bool_], affine: NDArray[np.float64]) -> float:
-    """Return the area of the smoothed wall between tissue that goes and tissue that stays: the transection area, cm²."""
-    labels = stays.astype(np.uint8)
-    labels[goes] = 2
-    low, high = _box(labels)
-    if low is None or high is None:
-        return 0.0
-    return float(contact_areas_cm2(labels[low[0] : high[0], low[1] : high[1], low[2] : high[2]], affine, 3)[1, 2])
+@dataclass(frozen=True)
+class Wall:
+    """The smoothed wall between tissue that goes and tissue that stays: the cut.
+
+    Attributes
+    ----------
+    points : (n, 3) LPS mm, corners of the wall's faces.
+    area_cm2 : transection area.
+    """
+
+    points: NDArray[np.float64]
+    area_cm2: float
+
+
+def wall_between(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]) -> Wall:
+    """Return the smoothed wall between label 1 and label 2 of a grid; other labels but 0 are not allowed."""
+    from flrsim.kernels.labels import faces_between
+
+    middles = faces_between(labels, np.array([0, 1, 2], np.uint8))
+    if not len(middles):
+        return Wall(np.zeros((0, 3)), 0.0)
+    # A point is moved by what lies up to one corner away per iteration: farther tissue does not touch the wall.
+    pad = WALL_ITERATIONS + 2
+    low = np.maximum(np.floor(middles.min(axis=0)).astype(int) - pad, 0)
+    high = np.minimum(np.ceil(middles.max(axis=0)).astype(int) + pad + 1, np.asarray(labels.shape))
+    part = labels[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+    shifted = affine.copy()
+    shifted[:3, 3] = affine[:3, :3] @ low + affine[:3, 3]
+    mesh = mesh_from_labels(part, shifted, ("outside", "one", "other"), iterations=WALL_ITERATIONS)
+    cut = (mesh.sides == [1, 2]).all(axis=1)
+    wall = LabelledMesh(mesh.points, mesh.faces[cut], mesh.sides[cut], mesh.names)
+    return Wall(mesh.points[np.unique(wall.faces)], float(wall.measure().contact_cm2[1, 2]))
 
 
 def _box(labels: NDArray[np.unsignedinteger]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:

@@ -20,7 +20,7 @@ class Operate:
     ----------
     resect : names of resections or segments.
     wedge : lesions taken with a margin out to the capsule.
-    margin_mm : planned margin; for wedges it is cut, for resections it is asked of every lesion in them.
+    margin_mm : planned margin of the wedges; the margins of what a resection takes are measured, not planned.
     """
 
     resect: tuple[str, ...] = ()

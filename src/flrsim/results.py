@@ -197,7 +197,8 @@ class StageResult(Result):
 class LesionFate(Result):
     """What a plan does to one lesion.
 
-    `fate` is removed, ablated, cut_through, left or vanished; `left_ml` is what stays in the patient.
+    `fate` is removed, ablated, cut_through, left or vanished; `left_ml` is what stays of it in the liver, `left_in` the same by
+    segment, with ``outside`` for tissue outside the labels.
     `margin_short` says that all of it goes but not all of the planned margin.
     """
 
@@ -228,6 +229,8 @@ class RuleOutcome(Result):
     binding: bool
     note: str
     source: str
+    title: str = ""
+    unit: str = "fraction"
 
 
 @dataclass(frozen=True)
@@ -293,6 +296,8 @@ class PlanResult(Result):
     verdict: str
     blocking: str
     not_supplied: tuple[str, ...]
+    axis_notes: Mapping[str, str] = field(default_factory=dict)
+    decisions: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,11 @@ class RuleResult:
 def evaluate(timeline: Timeline, patient: Patient, evidence: Evidence) -> tuple[RuleResult, ...]:
     """Return every rule that concerns this patient and plan, the binding one first.
 
-    Notes ----- The sFLR rule of the patient's population is binding. Within one cycle of the chemotherapy
-    step the neighbouring rule is shown beside it. Rules in FLR per body weight take 1 mL as 1 g, the scale
-    they were quoted on.
+    Notes
+    -----
+    The sFLR rule of the patient's population is binding. Within one cycle of the chemotherapy step the
+    neighbouring rule is shown beside it. Rules in FLR per body weight take 1 mL as 1 g, the scale they were
+    quoted on.
     """
     rows = [_sflr(timeline, timeline.population.name, True, evidence)]
     rows += [_sflr(timeline, name, False, evidence) for name in timeline.population.also]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, VEIN_PROXIES, resection_title
+from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, VEIN_PROXIES, leaves, resection_title
 from flrsim.case import Lesion, LiverCase
 from flrsim.course import Course, CourseLesion, CourseStep
 from flrsim.evidence import Evidence
 from flrsim.grid import Pieces, cut_into_pieces
-from flrsim.meshing import wall_area_cm2
+from flrsim.meshing import wall_between
 from flrsim.plan import Occlude, Operate, Plan, Scan, occluded_segments, resected_by
-from flrsim.resection.margin import Neighbour, distance_to_points, nearest_vessel, proxy_points, vessel_points, wall_points
+from flrsim.resection.margin import Cloud, Neighbour, nearest_vessel, proxy_clouds, vessel_clouds
 from flrsim.resection.wedge import wedge
 
 KINDS = ("parenchyma", "lesion", "vessel")
@@ -23,6 +23,15 @@ MAJOR_SEGMENTS = 3
 """Segments in a major hepatectomy (Brisbane 2000)."""
 FRAGMENT_ML = 1.0
 HALF = 0.5
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The cut surface of one operation and the parts of what stays."""
+
+    cloud: Cloud
+    area_cm2: float
+    remnant_pieces_ml: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,17 @@ class Operation:
     after_ml: Mapping[str, float]
     removed_ml: Mapping[str, float]
     resected_outside_ml: float
-    transection_cm2: float
-    remnant_pieces_ml: tuple[float, ...]
+    cut: Cut
+
+    @property
+    def transection_cm2(self) -> float:
+        """Area of the smoothed wall between what goes and what stays, cm²."""
+        return self.cut.area_cm2
+
+    @property
+    def remnant_pieces_ml(self) -> tuple[float, ...]:
+        """Volumes of the separate parts of what stays, mL, the largest first."""
+        return self.cut.remnant_pieces_ml
 
 
 @dataclass(frozen=True)
@@ -93,13 +111,13 @@ class StagedPlan:
         out: dict[str, float] = {}
         for segment in grid.segments:
             member = np.isin(table.region, grid.ids(segments=[segment], kind="parenchyma"))
-            out[segment] = float(table.ml[member & self.stays].sum())
+            out[segment] = table.volume_ml(member & self.stays)
         return {s: ml for s, ml in out.items() if ml > 0}
 
     @property
     def flr_gross_ml(self) -> float:
         """Everything that stays inside the labelled liver: parenchyma, vessels, and lesion left behind."""
-        return float(self.pieces.ml[self.stays].sum())
+        return self.pieces.volume_ml(self.stays)
 
 
 def stage_plans(case: LiverCase, plans: Sequence[Plan], evidence: Evidence) -> tuple[StagedPlan, ...]:
@@ -109,7 +127,7 @@ def stage_plans(case: LiverCase, plans: Sequence[Plan], evidence: Evidence) -> t
     """
     pieces = cut_into_pieces(case.grid, _cuts(case, plans))
     surroundings = _Surroundings(case, evidence)
-    done: dict[bytes, tuple[float, tuple[float, ...]]] = {}
+    done: dict[bytes, Cut] = {}
     return tuple(_carry_out(case, plan, pieces, surroundings, done) for plan in plans)
 
 
@@ -139,24 +157,30 @@ class _Surroundings:
         self._case = case
         self._reach = evidence.value("volumetry.proximity.vessel")
         self._split = case.has_tree("portal_vein") and case.has_tree("hepatic_vein")
-        self._vessels = vessel_points(case) if case.vessels else {}
-        self._proxies: dict[str, NDArray[np.float64]] | None = None
-        self._found: dict[str, tuple[Neighbour | None, Neighbour | None]] = {}
+        self._proxies: dict[str, Cloud] | None = None
+        self._found: dict[tuple[str, frozenset[str]], tuple[Neighbour | None, Neighbour | None]] = {}
 
-    def near(self, lesion: Lesion) -> tuple[Neighbour | None, Neighbour | None]:
-        """Return what decides about a wedge of this lesion, and what is only remarked, each within the veto distance."""
-        if lesion.name not in self._found:
-            vessel = nearest_vessel(self._case, lesion, self._vessels, proxy=False, reach_mm=self._reach)
+    def near(self, lesion: Lesion, gone: frozenset[str]) -> tuple[Neighbour | None, Neighbour | None]:
+        """Return what decides about a wedge of this lesion, and what is only remarked, each within the veto distance.
+
+        Vessels inside segments that are resected whole (`gone`) are no obstacle: they go.
+        """
+        key = (lesion.name, gone)
+        if key not in self._found:
+            vessel = nearest_vessel(lesion, vessel_clouds(self._case, gone), proxy=False, reach_mm=self._reach)
             remark = None
             if vessel is None and not self._split:
                 if self._proxies is None:
-                    self._proxies = proxy_points(self._case.grid)
-                deciding = {n: self._proxies[n] for n, _, _, decides in VEIN_PROXIES if decides}
-                others = {n: self._proxies[n] for n, _, _, decides in VEIN_PROXIES if not decides}
-                vessel = nearest_vessel(self._case, lesion, deciding, proxy=True, reach_mm=self._reach)
-                remark = nearest_vessel(self._case, lesion, others, proxy=True, reach_mm=self._reach)
-            self._found[lesion.name] = (vessel, remark)
-        return self._found[lesion.name]
+                    self._proxies = proxy_clouds(self._case.grid)
+                deciding, others = {}, {}
+                for name, one, other, decides in VEIN_PROXIES:
+                    sides = {leaf for s in (*one, *other) for leaf in leaves(s)} & set(self._case.grid.segments)
+                    if not sides <= gone:
+                        (deciding if decides else others)[name] = self._proxies[name]
+                vessel = nearest_vessel(lesion, deciding, proxy=True, reach_mm=self._reach)
+                remark = nearest_vessel(lesion, others, proxy=True, reach_mm=self._reach)
+            self._found[key] = (vessel, remark)
+        return self._found[key]
 
 
 def _carry_out(
@@ -164,7 +188,7 @@ def _carry_out(
     plan: Plan,
     pieces: Pieces,
     surroundings: _Surroundings,
-    done: dict[bytes, tuple[float, tuple[float, ...]]],
+    done: dict[bytes, Cut],
 ) -> StagedPlan:
     grid = case.grid
     in_liver = np.isin(pieces.region, grid.liver_ids)
@@ -181,18 +205,17 @@ def _carry_out(
             goes |= pieces.members([_wedge_name(name, action.margin_mm) for name in action.wedge])
         goes &= present
         goes |= _outside_parts(case, pieces, present & ~goes, goes, in_liver) & present
-        before = {k: float(pieces.ml[present & in_liver & kind_of[k]].sum()) for k in KINDS}
-        resected = {k: float(pieces.ml[goes & in_liver & kind_of[k]].sum()) for k in KINDS}
+        before = {k: pieces.volume_ml(present & in_liver & kind_of[k]) for k in KINDS}
+        resected = {k: pieces.volume_ml(goes & in_liver & kind_of[k]) for k in KINDS}
         stay = present & ~goes
-        after = {k: float(pieces.ml[stay & in_liver & kind_of[k]].sum()) for k in KINDS}
+        after = {k: pieces.volume_ml(stay & in_liver & kind_of[k]) for k in KINDS}
         removed = {
-            s: float(pieces.ml[goes & np.isin(pieces.region, grid.ids(segments=[s], kind="parenchyma"))].sum())
+            s: pieces.volume_ml(goes & np.isin(pieces.region, grid.ids(segments=[s], kind="parenchyma")))
             for s in grid.segments
         }
         key = np.packbits(np.concatenate([goes, stay])).tobytes()
         if key not in done:
-            done[key] = _wall_and_remnant(pieces, goes & in_liver, stay & in_liver)
-        area, remnants = done[key]
+            done[key] = _cut(pieces, goes & in_liver, stay & in_liver)
         operations.append(
             Operation(
                 stage=number,
@@ -205,9 +228,8 @@ def _carry_out(
                 resected_ml=resected,
                 after_ml=after,
                 removed_ml={s: ml for s, ml in removed.items() if ml > 0},
-                resected_outside_ml=float(pieces.ml[goes & ~in_liver].sum()),
-                transection_cm2=area,
-                remnant_pieces_ml=remnants,
+                resected_outside_ml=pieces.volume_ml(goes & ~in_liver),
+                cut=done[key],
             )
         )
         removed_at[goes] = number
@@ -241,21 +263,20 @@ def _outside_parts(
     return out
 
 
-def _wall_and_remnant(pieces: Pieces, goes: NDArray[np.bool_], stays: NDArray[np.bool_]) -> tuple[float, tuple[float, ...]]:
-    """Return the transection area, cm², and the volumes of the separate parts of what stays, mL, largest first."""
+def _cut(pieces: Pieces, goes: NDArray[np.bool_], stays: NDArray[np.bool_]) -> Cut:
+    """Return the cut between pieces that go and pieces that stay, and the separate parts of what stays."""
     from scipy import ndimage
 
     label = np.zeros(len(goes), dtype=np.uint8)
     label[stays] = 1
     label[goes] = 2
-    painted = pieces.paint(label)
-    area = wall_area_cm2(painted == 2, painted == 1, pieces.grid.affine)
+    painted = np.asarray(pieces.paint(label), dtype=np.uint8)
+    wall = wall_between(painted, pieces.grid.affine)
     # Separate parts are judged on every second voxel: a bridge thinner than two voxels carries nothing.
-    coarse = (painted == 1)[::2, ::2, ::2]
-    found, _ = ndimage.label(coarse, structure=np.ones((3, 3, 3), dtype=int))
+    found, _ = ndimage.label(painted[::2, ::2, ::2] == 1, structure=np.ones((3, 3, 3), dtype=int))
     voxel = 8.0 * abs(float(np.linalg.det(pieces.grid.affine[:3, :3]))) / 1000.0
     ml = np.sort(np.bincount(found.ravel())[1:] * voxel)[::-1]
-    return area, tuple(float(v) for v in ml if v >= FRAGMENT_ML)
+    return Cut(Cloud(wall.points), wall.area_cm2, tuple(float(v) for v in ml if v >= FRAGMENT_ML))
 
 
 def _fate(
@@ -269,44 +290,42 @@ def _fate(
 ) -> Fate:
     grid = case.grid
     own = np.isin(pieces.region, grid.ids(tissue=lesion.name, kind="lesion"))
+    inner = np.isin(pieces.region, grid.liver_ids)
     taken = [own & op.goes for op in operations]
     left = own & stays
     wedged = any(lesion.name in op.wedges for op in operations)
     if not any(t.any() for t in taken):
-        return Fate(lesion, "left", None, float(pieces.ml[left].sum()), _by_segment(pieces, left), False, None, None, False, None, None)
+        return Fate(lesion, "left", None, pieces.volume_ml(left & inner), _by_segment(pieces, left), False, None, None, False, None, None)
     stage = max(i for i, t in enumerate(taken, start=1) if t.any())
     if left.any() or sum(t.any() for t in taken) > 1:
         # Cut through is cut through, however small the part and even if the rest goes later.
-        ml = float(pieces.ml[left].sum())
+        ml = pieces.volume_ml(left & inner)
         return Fate(
             lesion, "cut_through", stage if not left.any() else None, ml, _by_segment(pieces, left), wedged, None, 0.0, False,
-            *surroundings.near(lesion),
+            *(surroundings.near(lesion, _gone(operations, len(operations))) if wedged else (None, None)),
         )
     operation = operations[stage - 1]
     action = plan.operations[stage - 1].action
-    planned = action.margin_mm if isinstance(action, Operate) else None
-    gone = np.zeros_like(stays)
-    for op in operations[:stage]:
-        gone |= op.goes
-    label = np.zeros(len(gone), dtype=np.uint8)
-    label[~gone] = 1
-    label[gone] = 2
-    label[~np.isin(pieces.region, grid.liver_ids) & ~gone] = 0
-    painted = pieces.paint(label)
-    measured = distance_to_points(lesion, wall_points(painted == 2, painted == 1, grid.affine))
-    # The wall lies between voxel centres, half a voxel nearer than the tissue that stays.
+    planned = action.margin_mm if isinstance(action, Operate) and lesion.name in action.wedge else None
+    measured = operation.cut.cloud.distance(lesion)
+    # A wedge's margin is cut voxel by voxel; its smoothed wall may come half a voxel nearer.
     slack = HALF * float(grid.spacing_mm.max())
     short = planned is not None and measured < planned - slack
-    near, remark = surroundings.near(lesion) if lesion.name in operation.wedges else (None, None)
+    near, remark = surroundings.near(lesion, _gone(operations, stage)) if lesion.name in operation.wedges else (None, None)
     return Fate(lesion, "removed", stage, 0.0, {}, lesion.name in operation.wedges, planned, measured, short, near, remark)
+
+
+def _gone(operations: list[Operation], stage: int) -> frozenset[str]:
+    """Return the segments resected whole up to a stage."""
+    return frozenset().union(*(op.resects for op in operations[:stage]))
 
 
 def _by_segment(pieces: Pieces, member: NDArray[np.bool_]) -> dict[str, float]:
     out: dict[str, float] = {}
-    for i in np.flatnonzero(member):
-        row = pieces.grid.table[pieces.region[i]]
-        segment = row.segment if row is not None and row.segment is not None else "outside"
-        out[segment] = out.get(segment, 0.0) + float(pieces.ml[i])
+    for segment in (*pieces.grid.segments, None):
+        part = member & np.isin(pieces.region, pieces.grid.ids(segments=[segment]))
+        if part.any():
+            out[segment or "outside"] = pieces.volume_ml(part)
     return out
 
 
@@ -333,8 +352,8 @@ def vessel_answers(case: LiverCase, staged: StagedPlan) -> tuple[VesselAnswer, .
     for vessel in case.vessels:
         if vessel.tree in kept and vessel.branch is not None:
             own = np.isin(pieces.region, grid.ids(tissue=vessel.name, kind="vessel"))
-            total = float(pieces.ml[own].sum())
-            kept[vessel.tree][vessel.branch] = total <= 0 or float(pieces.ml[own & ~gone].sum()) >= HALF * total
+            total = pieces.volume_ml(own)
+            kept[vessel.tree][vessel.branch] = total <= 0 or pieces.volume_ml(own & ~gone) >= HALF * total
     whole = sorted(s for s in staying if not any(s in op.resects for op in staged.operations))
     out = []
     portal = kept["portal_vein"]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim import draws as streams
-from flrsim.course import Course
+from flrsim.course import Course, CourseStep
 from flrsim.draws import PERCENTILES, Floats, Spread, Stream, percentiles, share, spread
 from flrsim.errors import CaseError
 from flrsim.evidence import Evidence
@@ -101,6 +101,8 @@ class GrowthLaws:
 @dataclass(frozen=True)
 class Timeline:
     """A course played forward; all of it is derived from course, patient, history, evidence and seed.
+
+    Curves and decisions are those of draws that come through: drop-out and death do not thin them.
 
     Attributes
     ----------
@@ -237,6 +239,7 @@ def simulate(
     decision_day = last.day if last else (course.steps[-1].day if course.steps else course.scan_day)
     follow_up = round(evidence.value("rules.follow_up")) if follow_up_days is None else follow_up_days
     lesions = Lesions(course, history, evidence, uniform, normal)
+    asked = [s for s in course.steps if s.kind in ("scan", "operate")] or [CourseStep(decision_day, "wait")]
     days, curves, function_on = _curves(
         course, volumes, lesions, decision_day + follow_up, patient, injury_on, evidence, uniform
     )
@@ -250,8 +253,7 @@ def simulate(
             absolute.sflr(s.day),
             function_on[s.day],
         )
-        for s in course.steps
-        if s.kind in ("scan", "operate")
+        for s in asked
     )
     one, other = volumes.sflr(decision_day), absolute.sflr(decision_day)
     rate = response.kgr_per_week if response else None
@@ -318,7 +320,7 @@ def _curves(
     """
     first_day = min([course.scan_day, *(s.day for s in course.steps)])
     days = np.arange(first_day, max(last_day, first_day) + 1)
-    step_days = {s.day for s in course.steps}
+    step_days = {s.day for s in course.steps} or {course.scan_day}
     last = course.last_operation
     lag, recovery = evidence.value("function.tau"), evidence.value("function.post_resection_tau")
     most = evidence.value("function.most_per_ml")

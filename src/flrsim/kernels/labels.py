@@ -140,3 +140,38 @@ def face_contacts(labels, n_labels):
                         out[2, a, b] += 1
                         out[2, b, a] += 1
     return out
+
+
+@kernel
+def faces_between(labels, side_of):
+    """Return the midpoints of the voxel faces between two sides, in voxels: (n, 3) float64.
+
+    labels : (nx, ny, nz); side_of : (n_labels,) uint8, 1 or 2 for the two sides, 0 for neither.
+    """
+    nx, ny, nz = labels.shape
+    n = 0
+    out = np.empty((0, 3), np.float64)
+    for fill in range(2):
+        if fill == 1:
+            out = np.empty((n, 3), np.float64)
+            n = 0
+        for i in range(nx):
+            for j in range(ny):
+                for k in range(nz):
+                    a = side_of[labels[i, j, k]]
+                    if a == 0:
+                        continue
+                    for axis in range(3):
+                        x = i + (axis == 0)
+                        y = j + (axis == 1)
+                        z = k + (axis == 2)
+                        if x >= nx or y >= ny or z >= nz:
+                            continue
+                        b = side_of[labels[x, y, z]]
+                        if a + b == 3:
+                            if fill == 1:
+                                out[n, 0] = 0.5 * (i + x)
+                                out[n, 1] = 0.5 * (j + y)
+                                out[n, 2] = 0.5 * (k + z)
+                            n += 1
+    return out

@@ -109,9 +109,11 @@ def first_day_reached(
 def label_sd_fraction(flr_segments: Iterable[str], evidence: Evidence) -> float:
     """Return the SD of the FLR's share of the liver from disagreement between annotators, fraction points.
 
-    Notes ----- Two annotators were compared on S2 + S3 and on S2 to S4. What matters is the border between
-    what stays and what goes: an error of the FLR's share is the same error, with the other sign, of the rest.
-    An FLR that holds every segment has no such border. Any border other than that of S2 + S3 takes the larger
+    Notes
+    -----
+    Two annotators were compared on S2 + S3 and on S2 to S4. What matters is the border between what stays and
+    what goes: an error of the FLR's share is the same error, with the other sign, of the rest. An FLR that
+    holds every segment has no such border. Any border other than that of S2 + S3 takes the larger
     disagreement, by assumption. The published number is the mean absolute difference of two annotators;
     divided by ``volumetry.disagreement.mean_to_sd`` it is the SD of one.
     """

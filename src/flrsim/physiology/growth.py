@@ -1,9 +1,11 @@
 """How the liver grows: after portal vein occlusion by two alternative laws, after resection by one.
 
-Notes ----- Relative law: ``V = V0 (1 + A (1 - exp(-t / tau)))`` with ``A = amplitude (s0 / reference)^(-beta)
-m exp(sd z)``, s0 the sFLR at the occlusion. Absolute law: sFLR gains ``K m exp(sd z) (1 - exp(-t / tau))``
-whatever its start. Both are relaxations to a target; both use the same normal draw z, so a draw that grows
-well does so under either. m is the product of the modifiers.
+Notes
+-----
+Relative law: ``V = V0 (1 + A (1 - exp(-t / tau)))`` with ``A = amplitude (s0 / reference)^(-beta) m exp(sd
+z)``, s0 the sFLR at the occlusion. Absolute law: sFLR gains ``K m exp(sd z) (1 - exp(-t / tau))`` whatever
+its start. Both are relaxations to a target; both use the same normal draw z, so a draw that grows well does
+so under either. m is the product of the modifiers.
 
 After resection the gap to the volume before closes as ``g(t) = wf exp(-r t/tf) + wm exp(-r t/tm) + ws
 exp(-t/ts)``.
@@ -52,8 +54,10 @@ def growth_modifiers(
     segment_4
         ``stays``, ``embolized`` or ``open``: what becomes of segment 4.
 
-    Notes ----- One uniform per modifier places every grade within its range, so a worse grade never grows
-    more in the same draw. Steatosis and steatohepatitis are one cause: the stronger brake counts, once.
+    Notes
+    -----
+    One uniform per modifier places every grade within its range, so a worse grade never grows more in the
+    same draw. Steatosis and steatohepatitis are one cause: the stronger brake counts, once.
     """
     ones = np.ones(injury.sos_grade.shape)
 

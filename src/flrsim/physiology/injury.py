@@ -101,8 +101,10 @@ def injury_probabilities(
     dict of (n_draws,) float64
         ``sos_1``, ``sos_2``, ``sos_3`` (that grade or more), ``nrh``, ``steatohepatitis``.
 
-    Notes ----- ``logit p = intercept + slope * dose + protection * share of cycles with bevacizumab``. The
-    formulas were set on treated patients; without any chemotherapy every probability is zero.
+    Notes
+    -----
+    ``logit p = intercept + slope * dose + protection * share of cycles with bevacizumab``. The formulas were
+    set on treated patients; without any chemotherapy every probability is zero.
     """
     if chemotherapy_cycles(history) == 0:
         return {

@@ -77,9 +77,12 @@ class Interval:
 
 
 def first_response(volumes: Volumes, course: Course, evidence: Evidence) -> Response | None:
-    """Return growth at the first scan after the last occlusion before it; None without such a scan."""
+    """Return growth at the first scan after an occlusion and before the last operation; None without one."""
     occlusion: int | None = None
+    last = course.last_operation
     for step in course.steps:
+        if step is last:
+            break
         if step.kind == "occlude":
             occlusion = step.day
         if step.kind == "scan" and occlusion is not None:
@@ -97,9 +100,10 @@ def first_response(volumes: Volumes, course: Course, evidence: Evidence) -> Resp
 def progression_day(course: Course, history: tuple[Treatment, ...], evidence: Evidence, u: Floats) -> Floats:
     """Return the day on which each draw progresses beyond resection, (n_draws,); infinity without lesions.
 
-    Notes ----- Constant hazard, lower in the first weeks, counted from the first step that touches the liver:
-    cumulative hazard ``h1 w`` up to w1, then ``h1 w1 + h (w - w1)``, both times the multipliers; solved for
-    ``-ln u``.
+    Notes
+    -----
+    Constant hazard, lower in the first weeks, counted from the first step that touches the liver: cumulative
+    hazard ``h1 w`` up to w1, then ``h1 w1 + h (w - w1)``, both times the multipliers; solved for ``-ln u``.
     """
     if not course.lesions:
         return np.full(u.shape, np.inf)
@@ -190,7 +194,10 @@ def walk(
             )
             complication = False
         occluded = occluded or step.kind == "occlude"
-    outcome[outcome == _UNDER_WAY] = _COMPLETE
+    under_way = outcome == _UNDER_WAY
+    outcome[under_way] = _COMPLETE
+    if last is None:
+        reached = under_way
     return Interval(outcome, reached, died, failed, morbid, failure)
 
 

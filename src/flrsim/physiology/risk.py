@@ -53,11 +53,13 @@ def failure_risk(
 ) -> FailureRisk:
     """Return the range of liver-failure probability after an operation that leaves `sflr`.
 
-    Notes ----- Binary form ``logit p = a + b [chemotherapy > 12 weeks] + c [sFLR <= 30 %]``; curve ``logit p
-    = a' + b' (sFLR - shift)``. The binary form was found above 20 % sFLR; at or below it, the low end is the
-    curve at 20 % and the high end at least the published stratum. Above 20 % in a normal liver the range is
-    flat. No major resection is below the floor, no stack of causes above the worst published stratum. A minor
-    resection has the rate of all hepatectomies at most.
+    Notes
+    -----
+    Binary form ``logit p = a + b [chemotherapy > 12 weeks] + c [sFLR <= 30 %]``; curve ``logit p = a' + b'
+    (sFLR - shift)``. The binary form was found above 20 % sFLR; below it, the low end is the curve at 20 % and
+    the high end at least the published stratum. In a normal liver above 20 % the range is flat; it is the least
+    for any major resection. No stack of causes is above the worst published stratum. A minor resection has the
+    rate of all hepatectomies at most.
     """
     if not major:
         return FailureRisk(
@@ -81,13 +83,17 @@ def failure_risk(
     small = effective < tiny
     low = np.where(small, np.minimum(np.maximum(low, _expit(a + b * (tiny - shift) + odds)), other), low)
     high = np.where(small, np.maximum(high, evidence.value("risk.phlf.small_stratum")), high)
-    floor, flat_high = evidence.value("risk.phlf.flat_low"), evidence.value("risk.phlf.flat_high")
+    # An injured liver is no better than a normal one, whose flat range is the least for any major resection. A
+    # factor outside the liver (diabetes) moves that range too.
+    floor, flat_high = (
+        _expit(np.log(p / (1.0 - p)) + odds)
+        for p in (evidence.value("risk.phlf.flat_low"), evidence.value("risk.phlf.flat_high"))
+    )
     if cause == "none" and not cirrhosis:
-        # A known factor outside the liver (diabetes) still moves the flat range.
-        flat = [_expit(np.log(p / (1.0 - p)) + odds) for p in (floor, flat_high)]
-        low, high = np.where(small, low, flat[0]), np.where(small, high, flat[1])
+        low, high = np.where(small, low, floor), np.where(small, high, flat_high)
     cap = evidence.value("risk.phlf.cap")
-    low = np.clip(low, floor, cap)
+    low = np.minimum(np.maximum(low, floor), cap)
+    high = np.maximum(high, flat_high)
     return FailureRisk(low, np.clip(high, low, cap), cause)
 
 

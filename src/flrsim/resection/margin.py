@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,68 +31,73 @@ class Neighbour:
     proxy: bool
 
 
-def wall_points(goes: NDArray[np.bool_], stays: NDArray[np.bool_], affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the midpoints of the voxel faces between what goes and what stays: the cut, (n, 3) LPS mm."""
-    found = []
-    for axis in range(3):
-        lower = tuple(slice(None, -1) if d == axis else slice(None) for d in range(3))
-        upper = tuple(slice(1, None) if d == axis else slice(None) for d in range(3))
-        face = (goes[lower] & stays[upper]) | (stays[lower] & goes[upper])
-        index = np.argwhere(face).astype(np.float64)
-        index[:, axis] += 0.5
-        found.append(index)
-    return np.asarray(np.concatenate(found) @ affine[:3, :3].T + affine[:3, 3])
+class Cloud:
+    """Points that distances are measured to; the search tree is built once."""
 
+    def __init__(self, points: NDArray[np.float64]) -> None:
+        self.points = points
 
-def distance_to_points(lesion: Lesion, points: NDArray[np.float64], *, reach_mm: float = np.inf) -> float:
-    """Return the shortest distance between a lesion's surface and a cloud of points, mm; infinite beyond `reach_mm`.
+    @cached_property
+    def _tree(self) -> Any:
+        from scipy.spatial import cKDTree
 
-    The nearest pair is found by vertices, then measured to the triangles around it.
-    """
-    from scipy.spatial import cKDTree
+        return cKDTree(self.points)
 
-    from flrsim.meshing import distance_to_surface
+    def distance(self, lesion: Lesion, *, reach_mm: float = np.inf) -> float:
+        """Return the shortest distance between a lesion's surface and the points, mm; infinite beyond `reach_mm`.
 
-    if not len(points):
-        return float("inf")
-    surface, triangles = lesion.surface
-    low, high = surface.min(axis=0), surface.max(axis=0)
-    near = points
-    if np.isfinite(reach_mm):
-        near = points[((points > low - reach_mm) & (points < high + reach_mm)).all(axis=1)]
-        if not len(near):
+        The nearest pairs are found by vertices, then measured to the triangles around them.
+        """
+        from flrsim.meshing import distance_to_surface
+
+        if not len(self.points):
             return float("inf")
-    rough, _ = cKDTree(surface).query(near)
-    close = near[np.argsort(rough, kind="stable")[:200]]
-    best = float(distance_to_surface(close, surface, triangles).min())
-    return best if best <= reach_mm else float("inf")
+        surface, triangles = lesion.surface
+        # A few vertices bound the distance; the bound then spares the search of most of the tree.
+        bound = min(float(self._tree.query(surface[:: max(len(surface) // 50, 1)])[0].min()), reach_mm)
+        rough, nearest = self._tree.query(surface, distance_upper_bound=bound + 1e-6)
+        found = np.isfinite(rough)
+        if not found.any():
+            return float("inf")
+        close = np.unique(nearest[found][np.argsort(rough[found], kind="stable")[:100]])
+        best = float(distance_to_surface(self.points[close], surface, triangles).min())
+        return best if best <= reach_mm else float("inf")
 
 
-def vessel_points(case: LiverCase) -> dict[str, NDArray[np.float64]]:
-    """Return the voxel centres of each labelled vessel, (n, 3) LPS mm."""
+def border(grid: RegionGrid, one: frozenset[str], other: frozenset[str]) -> NDArray[np.float64]:
+    """Return the midpoints of the voxel faces between two groups of segments, (n, 3) LPS mm."""
+    from flrsim.kernels.labels import faces_between
+
+    side = np.zeros(len(grid.table), dtype=np.uint8)
+    side[grid.ids(segments=one)] = 1
+    side[grid.ids(segments=other)] = 2
+    return grid.world(faces_between(grid.regions, side))
+
+
+def vessel_clouds(case: LiverCase, gone: frozenset[str] = frozenset()) -> dict[str, Cloud]:
+    """Return the voxel centres of each labelled vessel outside the segments in `gone`."""
     grid = case.grid
-    return {
-        v.name: grid.world(np.argwhere(grid.mask(grid.ids(tissue=v.name, kind="vessel"))).astype(np.float64)) for v in case.vessels
-    }
-
-
-def proxy_points(grid: RegionGrid) -> dict[str, NDArray[np.float64]]:
-    """Return the borders that stand in for hepatic veins, as face midpoints (n, 3) LPS mm."""
+    staying = [None, *(s for s in grid.segments if s not in gone)]
     out = {}
-    for name, one, other, _ in VEIN_PROXIES:
-        sides = []
-        for group in (one, other):
-            names = {leaf for s in group for leaf in leaves(s)}
-            sides.append(grid.mask(grid.ids(segments=names)))
-        out[name] = wall_points(sides[0], sides[1], grid.affine)
+    for vessel in case.vessels:
+        voxels = np.argwhere(grid.mask(grid.ids(segments=staying, tissue=vessel.name, kind="vessel")))
+        out[vessel.name] = Cloud(grid.world(voxels.astype(np.float64)))
     return out
 
 
-def nearest_vessel(case: LiverCase, lesion: Lesion, clouds: dict[str, NDArray[np.float64]], *, proxy: bool, reach_mm: float) -> Neighbour | None:
+def proxy_clouds(grid: RegionGrid) -> dict[str, Cloud]:
+    """Return the borders that stand in for vessels."""
+    return {
+        name: Cloud(border(grid, *(frozenset(leaf for s in group for leaf in leaves(s)) for group in (one, other))))
+        for name, one, other, _ in VEIN_PROXIES
+    }
+
+
+def nearest_vessel(lesion: Lesion, clouds: Mapping[str, Cloud], *, proxy: bool, reach_mm: float) -> Neighbour | None:
     """Return the vessel (or proxy border) nearest to a lesion within `reach_mm`, or None."""
     best: Neighbour | None = None
-    for name, points in clouds.items():
-        distance = distance_to_points(lesion, points, reach_mm=reach_mm)
+    for name, cloud in clouds.items():
+        distance = cloud.distance(lesion, reach_mm=reach_mm)
         if np.isfinite(distance) and (best is None or distance < best.distance_mm):
             best = Neighbour(name.replace("_", " ").replace(":", ", "), distance, proxy)
     return best

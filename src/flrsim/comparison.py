@@ -1,0 +1,351 @@
+"""All plans of a case side by side: staged, played forward, held against the rules, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+from flrsim import __version__
+from flrsim.anatomy import SEGMENTS
+from flrsim.case import LiverCase
+from flrsim.draws import PERCENTILES, Floats, spread
+from flrsim.errors import PlanError
+from flrsim.evidence import Evidence, Parameter
+from flrsim.physiology.adequacy import label_sd_fraction
+from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
+from flrsim.plan import Plan, check_plan, describe
+from flrsim.results import (
+    COMPARISON_SCHEMA,
+    SIMULATION_SCHEMA,
+    Comparison,
+    DayQuantiles,
+    EstimatedVolume,
+    LegalCheck,
+    LesionFate,
+    PlanResult,
+    Quantiles,
+    RuleOutcome,
+    Run,
+    StageResult,
+    plain,
+)
+from flrsim.rules import RuleResult, evaluate
+from flrsim.staging import StagedPlan, course_of, stage_plans, vessel_answers
+from flrsim.timeline import Curve, Timeline, simulate
+from flrsim.verdict import fate_note, judge, judged
+from flrsim.volumetry import lesion_volumes, not_supplied, segment_volumes, tlv_functional_ml
+
+Progress = Callable[[str], None]
+GRAMS_PER_KG = 1000.0
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison and what it was made from, for pictures and day-by-day tables."""
+
+    result: Comparison
+    staged: tuple[StagedPlan, ...]
+    timelines: tuple[Timeline | None, ...]
+
+
+def telv_table(case: LiverCase, evidence: Evidence) -> tuple[EstimatedVolume, ...]:
+    """Return the TELV of the case's patient by every formula, or nothing without a patient."""
+    if case.patient is None:
+        return ()
+    return tuple(EstimatedVolume(t.formula, t.ml, t.reason or t.note, t.source) for t in all_telv(case.patient, evidence))
+
+
+def compare(
+    case: LiverCase,
+    plans: Sequence[Plan],
+    evidence: Evidence,
+    *,
+    seed: int,
+    draws: int,
+    modifiers_off: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+) -> Compared:
+    """Return the plans of a case side by side, in families, never ranked.
+
+    Parameters
+    ----------
+    progress
+        Called with a word about each step of the work.
+
+    Raises
+    ------
+    PlanError
+        When there is no plan, or one that cannot be carried out.
+    """
+    say = progress or (lambda _: None)
+    if not plans:
+        raise PlanError(f"case {case.name} has no plan to compare; add [[plan]] tables to its case.toml")
+    remarks = {plan.name: check_plan(plan, case) for plan in plans}
+    ordered = sorted(plans, key=lambda p: [q.family for q in plans].index(p.family))
+    evidence = evidence.recording()
+    say("cutting")
+    staged = stage_plans(case, ordered, evidence)
+    functional = tlv_functional_ml(case)
+    results, timelines = [], []
+    used: set[str] = set()
+    for one in staged:
+        say(one.plan.name)
+        sd = label_sd_fraction(one.flr_ml, evidence) if one.flr_ml else 0.0
+        if not one.flr_ml:
+            raise PlanError(f'plan "{one.plan.name}" leaves no parenchyma at all')
+        course = course_of(case, one, tlv_functional_ml=functional, label_sd_fraction=sd)
+        timeline = None
+        if case.patient is not None:
+            timeline = simulate(
+                course, case.patient, case.history, evidence, seed=seed, draws=draws, modifiers_off=modifiers_off
+            )
+            used.update(timeline.used)
+        results.append(_plan_result(case, one, timeline, functional, sd, remarks[one.plan.name], evidence))
+        timelines.append(timeline)
+    telv = telv_table(case, evidence)
+    used.update(evidence.used)
+    numbers = [evidence[name] for name in sorted(used)]
+    result = Comparison(
+        schema=COMPARISON_SCHEMA,
+        run=Run(__version__, case.inputs_sha256, seed, draws, evidence.parameter_set),
+        case=case.name,
+        patient=None if case.patient is None else plain(case.patient) | {"bsa_m2": case.patient.bsa_m2, "history": plain(case.history)},
+        tlv_ml=sum(case.segment_ml.values()),
+        tlv_functional_ml=functional,
+        telv=telv,
+        telv_formula=THRESHOLD_FORMULA if case.patient is not None else None,
+        segments=segment_volumes(case),
+        lesions=lesion_volumes(case),
+        plans=tuple(results),
+        accepted=case.accepted.sentences(),
+        warnings=case.warnings,
+        assumptions=tuple(_assumption(p) for p in numbers if p.kind == "assumed"),
+        references=tuple(plain(r) for r in evidence.references(sorted(used))),
+    )
+    return Compared(result, staged, tuple(timelines))
+
+
+def _assumption(p: Parameter) -> dict[str, Any]:
+    return {"id": p.id, "value": p.value, "unit": p.unit, "low": p.low, "high": p.high, "note": p.note}
+
+
+def _plan_result(
+    case: LiverCase,
+    staged: StagedPlan,
+    timeline: Timeline | None,
+    functional: float,
+    label_sd: float,
+    remarks: tuple[str, ...],
+    evidence: Evidence,
+) -> PlanResult:
+    patient = case.patient
+    rules = () if timeline is None or patient is None else evaluate(timeline, patient, evidence)
+    answers = vessel_answers(case, staged)
+    judgement = judge(staged, answers, timeline, rules, evidence, lesions_supplied=bool(case.lesions))
+    flr = sum(staged.flr_ml.values())
+    telv = None if timeline is None else timeline.telv.ml
+    weight = None if patient is None else patient.weight_kg * GRAMS_PER_KG
+    at = None if timeline is None else timeline.at_resection
+    fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
+    uncleared = tuple(f.name for f in fates if f.fate not in ("removed", "ablated", "vanished") or f.margin_short)
+    now = _with_label_error(flr, label_sd * functional)
+    last = staged.operations[-1]
+    return PlanResult(
+        name=staged.plan.name,
+        family=staged.plan.family,
+        steps=tuple(describe(s, case.grid.segments) for s in staged.plan.steps),
+        stages=_stages(staged, uncleared),
+        lesions=tuple(sorted(fates, key=lambda f: ("cut_through", "left", "vanished", "ablated", "removed").index(f.fate))),
+        all_lesions_cleared=bool(fates) and not uncleared,
+        lesions_left=uncleared,
+        flr_segments=tuple(s for s in SEGMENTS if s in staged.flr_ml),
+        flr_ml=flr,
+        flr_gross_ml=staged.flr_gross_ml,
+        flr_fraction=flr / functional,
+        sflr=None if telv is None else flr / telv,
+        flr_body_weight=None if weight is None else flr / weight,
+        flr_ml_interval=now,
+        sflr_interval=_scaled(now, telv),
+        flr_ml_at_resection=None if at is None else _quantiles(at.flr_ml),
+        sflr_at_resection=None if at is None else _quantiles(at.sflr),
+        sflr_at_resection_other_law=None if at is None else _quantiles(at.sflr_absolute),
+        flr_body_weight_at_resection=None if at is None or weight is None else _quantiles(at.flr_ml / weight),
+        function_at_resection=None if at is None else _quantiles(at.function),
+        kgr_per_week=None if timeline is None or timeline.kgr_per_week is None else _of_spread(timeline.kgr_per_week),
+        degree_of_hypertrophy=None
+        if timeline is None or timeline.degree_of_hypertrophy is None
+        else _of_spread(timeline.degree_of_hypertrophy),
+        scan_day=None if timeline is None or timeline.response is None else timeline.response.day,
+        resection_day=last.day,
+        rules=tuple(_rule(r) for r in rules),
+        earliest_day_volume_ok=None if timeline is None else _earliest(timeline),
+        p_complete=None if timeline is None else timeline.p_complete,
+        p_dropout={} if timeline is None else timeline.p_dropout,
+        p_phlf=None
+        if timeline is None or timeline.p_phlf_low is None
+        else {
+            "low": timeline.p_phlf_low,
+            "high": timeline.p_phlf_high,
+            "definition": timeline.phlf_definition,
+            "cause": timeline.phlf_cause,
+        },
+        p_death_90d=None if timeline is None else timeline.p_death_90d,
+        p_major_morbidity=None if timeline is None else timeline.p_major_morbidity,
+        p_textbook=None if timeline is None else timeline.p_textbook,
+        growth_law_disagrees=timeline is not None and timeline.growth_law_disagrees,
+        modifiers=() if timeline is None else _ledger(timeline),
+        curves={} if timeline is None else curves_of(timeline),
+        legality=tuple(LegalCheck(a.question, a.answer, a.sentence) for a in answers),
+        notes=(*remarks, *_growth_notes(timeline)),
+        axes={a.name: a.verdict for a in judgement.axes},
+        verdict=judgement.verdict,
+        blocking=judgement.blocking,
+        not_supplied=not_supplied(case),
+        axis_notes={a.name: a.sentence for a in judgement.axes},
+        decisions=() if timeline is None else tuple(_decision(timeline, i) for i in range(len(timeline.decisions))),
+    )
+
+
+def _stages(staged: StagedPlan, uncleared: tuple[str, ...]) -> tuple[StageResult, ...]:
+    out = []
+    for op in staged.operations:
+        before, resected, after = (sum(d.values()) for d in (op.before_ml, op.resected_ml, op.after_ml))
+        cleared = tuple(
+            f.lesion.name for f in staged.fates if f.stage == op.stage and f.fate == "removed" and f.lesion.name not in uncleared
+        )
+        out.append(
+            StageResult(
+                stage=op.stage,
+                day=op.day,
+                operation=op.title,
+                resected_ml=resected,
+                resected_parenchyma_ml=op.resected_ml["parenchyma"],
+                resected_lesion_ml=op.resected_ml["lesion"],
+                resected_fraction=resected / before,
+                lesions_cleared=cleared,
+                remnant_ml=after,
+                transection_cm2=op.transection_cm2,
+                remnant_pieces=len(op.remnant_pieces_ml),
+            )
+        )
+    return tuple(out)
+
+
+def _lesion_fate(staged: StagedPlan, index: int, timeline: Timeline | None) -> LesionFate:
+    fate = staged.fates[index]
+    then = None
+    if timeline is not None and fate.margin_measured_mm is not None:
+        grown = next((x for x in timeline.lesions if x.name == fate.lesion.name and x.stage == fate.stage), None)
+        if grown is not None:
+            # A sphere that grows eats its margin by the growth of its radius.
+            then = fate.margin_measured_mm - 0.5 * max(grown.diameter_mm.median - fate.lesion.longest_axial_mm, 0.0)
+    return LesionFate(
+        name=fate.lesion.name,
+        fate=fate.fate,
+        stage=fate.stage,
+        left_ml=fate.left_ml,
+        left_in=fate.left_in,
+        margin_planned_mm=fate.margin_planned_mm,
+        margin_at_operation_mm=None if then is None else max(then, 0.0),
+        margin_measured_mm=fate.margin_measured_mm,
+        margin_short=fate.margin_short,
+        judged=judged(fate),
+        note=fate_note(fate),
+    )
+
+
+def _with_label_error(flr: float, sd: float) -> Quantiles:
+    """Return an FLR with the disagreement between annotators as its 80 % interval."""
+    half = NormalDist().inv_cdf(PERCENTILES[-1]) * sd
+    return Quantiles(flr, max(flr - half, 0.0), flr + half)
+
+
+def _scaled(q: Quantiles, scale: float | None) -> Quantiles | None:
+    if scale is None or q.median is None or q.p10 is None or q.p90 is None:
+        return None
+    return Quantiles(q.median / scale, q.p10 / scale, q.p90 / scale)
+
+
+def _quantiles(values: Floats) -> Quantiles:
+    return _of_spread(spread(values))
+
+
+def _of_spread(s: Any) -> Quantiles:
+    return Quantiles(s.median, s.p10, s.p90)
+
+
+def _earliest(timeline: Timeline) -> DayQuantiles:
+    first = timeline.earliest[0]
+    return DayQuantiles(first.median, first.p10, first.p90, first.never)
+
+
+def _rule(r: RuleResult) -> RuleOutcome:
+    return RuleOutcome(
+        rule=r.rule, threshold=r.threshold, formula=r.formula, population=r.population, value=r.value, p_pass=r.p_pass,
+        distance_ml=r.distance_ml, binding=r.binding, note=r.note, source=r.source, title=r.title, unit=r.unit,
+    )
+
+
+def _ledger(timeline: Timeline) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {
+            "factor": line.modifier, "text": line.text, "value": line.multiplier, "cost_ml": line.cost_ml,
+            "cost_points": None if not timeline.telv.ml else 100 * line.cost_ml / timeline.telv.ml,
+        }
+        for line in timeline.ledger
+    )
+
+
+def _growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
+    if timeline is None:
+        return ()
+    notes = []
+    if timeline.growth_law_disagrees:
+        laws = timeline.growth_laws
+        notes.append(
+            f"the verdict on volume depends on the growth law: median sFLR {100 * laws.median_relative:.1f} % by the relative law, "
+            f"{100 * laws.median_absolute:.1f} % by the absolute law"
+        )
+    if timeline.response is not None and timeline.response.kgr_per_week is None:
+        notes.append(timeline.kgr_reason)
+    return tuple(notes)
+
+
+def _decision(timeline: Timeline, index: int) -> dict[str, Any]:
+    d = timeline.decisions[index]
+    return {
+        "day": d.day, "kind": d.kind, "stage": d.stage, "flr_ml": _quantiles(d.flr_ml), "sflr": _quantiles(d.sflr),
+        "sflr_other_law": _quantiles(d.sflr_absolute), "function": _quantiles(d.function),
+    }
+
+
+def curves_of(timeline: Timeline) -> dict[str, Any]:
+    """Return the percentiles of every day: days, flr_ml, sflr, function, tumour_ml."""
+
+    def curve(c: Curve) -> dict[str, Any]:
+        return {"median": c.median.tolist(), "p10": c.p10.tolist(), "p90": c.p90.tolist()}
+
+    return {
+        "days": timeline.days.tolist(),
+        "flr_ml": curve(timeline.flr_ml),
+        "sflr": curve(timeline.sflr),
+        "function": curve(timeline.function),
+        "tumour_ml": curve(timeline.tumour_ml),
+    }
+
+
+def simulation_dict(compared: Compared) -> dict[str, Any]:
+    """Return one plan day by day, for ``flrsim simulate --json``."""
+    plan = compared.result.plans[0]
+    return {
+        "schema": SIMULATION_SCHEMA,
+        "run": plain(compared.result.run),
+        "case": compared.result.case,
+        "plan": plan.name,
+        "steps": list(plan.steps),
+        "decisions": plain(plan.decisions),
+        "curves": plain(plan.curves),
+        "note": compared.result.note,
+    }

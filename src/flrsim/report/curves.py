@@ -1,0 +1,106 @@
+"""Growth curves as SVG, the same bytes for the same result."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flrsim.report import palette
+from flrsim.report.tables import rule_family, rule_number
+from flrsim.results import Comparison, PlanResult, plain
+
+INCHES = (7.6, 3.3)
+RULE_STYLES = ((0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+GRAMS_PER_KG = 1000.0
+
+
+def growth_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str | None:
+    """Return the FLR over time with its 80 % band, rule lines, scan and operation days; None without a curve.
+
+    Parameters
+    ----------
+    salt
+        Makes the ids of this drawing differ from those of others on the same page.
+    """
+    curves: Mapping[str, Any] = plain(plan.curves)
+    days, flr = curves.get("days") or [], curves.get("flr_ml") or {}
+    if len(days) < 2 or not flr.get("median"):
+        return None
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    style = {
+        "svg.hashsalt": f"flrsim {salt}",
+        "svg.fonttype": "none",
+        "font.family": "sans-serif",
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "text.parse_math": False,
+    }
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=INCHES, layout="constrained")
+        axes = figure.subplots()
+        low, median, high = (_numbers(flr.get(k), len(days)) for k in ("p10", "median", "p90"))
+        axes.fill_between(
+            days, low, high, color=palette.fate_colour(0), alpha=0.25, linewidth=0, label="80 % interval"
+        )
+        axes.plot(days, median, color=palette.fate_ink(0), linewidth=2, label="FLR, median")
+        lines = rule_lines(comparison, plan)
+        for n, (label, ml) in enumerate(lines):
+            axes.axhline(
+                ml,
+                color=palette.LOUD,
+                linewidth=1.3,
+                linestyle=RULE_STYLES[n % len(RULE_STYLES)],
+                label=label,
+            )
+        top = max([v for v in (*high, *median) if v == v] + [ml for _, ml in lines])
+        axes.set_ylim(0, 1.18 * top)
+        axes.set_xlim(days[0], days[-1])
+        marks = [(s.day, f"stage {s.stage}", palette.fate_ink(s.stage), "-") for s in plan.stages]
+        if plan.scan_day is not None:
+            marks.append((plan.scan_day, "scan", "#555555", ":"))
+        for n, (day, text, colour, line) in enumerate(sorted(marks)):
+            axes.axvline(day, color=colour, linewidth=1.2, linestyle=line)
+            # Operation and scan are often days apart: their words take turns on two heights.
+            axes.annotate(
+                f"{text}, day {day}", (day, 1.16 * top - 0.075 * top * (n % 2)), (4, -2), textcoords="offset points",
+                color=colour, fontsize=8.5, va="top", annotation_clip=False,
+            )  # fmt: skip
+        axes.set_xlabel("day of the plan")
+        axes.set_ylabel("future liver remnant, mL")
+        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.85, edgecolor="none")
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :]
+    # Group ids are the same in every drawing; two of them on one page would clash.
+    return re.sub(r'<g id="[\w.]+">', "<g>", svg)
+
+
+def rule_lines(comparison: Comparison, plan: PlanResult) -> list[tuple[str, float]]:
+    """Return the volume rules a plan is held against as mL, binding ones first, at most three."""
+    telv = {t.formula: t.ml for t in comparison.telv}
+    weight = (comparison.patient or {}).get("weight_kg")
+    lines = []
+    for rule in sorted(plan.rules, key=lambda r: not r.binding):
+        title, kind = rule_family(rule.rule)
+        ml: float | None = None
+        if kind == "percent1" and weight:
+            ml = rule.threshold * float(weight) * GRAMS_PER_KG  # 1 g of liver is taken as 1 mL
+        elif kind == "percent" and rule.rule.startswith("flr_fraction"):
+            ml = rule.threshold * comparison.tlv_functional_ml
+        elif kind == "percent":
+            denominator = telv.get(rule.formula or comparison.telv_formula or "")
+            ml = None if denominator is None else rule.threshold * denominator
+        if ml is not None:
+            lines.append((f"{title} {rule_number(rule)(rule.threshold, 0)}", ml))
+    return list(dict(lines).items())[:3]
+
+
+def _numbers(values: Any, n: int) -> list[float]:
+    """Return a curve as floats, NaN where it is null or missing."""
+    return [float("nan") if v is None else float(v) for v in values] if values else [float("nan")] * n

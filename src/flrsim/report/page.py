@@ -1,0 +1,154 @@
+"""The page: one HTML file that needs no network and no scripts."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from flrsim.errors import FileError
+from flrsim.report import format as show
+from flrsim.report import palette, tables
+from flrsim.report.curves import growth_svg
+from flrsim.results import Comparison, PlanResult
+
+MODIFIER_KEYS = ("factor", "value", "cost_ml", "cost_points", "source")
+ASSUMPTION_KEYS = ("id", "value", "unit", "low", "high", "sd", "note")
+
+
+@dataclass(frozen=True)
+class ReportPicture:
+    """A picture handed in: which plan it shows, after which stage (0 is before any), and what is seen."""
+
+    plan: str
+    stage: int
+    title: str
+    png: bytes
+    caption: str
+
+
+def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) -> str:
+    """Return the page of a comparison; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    comparison
+        The only thing the page reads; no number is simulated or measured here.
+    pictures
+        Shown with their plan, in the order given.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("flrsim.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css = resources.files("flrsim.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
+    plans = [_plan(comparison, plan, pictures, n) for n, plan in enumerate(comparison.plans)]
+    for plan in plans:
+        # Drawn by matplotlib from numbers and words of our own; it escapes what it writes.
+        plan["svg"] = None if plan["svg"] is None else Markup(plan["svg"])
+    return environment.get_template("report.html.j2").render(
+        c=comparison,
+        css=Markup(css),
+        show=show,
+        palette=palette,
+        patient=_patient(comparison),
+        plans=plans,
+        groups=_groups(tables.comparison_rows(comparison, with_verdict=False)),
+        denominators=tables.denominator_rows(comparison),
+        shares=tables.shares,
+        assumptions=tables.records(comparison.assumptions, ASSUMPTION_KEYS),
+        references=[tables.flat(r.get("citation") or r) for r in comparison.references],
+        reference_keys=[str(r.get("key") or "") for r in comparison.references],
+        stages_max=max((len(p.stages) for p in comparison.plans), default=0),
+    )
+
+
+def write_html(path: Path, comparison: Comparison, pictures: Sequence[ReportPicture] = ()) -> Path:
+    """Write the page; on any failure the old file, or none, is what is there.
+
+    Raises
+    ------
+    FileError
+        When the folder does not exist or cannot be written.
+    """
+    page = render_html(comparison, pictures)
+    if not path.parent.is_dir():
+        raise FileError(f"{path}: the folder {path.parent} does not exist; create it or name another")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be written ({error.strerror}); name a folder you may write to"
+        ) from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written ({error.strerror}); name another file") from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return path
+
+
+def _plan(
+    comparison: Comparison, plan: PlanResult, pictures: Sequence[ReportPicture], n: int
+) -> dict[str, Any]:
+    """Return what the template shows of one plan."""
+    return {
+        "p": plan,
+        "anchor": f"plan-{n + 1}",
+        "verdict": tables.verdict(plan),
+        "colour": palette.VERDICT_COLOURS.get(plan.verdict, palette.VERDICT_COLOURS["cannot_judge"]),
+        "axes": [(tables.AXES.get(k, show.words(k)), show.words(v)) for k, v in plan.axes.items()],
+        "lesions": tables.lesion_lines(comparison, plan),
+        "modifiers": tables.records(plan.modifiers, MODIFIER_KEYS),
+        "svg": growth_svg(comparison, plan, salt=str(n)),
+        "pictures": [
+            {"title": i.title, "caption": i.caption, "data": base64.b64encode(i.png).decode("ascii")}
+            for i in pictures
+            if i.plan == plan.name
+        ],
+    }
+
+
+def _patient(comparison: Comparison) -> str:
+    """Return the patient in one line, in the order a surgeon says it."""
+    patient = comparison.patient
+    if not patient:
+        return "patient not supplied"
+    known = dict(patient)
+    parts = []
+    for key, text in (
+        ("sex", "{}"),
+        ("age", "{:g} years"),
+        ("height_cm", "{:g} cm"),
+        ("weight_kg", "{:g} kg"),
+    ):
+        value = known.pop(key, None)
+        if value is not None:
+            parts.append(text.format(value))
+    parts += [f"{show.words(k)}: {tables.flat(v)}" for k, v in known.items() if tables.flat(v) != show.NONE]
+    return ", ".join(parts)
+
+
+def _groups(rows: tuple[tables.Row, ...]) -> list[tuple[str, list[tables.Row]]]:
+    """Return rows under their group names, in order."""
+    out: list[tuple[str, list[tables.Row]]] = []
+    for row in rows:
+        if not out or out[-1][0] != row.group:
+            out.append((row.group, []))
+        out[-1][1].append(row)
+    return out

@@ -1,0 +1,382 @@
+"""A comparison as tables of printed text: the page and the command line show the same words and roundings.
+
+Everything here comes from the result; nothing is simulated or measured again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flrsim.report import format as show
+from flrsim.results import Comparison, LesionFate, PlanResult, Quantiles, RuleOutcome, plain
+
+CLEARED = ("removed", "ablated", "vanished")
+VERDICTS = {
+    "meets_rules": "Meets the rules",
+    "borderline": "Borderline",
+    "does_not_meet": "Does not meet the rules",
+    "cannot_judge": "Cannot judge",
+}
+AXES = {
+    "clearance": "Clearance",
+    "vessels_bile": "Vessels and bile",
+    "volume_function": "Volume and function",
+    "time": "Time",
+    "risk": "Risk",
+}
+RULES: dict[str, tuple[str, str]] = {
+    "sflr": ("sFLR", "percent"),
+    "flr_fraction": ("FLR / functional liver", "percent"),
+    "flr_body_weight": ("FLR / body weight", "percent1"),
+    "kgr": ("Kinetic growth rate", "weekly"),
+    "degree_of_hypertrophy": ("Degree of hypertrophy", "points"),
+}
+"""Rule families by the start of a rule's name: what it is called, and how its number is printed."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One printed value; `tone` is ``loud`` for what must not be overlooked, ``quiet`` for what does not apply."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the comparison: a label and one cell a plan."""
+
+    group: str
+    label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class LesionLine:
+    """One lesion in one plan, stage by stage.
+
+    Attributes
+    ----------
+    stages : text for each stage of the plan, empty where nothing happens to the lesion.
+    tone : ``loud`` when it is not cleared, ``careful`` when its margin is short or nobody could judge it.
+    """
+
+    name: str
+    size: str
+    where: str
+    stages: tuple[str, ...]
+    fate: str
+    margins: str
+    note: str
+    tone: str
+
+
+def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tuple[Row, ...]:
+    """Return the comparison of all plans, first what is left behind, last what stands in the way.
+
+    Parameters
+    ----------
+    with_verdict
+        Whether verdict and blocking sentence are rows; a page that shows them larger leaves them out.
+    """
+    rows: list[Row] = []
+
+    def add(group: str, label: str, text: Callable[[PlanResult], str | Cell]) -> None:
+        cells = tuple(c if isinstance(c, Cell) else _cell(c) for c in map(text, comparison.plans))
+        if any(c.tone != "quiet" for c in cells):
+            rows.append(Row(group, label, cells))
+
+    group = "Lesions"
+    add(group, "Left or cut through", _left)
+    for k in range(1, 1 + max((len(p.stages) for p in comparison.plans), default=0)):
+        add(group, f"Cleared in stage {k}", lambda p, k=k: _cleared(p, k))
+    group = "Operations"
+    add(group, "Steps", lambda p: " → ".join(p.steps) or show.NONE)
+    for k in range(1, 1 + max((len(p.stages) for p in comparison.plans), default=0)):
+        add(group, f"Stage {k} takes", lambda p, k=k: _stage(p, k))
+        add(group, f"Stage {k} transection", lambda p, k=k: _transection(p, k))
+    group = "Future liver remnant"
+    add(group, "Segments", lambda p: ", ".join(p.flr_segments) or show.NONE)
+    add(group, "FLR now", lambda p: _now(p.flr_ml, p.flr_ml_interval, show.ml))
+    add(group, "FLR at resection", lambda p: show.interval(p.flr_ml_at_resection, show.ml))
+    add(group, "sFLR now", lambda p: _now(p.sflr, p.sflr_interval, show.percent))
+    add(group, "sFLR at resection", lambda p: show.interval(p.sflr_at_resection, show.percent))
+    add(group, "… by the other growth law", _other_law)
+    add(group, "FLR / body weight now", lambda p: _percent1(p.flr_body_weight))
+    add(
+        group,
+        "FLR / body weight at resection",
+        lambda p: show.interval(p.flr_body_weight_at_resection, _percent1),
+    )
+    add(group, "FLR / functional liver", lambda p: show.percent(p.flr_fraction))
+    add(group, "Function at resection", lambda p: show.interval(p.function_at_resection, show.percent))
+    add(group, "Growth rate at the scan, per week", lambda p: show.interval(p.kgr_per_week, _percent1))
+    add(group, "Degree of hypertrophy, points", lambda p: show.interval(p.degree_of_hypertrophy, _percent1))
+    for key, label in rule_labels(comparison):
+        add("Rules: value, distance, probability", label, lambda p, key=key: _rule(p, key))
+    group = "Time"
+    add(group, "Scan", lambda p: show.day(p.scan_day))
+    add(group, "Resection", lambda p: show.day(p.resection_day))
+    add(group, "Earliest day with sufficient volume", lambda p: show.day_interval(p.earliest_day_volume_ok))
+    group = "Simulated risk"
+    add(group, "Plan completed", lambda p: show.probability(p.p_complete))
+    for reason in dict.fromkeys(r for p in comparison.plans for r in p.p_dropout):
+        add(
+            group, f"Drop-out: {show.words(reason)}", lambda p, r=reason: show.probability(p.p_dropout.get(r))
+        )
+    add(group, "Liver failure", _failure)
+    add(group, "Major complications", lambda p: show.probability(p.p_major_morbidity))
+    add(group, "Death within 90 days", lambda p: show.probability(p.p_death_90d))
+    add(group, "Textbook outcome", lambda p: show.probability(p.p_textbook))
+    for key, label in AXES.items():
+        add(
+            "Axes",
+            label,
+            lambda p, key=key: Cell(show.words(p.axes[key]), _tone(p.axes[key])) if key in p.axes else "",
+        )
+    if with_verdict:
+        add("Verdict", "Verdict", lambda p: Cell(verdict(p), _tone(p.verdict)))
+        add("Verdict", "Stands in the way", lambda p: p.blocking or show.NONE)
+    add(
+        "Verdict" if with_verdict else "Not supplied",
+        "Not supplied",
+        lambda p: ", ".join(map(show.words, p.not_supplied)),
+    )
+    return tuple(rows)
+
+
+def verdict(plan: PlanResult) -> str:
+    """Return a plan's verdict in words."""
+    return VERDICTS.get(plan.verdict, show.words(plan.verdict))
+
+
+def rule_labels(comparison: Comparison) -> list[tuple[tuple[Any, ...], str]]:
+    """Return every rule that any plan was held against, binding ones first, with its threshold and population."""
+    found: dict[tuple[Any, ...], tuple[bool, str]] = {}
+    for rule in (r for p in comparison.plans for r in p.rules):
+        formula = f" ({show.words(rule.formula)})" if rule.formula else ""
+        title, _ = rule_family(rule.rule)
+        label = f"{title}{formula} ≥ {rule_number(rule)(rule.threshold, 0)}: {show.words(rule.population)}"
+        before = found.get(_rule_key(rule), (False, label))
+        found[_rule_key(rule)] = (before[0] or rule.binding, label)
+    return [(key, label) for key, (binding, label) in sorted(found.items(), key=lambda item: not item[1][0])]
+
+
+def rule_family(name: str) -> tuple[str, str]:
+    """Return what a rule is called and how its number is printed."""
+    for start in sorted(RULES, key=len, reverse=True):
+        if name.startswith(start):
+            return RULES[start]
+    return show.words(name).capitalize(), "number"
+
+
+def rule_number(rule: RuleOutcome) -> Callable[[float, int], str]:
+    """Return the function that prints a rule's value or threshold with at least so many digits."""
+    kind = rule_family(rule.rule)[1]
+    if kind == "percent":
+        return show.percent
+    if kind == "percent1":
+        return lambda v, digits: show.percent(v, max(digits, 1))
+    if kind == "weekly":
+        return lambda v, digits: f"{show.percent(v, max(digits, 1))}/week"
+    if kind == "points":
+        return lambda v, digits: f"{show.rounded(100.0 * v, max(digits, 1))} points"
+    return lambda v, digits: show.rounded(v, max(digits, 2))
+
+
+def lesion_lines(comparison: Comparison, plan: PlanResult) -> tuple[LesionLine, ...]:
+    """Return the lesion × stage ledger of a plan, what is not cleared first."""
+    imaged = {m.name: m for m in comparison.lesions}
+    lines = []
+    for fate in sorted(plan.lesions, key=lambda f: (f.fate in CLEARED, not careful(f))):
+        size = where = show.NONE
+        if fate.name in imaged:
+            lesion = imaged[fate.name]
+            size = f"{show.ml(lesion.volume_ml)}, {show.millimetres(lesion.longest_axial_mm)}"
+            where = shares(lesion.segments)
+        stages = tuple(
+            show.words(fate.fate) if fate.stage == s.stage and fate.fate in CLEARED else ""
+            for s in plan.stages
+        )
+        tone = "loud" if fate.fate not in CLEARED else "careful" if careful(fate) else ""
+        lines.append(
+            LesionLine(fate.name, size, where, stages, fate_text(fate), _margins(fate), _note(fate), tone)
+        )
+    return tuple(lines)
+
+
+def fate_text(fate: LesionFate) -> str:
+    """Return what happens to a lesion, with the volume that stays behind."""
+    if fate.fate in CLEARED:
+        return show.words(fate.fate) + (f" in stage {fate.stage}" if fate.stage is not None else "")
+    where = f" in {', '.join(fate.left_in)}" if fate.left_in else ""
+    return f"{show.words(fate.fate)}: {show.ml(fate.left_ml)} stays{where}"
+
+
+def careful(fate: LesionFate) -> bool:
+    """Return whether a lesion's fate needs a second look: margin short, or not judged."""
+    return fate.margin_short or fate.judged.startswith(("cannot", "not"))
+
+
+def shares(segments: Mapping[str, float]) -> str:
+    """Return segment shares, largest first."""
+    return ", ".join(f"{s} {show.percent(v)}" for s, v in sorted(segments.items(), key=lambda item: -item[1]))
+
+
+def denominator_rows(comparison: Comparison) -> tuple[Row, ...]:
+    """Return every denominator with the same FLR under it: now, and at resection (median)."""
+
+    def line(label: str, ml: float | None, note: str) -> Row:
+        cells = [_cell(show.ml(ml)), Cell(note)]
+        for plan in comparison.plans:
+            then = plan.flr_ml_at_resection.median if plan.flr_ml_at_resection is not None else None
+            now_text = show.percent(plan.flr_ml / ml) if ml else show.NONE
+            then_text = show.percent(then / ml) if ml and then is not None else ""
+            cells.append(_cell(f"{now_text} → {then_text}" if then_text else now_text))
+        return Row("", label, tuple(cells))
+
+    lesion_ml = comparison.tlv_ml - comparison.tlv_functional_ml
+    rows = [
+        line("TLV, measured", comparison.tlv_ml, "sum of the segments"),
+        line("Functional TLV", comparison.tlv_functional_ml, f"minus {show.ml(lesion_ml)} lesion"),
+    ]
+    for t in comparison.telv:
+        used = " (used)" if t.formula == comparison.telv_formula else ""
+        note = "; ".join(part for part in (t.note, t.source) if part)
+        rows.append(line(f"TELV {show.words(t.formula)}{used}", t.ml, note))
+    return tuple(rows)
+
+
+def flat(value: Any) -> str:
+    """Return a nested JSON value as one line of text."""
+    value = plain(value)
+    if value is None or value == "":
+        return show.NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{show.words(k)} {flat(v)}" for k, v in value.items() if v is not None) or show.NONE
+    if isinstance(value, list):
+        return ", ".join(flat(v) for v in value) or show.NONE
+    return str(value)
+
+
+def records(
+    rows: tuple[Mapping[str, Any], ...], first: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Return the keys that any record has, the wished ones first, and the records as text in that order.
+
+    Volumes and fraction points print like everywhere else; every other number with four digits.
+    """
+    present = dict.fromkeys(k for r in rows for k, v in r.items() if v not in (None, "", [], {}))
+    keys = (*(k for k in first if k in present), *(k for k in present if k not in first))
+    return keys, [[_by_key(k, r.get(k)) for k in keys] for r in rows]
+
+
+def _by_key(key: str, value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if key.endswith("_ml"):
+            return show.ml(float(value))
+        if key.endswith("_points"):
+            return f"{show.rounded(100.0 * float(value), 1)} points"
+    return flat(value)
+
+
+def _cell(text: str) -> Cell:
+    return Cell(text or show.NONE, "quiet" if text in ("", show.NONE) else "")
+
+
+def _tone(word: str) -> str:
+    return "loud" if word in ("does_not_meet", "cannot_judge", "fails", "no") else ""
+
+
+def _left(plan: PlanResult) -> Cell:
+    left = [f for f in plan.lesions if f.fate not in CLEARED]
+    if not left:
+        return Cell("none")
+    return Cell("; ".join(f"{f.name} {fate_text(f)}" for f in left), "loud")
+
+
+def _cleared(plan: PlanResult, stage: int) -> str:
+    for s in plan.stages:
+        if s.stage == stage:
+            return ", ".join(s.lesions_cleared) or "none"
+    return ""
+
+
+def _stage(plan: PlanResult, stage: int) -> str:
+    for s in plan.stages:
+        if s.stage == stage:
+            return f"{s.operation}, {show.day(s.day)}: {show.ml(s.resected_ml)} ({show.percent(s.resected_fraction)})"
+    return ""
+
+
+def _transection(plan: PlanResult, stage: int) -> str:
+    for s in plan.stages:
+        if s.stage == stage:
+            return show.square_cm(s.transection_cm2)
+    return ""
+
+
+def _percent1(value: float | None) -> str:
+    return show.percent(value, 1)
+
+
+def _now(value: float | None, spread: Quantiles | None, text: Callable[[float | None], str]) -> str:
+    return show.interval(spread, text) if spread is not None and spread.median is not None else text(value)
+
+
+def _other_law(plan: PlanResult) -> str | Cell:
+    text = show.interval(plan.sflr_at_resection_other_law, show.percent)
+    return Cell(f"{text}: the laws disagree", "loud") if plan.growth_law_disagrees else text
+
+
+def _rule_key(rule: RuleOutcome) -> tuple[Any, ...]:
+    return rule.rule, rule.formula or "", rule.threshold, rule.population
+
+
+def _rule(plan: PlanResult, key: tuple[Any, ...]) -> str | Cell:
+    for rule in plan.rules:
+        if _rule_key(rule) != key:
+            continue
+        parts = [show.against(rule.value, rule.threshold, rule_number(rule))]
+        if rule.distance_ml is not None:
+            short = rule.distance_ml < 0
+            parts.append(f"{show.ml(abs(rule.distance_ml))} {'short' if short else 'above'}")
+        if rule.p_pass is not None:
+            parts.append(f"P {show.probability(rule.p_pass)}")
+        if not rule.binding:
+            parts.append("for information")
+        failed = rule.binding and rule.value is not None and rule.value < rule.threshold
+        return Cell("; ".join(parts), "loud" if failed else "")
+    return ""
+
+
+def _failure(plan: PlanResult) -> str:
+    phlf = plan.p_phlf
+    if not phlf:
+        return ""
+    low, high = phlf.get("low"), phlf.get("high")
+    definition = str(phlf.get("definition") or "")
+    text = show.probability(low) if low == high else f"{show.probability(low)} to {show.probability(high)}"
+    return f"{text} ({definition})" if definition else text
+
+
+def _margins(fate: LesionFate) -> str:
+    named = (
+        ("planned", fate.margin_planned_mm),
+        ("measured", fate.margin_measured_mm),
+        ("at operation", fate.margin_at_operation_mm),
+    )
+    return ", ".join(f"{name} {show.millimetres(mm)}" for name, mm in named if mm is not None) or show.NONE
+
+
+def _note(fate: LesionFate) -> str:
+    parts = ["margin short" if fate.margin_short else "", fate.note]
+    if fate.judged.startswith(("cannot", "not")):
+        parts.insert(0, show.words(fate.judged))
+    return "; ".join(p for p in parts if p)

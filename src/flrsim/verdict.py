@@ -1,0 +1,202 @@
+"""Five axes, worst first, and one sentence that says what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flrsim.evidence import Evidence
+from flrsim.rules import RuleResult
+from flrsim.staging import Fate, StagedPlan, VesselAnswer
+from flrsim.timeline import Timeline
+
+MEETS, BORDERLINE, CANNOT_JUDGE, MISSES = "meets_rules", "borderline", "cannot_judge", "does_not_meet"
+VERDICTS = (MEETS, BORDERLINE, CANNOT_JUDGE, MISSES)
+"""From best to worst: what cannot be judged is worse than what is close."""
+
+SPOKEN_FIRST = ("clearance", "volume_function", "vessels_bile", "time", "risk")
+"""Among equally bad axes, the one whose sentence a surgeon needs first."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One question about a plan: its answer and the sentence behind it."""
+
+    name: str
+    verdict: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All axes, the verdict of the worst and its sentence."""
+
+    axes: tuple[Axis, ...]
+    verdict: str
+    blocking: str
+
+
+def judge(
+    staged: StagedPlan,
+    answers: Sequence[VesselAnswer],
+    timeline: Timeline | None,
+    rules: Sequence[RuleResult],
+    evidence: Evidence,
+    *,
+    lesions_supplied: bool,
+) -> Judgement:
+    """Return the judgement of a plan.
+
+    Without a patient (`timeline` None) volume, time and risk cannot be judged.
+    """
+    axes = (
+        _clearance(staged.fates, lesions_supplied),
+        _vessels(staged.fates, answers),
+        _volume(timeline, rules, evidence),
+        _time(timeline, evidence),
+        _risk(timeline, evidence),
+    )
+    worst = max(sorted(axes, key=lambda a: SPOKEN_FIRST.index(a.name)), key=lambda a: VERDICTS.index(a.verdict))
+    blocking = worst.sentence
+    if worst.verdict == MEETS:
+        blocking = f"nothing stands against it under these rules; {axes[2].sentence}"
+    return Judgement(axes, worst.verdict, blocking)
+
+
+def fate_note(fate: Fate) -> str:
+    """Return what is said about one lesion of a plan."""
+    if fate.fate == "cut_through":
+        if fate.left_ml <= 0:
+            return "cut through: its parts go in different operations"
+        return f"cut through: {_left(fate)}"
+    if fate.fate == "left":
+        return "left in place"
+    notes = []
+    if fate.margin_short:
+        notes.append(f"margin {fate.margin_measured_mm:.1f} mm of {fate.margin_planned_mm:g} mm planned")
+    if fate.near is not None:
+        stand_in = " (segment border as proxy)" if fate.near.proxy else ""
+        notes.append(f"{fate.near.distance_mm:.0f} mm from {fate.near.name}{stand_in}")
+    if fate.remark is not None:
+        notes.append(f"{fate.remark.distance_mm:.0f} mm from {fate.remark.name} (segment border as proxy, remarked only)")
+    return "; ".join(notes)
+
+
+def judged(fate: Fate) -> str:
+    """Return whether the way a lesion is taken could be judged: yes, vetoed or cannot_judge."""
+    if not fate.wedged or fate.near is None:
+        return "yes"
+    return "cannot_judge" if fate.near.proxy else "vetoed"
+
+
+def _clearance(fates: Sequence[Fate], supplied: bool) -> Axis:
+    if not supplied:
+        return Axis("clearance", CANNOT_JUDGE, "no lesions were supplied: what must be cleared is unknown")
+    bad = [f for f in fates if f.fate == "cut_through"]
+    left = [f.lesion.name for f in fates if f.fate == "left"]
+    if bad:
+        parts = [f"{f.lesion.name} ({_left(f)})" if f.left_ml > 0 else f"{f.lesion.name} (in parts)" for f in bad]
+        tail = f"; left behind: {', '.join(left)}" if left else ""
+        return Axis("clearance", MISSES, f"cut through: {', '.join(parts)}{tail}")
+    if left:
+        return Axis("clearance", MISSES, f"left behind: {', '.join(left)}")
+    short = [f for f in fates if f.margin_short]
+    if short:
+        parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} of {f.margin_planned_mm:g} mm" for f in short]
+        return Axis("clearance", MISSES, f"margin too small: {', '.join(parts)}")
+    said = f"all {len(fates)} lesions go whole" if len(fates) > 1 else "the lesion goes whole"
+    near = min(fates, key=lambda f: f.margin_measured_mm if f.margin_measured_mm is not None else float("inf"))
+    if near.margin_measured_mm is not None:
+        said += f"; the smallest margin is {near.margin_measured_mm:.1f} mm ({near.lesion.name})"
+    return Axis("clearance", MEETS, said)
+
+
+def _vessels(fates: Sequence[Fate], answers: Sequence[VesselAnswer]) -> Axis:
+    no = [a.sentence for a in answers if a.answer == "no" and a.question != "contiguity"]
+    if no:
+        return Axis("vessels_bile", MISSES, no[0])
+    vetoed = [f for f in fates if judged(f) == "vetoed"]
+    if vetoed:
+        f = vetoed[0]
+        near = f.near
+        where = f"{near.distance_mm:.0f} mm from {near.name}" if near is not None else "at a vessel"
+        return Axis("vessels_bile", MISSES, f"{f.lesion.name} lies {where}: not a wedge, but a segment, R1 vascular, or ablation")
+    unknown = [f.lesion.name for f in fates if judged(f) == "cannot_judge"]
+    if unknown:
+        return Axis("vessels_bile", CANNOT_JUDGE, f"vessels not supplied: {', '.join(unknown)} cannot be judged")
+    parts = [a.sentence for a in answers if a.answer == "no"]
+    if parts:
+        return Axis("vessels_bile", BORDERLINE, parts[0])
+    missing = [a.question for a in answers if a.answer == "not_supplied" and a.question != "bile"]
+    if missing:
+        return Axis("vessels_bile", BORDERLINE, f"vessels not supplied: {' and '.join(missing)} of what stays are unchecked")
+    return Axis("vessels_bile", MEETS, "portal inflow and venous outflow of what stays are kept; artery and bile were not supplied")
+
+
+def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Evidence) -> Axis:
+    name = "volume_function"
+    if timeline is None or not rules:
+        return Axis(name, CANNOT_JUDGE, "no patient was supplied: the FLR cannot be held against body size")
+    bound = next(r for r in rules if r.binding)
+    value, p = bound.value or 0.0, bound.p_pass or 0.0
+    said = f"sFLR {_percent(value, bound.threshold)} against {100 * bound.threshold:.0f} %"
+    distance = bound.distance_ml or 0.0
+    short = f", short by {-distance:.0f} mL" if distance < 0 else f", {distance:.0f} mL above"
+    said = f"{said}{short} (rule met in {100 * p:.0f} % of draws)"
+    if p < evidence.value("verdict.rule_missed") or distance < 0:
+        verdict = MISSES
+    elif p < evidence.value("verdict.rule_met"):
+        verdict = BORDERLINE
+    else:
+        verdict = MEETS
+    if timeline.growth_law_disagrees:
+        return Axis(name, BORDERLINE, f"{said}; depends on the growth law")
+    missed = [r for r in rules if not r.binding and r.p_pass is not None and r.p_pass < evidence.value("verdict.rule_missed")]
+    if verdict == MEETS and missed:
+        return Axis(name, BORDERLINE, f"{said}, but {missed[0].title} is missed")
+    return Axis(name, verdict, said)
+
+
+def _time(timeline: Timeline | None, evidence: Evidence) -> Axis:
+    if timeline is None:
+        return Axis("time", CANNOT_JUDGE, "no patient was supplied: growth cannot be simulated")
+    last = timeline.course.last_operation
+    if last is None:
+        return Axis("time", CANNOT_JUDGE, "the plan has no operation")
+    earliest = timeline.earliest[0]
+    if earliest.never >= 1.0 - evidence.value("verdict.rule_missed"):
+        return Axis("time", MISSES, f"volume is never sufficient in {100 * earliest.never:.0f} % of draws")
+    if last.day < earliest.floor.day:
+        return Axis(
+            "time", BORDERLINE, f"operation on day {last.day}, before day {earliest.floor.day} ({earliest.floor.reason})"
+        )
+    if earliest.median is not None and last.day < earliest.median:
+        return Axis("time", BORDERLINE, f"operation on day {last.day}; volume suffices from day {earliest.median:.0f} (median)")
+    day = "" if earliest.median is None else f"volume suffices from day {earliest.median:.0f} (median), "
+    return Axis("time", MEETS, f"{day}operation on day {last.day}; completed in {100 * timeline.p_complete:.0f} % of draws")
+
+
+def _risk(timeline: Timeline | None, evidence: Evidence) -> Axis:
+    if timeline is None:
+        return Axis("risk", CANNOT_JUDGE, "no patient was supplied: risks cannot be simulated")
+    failure = ""
+    if timeline.p_phlf_low is not None and timeline.p_phlf_high is not None:
+        failure = f", liver failure {100 * timeline.p_phlf_low:.0f} to {100 * timeline.p_phlf_high:.0f} %"
+    said = f"simulated 90-day death {100 * timeline.p_death_90d:.0f} %{failure}"
+    high = timeline.p_death_90d > evidence.value("verdict.death_90d")
+    return Axis("risk", BORDERLINE if high else MEETS, said)
+
+
+def _left(fate: Fate) -> str:
+    inside = {s: ml for s, ml in fate.left_in.items() if s != "outside"}
+    return ", ".join(f"{_ml(ml)} left in {s}" for s, ml in inside.items())
+
+
+def _ml(value: float) -> str:
+    return f"{value:.0f} mL" if value >= 1 else f"{value:.2f} mL"
+
+
+def _percent(value: float, threshold: float) -> str:
+    """Return a share in whole percent, with a decimal where that is needed to show on which side of a threshold it lies."""
+    whole = f"{100 * value:.0f}"
+    return f"{100 * value:.1f} %" if whole == f"{100 * threshold:.0f}" else f"{whole} %"
