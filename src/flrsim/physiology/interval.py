@@ -162,7 +162,13 @@ def walk(
         if last is not None and step.day > last.day:
             break
         drop(progresses < step.day, "progression")
-        if step.kind == "scan" and response is not None and step.day == response.day and not asked:
+        if (
+            step.kind == "scan"
+            and last is not None
+            and response is not None
+            and step.day == response.day
+            and not asked
+        ):
             drop(_refused(response, threshold, evidence, uniform), "growth")
             asked = True
         if step.kind not in ("operate", "occlude"):

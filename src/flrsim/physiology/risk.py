@@ -55,11 +55,11 @@ def failure_risk(
 
     Notes
     -----
-    Binary form ``logit p = a + b [chemotherapy > 12 weeks] + c [sFLR <= 30 %]``; curve ``logit p = a' + b'
-    (sFLR - shift)``. The binary form was found above 20 % sFLR; below it, the low end is the curve at 20 % and
-    the high end at least the published stratum. In a normal liver above 20 % the range is flat; it is the least
-    for any major resection. No stack of causes is above the worst published stratum. A minor resection has the
-    rate of all hepatectomies at most.
+    Binary form ``logit p = a + b [chemotherapy > 12 weeks] + c [sFLR <= 30 %]``, curve
+    ``logit p = a' + b' (sFLR - shift)``. The binary form was found above 20 % sFLR; below it, the low end is
+    the curve at 20 % and the high end at least the published stratum. In a normal liver above 20 % the range
+    is flat; it is the least for any major resection. No stack of causes is above the worst published stratum.
+    A minor resection has the rate of all hepatectomies at most.
     """
     if not major:
         return FailureRisk(
@@ -83,8 +83,8 @@ def failure_risk(
     small = effective < tiny
     low = np.where(small, np.minimum(np.maximum(low, _expit(a + b * (tiny - shift) + odds)), other), low)
     high = np.where(small, np.maximum(high, evidence.value("risk.phlf.small_stratum")), high)
-    # An injured liver is no better than a normal one, whose flat range is the least for any major resection. A
-    # factor outside the liver (diabetes) moves that range too.
+    # An injured liver is no better than a normal one, whose flat range is the least for any major resection.
+    # A factor outside the liver (diabetes) moves that range too.
     floor, flat_high = (
         _expit(np.log(p / (1.0 - p)) + odds)
         for p in (evidence.value("risk.phlf.flat_low"), evidence.value("risk.phlf.flat_high"))

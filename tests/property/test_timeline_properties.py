@@ -1,0 +1,150 @@
+"""Statements that hold for any patient and plan, searched for counterexamples."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flrsim.course import Course
+from flrsim.evidence import load_evidence
+from flrsim.patient import LiverCondition, Patient, Treatment
+from flrsim.rules import evaluate
+from flrsim.timeline import Timeline, simulate
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from course_cases import MAN, RIGHT, lesion, single_stage, two_stage
+
+EVIDENCE = load_evidence()
+FEW = settings(max_examples=25, deadline=None)
+REGIMENS = ("FOLFOX", "FOLFIRI", "FOLFOXIRI+bevacizumab", "CAPOX+cetuximab", "bevacizumab")
+
+livers = st.builds(
+    LiverCondition,
+    steatosis_fraction=st.none() | st.floats(0, 1),
+    steatohepatitis=st.none() | st.booleans(),
+    fibrosis=st.none() | st.sampled_from(("F0", "F1", "F2", "F3", "F4")),
+    sos_grade=st.none() | st.integers(0, 3),
+    nrh_grade=st.none() | st.integers(0, 3),
+    icg_r15=st.none() | st.floats(0.02, 0.6),
+    child_pugh=st.none() | st.sampled_from("ABC"),
+)
+patients = st.builds(
+    Patient,
+    sex=st.sampled_from(("female", "male")),
+    age=st.floats(18, 90),
+    height_cm=st.floats(145, 205),
+    weight_kg=st.floats(42, 140),
+    diabetes=st.none() | st.booleans(),
+    liver=livers,
+)
+histories = st.lists(
+    st.builds(Treatment, st.sampled_from(REGIMENS), st.integers(1, 14), st.integers(-200, -7)), max_size=2
+).map(tuple)
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> Course:
+    if draw(st.booleans()):
+        return single_stage(label_sd=draw(st.floats(0, 0.05)))
+    occlusion = draw(st.integers(0, 30))
+    scan = occlusion + draw(st.integers(0, 60))
+    return two_stage(
+        embolized=draw(st.sampled_from((RIGHT, ("S4", *RIGHT), ("S1", "S4", *RIGHT)))),
+        occlusion_day=occlusion,
+        scan_day=scan,
+        last_day=scan + draw(st.integers(0, 30)),
+        label_sd=draw(st.floats(0, 0.05)),
+        lesions=tuple(lesion(f"L{i}", draw(st.sampled_from((1, 2)))) for i in range(draw(st.integers(0, 9)))),
+    )
+
+
+def play(course: Course, patient: Patient, history: tuple[Treatment, ...], draws: int = 200) -> Timeline:
+    return simulate(course, patient, history, EVIDENCE, seed=5, draws=draws)
+
+
+@FEW
+@given(courses(), patients, histories)
+def test_every_number_is_finite_and_every_probability_is_one(
+    course: Course, patient: Patient, history: tuple[Treatment, ...]
+) -> None:
+    played = play(course, patient, history)
+    for curve in (played.flr_ml, played.sflr, played.function, played.tumour_ml):
+        for line in (curve.p10, curve.median, curve.p90):
+            assert np.all(np.isfinite(line))
+            assert np.all(line >= 0)
+    probabilities = [
+        played.p_complete,
+        played.p_operations_done,
+        *played.p_dropout.values(),
+        played.p_death_90d,
+    ]
+    probabilities += [played.p_major_morbidity, played.p_textbook, played.p_phlf_low, played.p_phlf_high]  # type: ignore[list-item]
+    probabilities += [r.p_pass for r in evaluate(played, patient, EVIDENCE) if r.p_pass is not None]
+    probabilities += [e.never for e in played.earliest]
+    assert all(0 <= p <= 1 for p in probabilities)
+    assert abs(played.p_complete + sum(played.p_dropout.values()) - 1) < 1e-12
+    assert played.p_phlf_low <= played.p_phlf_high  # type: ignore[operator]
+    assert played.p_textbook <= played.p_complete
+
+
+@FEW
+@given(courses(), patients, histories)
+def test_what_stays_never_exceeds_the_cap_before_or_the_liver_after(
+    course: Course, patient: Patient, history: tuple[Treatment, ...]
+) -> None:
+    played = play(course, patient, history)
+    last = course.operations[-1].day
+    after = played.days > last
+    assert np.all(
+        played.flr_ml.p90[after] <= max(course.tlv_functional_ml, played.flr_ml.p90[~after].max()) + 1e-9
+    )
+    assert np.all(np.diff(played.flr_ml.median) >= -1e-9)
+
+
+@FEW
+@given(patients, histories, st.integers(0, 2), st.integers(0, 2))
+def test_a_worse_liver_never_grows_more_in_any_draw(
+    patient: Patient, history: tuple[Treatment, ...], sos: int, nrh: int
+) -> None:
+    course = two_stage()
+    known = replace(patient.liver, sos_grade=sos, nrh_grade=nrh, steatohepatitis=False)
+    better = play(course, replace(patient, liver=known), history).at_resection
+    assert better is not None
+    for change in (
+        {"sos_grade": sos + 1},
+        {"nrh_grade": nrh + 1},
+        {"steatohepatitis": True},
+        {"fibrosis": "F4"},
+    ):
+        worse = play(course, replace(patient, liver=replace(known, **change)), history).at_resection  # type: ignore[arg-type]
+        assert worse is not None
+        assert np.all(worse.flr_ml <= better.flr_ml * (1 + 1e-12))
+        assert np.all(worse.sflr_absolute <= better.sflr_absolute * (1 + 1e-12))
+
+
+@FEW
+@given(patients, histories, st.integers(22, 80), st.integers(1, 20))
+def test_waiting_longer_never_leaves_less_and_never_lowers_progression(
+    patient: Patient, history: tuple[Treatment, ...], wait: int, more: int
+) -> None:
+    sooner, later = (
+        play(two_stage(scan_day=14 + w, last_day=16 + w), patient, history) for w in (wait, wait + more)
+    )
+    assert sooner.at_resection is not None
+    assert later.at_resection is not None
+    assert np.all(later.at_resection.flr_ml >= sooner.at_resection.flr_ml * (1 - 1e-12))
+    assert later.growth_laws.p_pass_relative >= sooner.growth_laws.p_pass_relative
+
+
+@FEW
+@given(st.integers(0, 40))
+def test_the_curve_starts_at_the_planned_flr(occlusion: int) -> None:
+    played = play(
+        two_stage(occlusion_day=occlusion, scan_day=occlusion + 28, last_day=occlusion + 30), MAN, ()
+    )
+    assert np.allclose(played.flr_ml.median[played.days <= 0], 243.0)

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import ast
+import shutil
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import flrsim
+from flrsim.errors import EvidenceError
+from flrsim.evidence import KINDS, UNITS, load_evidence
+from flrsim.timeline import simulate
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from course_cases import MAN, SIX_FOLFOX, two_stage
+
+RECORD = """[growth.test]
+value = 1.0
+unit = "day"
+kind = "reported"
+source = { key = "aoki2011", where = "abstract" }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(str(files("flrsim.evidence")), tmp_path / "evidence")
+    return tmp_path / "evidence"
+
+
+def test_every_number_says_where_it_comes_from() -> None:
+    evidence = load_evidence()
+    assert len(evidence.ids()) > 100
+    for id in evidence.ids():
+        p = evidence[id]
+        assert p.kind in KINDS
+        assert p.unit in UNITS
+        assert p.verified or p.kind == "assumed", id
+        assert p.source or p.kind == "assumed", id
+        assert p.note or p.kind == "reported", id
+
+
+def test_values_of_the_package_are_those_of_the_sources() -> None:
+    """Numbers retyped here from the published abstracts, so that a slip of the keyboard in the data shows."""
+    evidence = load_evidence()
+    expected = {
+        "telv.vauthey2002.per_bsa": 1267.28,
+        "telv.vauthey2002.intercept": -794.41,
+        "telv.urata1995.per_bsa": 706.2,
+        "rules.kgr": 0.02,
+        "rules.sflr.normal": 0.20,
+        "rules.sflr.chemotherapy": 0.30,
+        "risk.phlf.cap": 0.75,
+        "risk.death.occlusion": 0.001,
+    }
+    assert {id: evidence.value(id) for id in expected} == expected
+    assert evidence.value("risk.phlf.binary.long_chemotherapy") == pytest.approx(np.log(5.4), abs=0.005)
+    assert evidence.value("risk.phlf.binary.small_remnant") == pytest.approx(np.log(6.3), abs=0.005)
+    assert evidence.value("risk.phlf.nrh") == pytest.approx(np.log(4.3), abs=0.005)
+    assert evidence.value("risk.phlf.diabetes") == pytest.approx(np.log(2.21), abs=0.005)
+    assert evidence.value("injury.sos.bevacizumab") == pytest.approx(np.log(0.5), abs=0.005)
+    assert evidence.value("growth.atrophy.fraction") == pytest.approx(1 - 638.4 / 804.9, abs=0.005)
+    assert evidence.value("volumetry.disagreement.mean_to_sd") == pytest.approx(2 / np.sqrt(np.pi), abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("value = 1.0", "value = true"), "a finite number is needed"),
+        (("value = 1.0", "value = nan"), "a finite number is needed"),
+        (('"day"', '"furlong"'), "has the unit 'furlong'; units are"),
+        (('"reported"', '"guessed"'), "is of kind 'guessed'; kinds are"),
+        (('"aoki2011"', '"nobody1999"'), "references.bib does not have"),
+        (("value = 1.0", "value = 1.0\nvaleu = 2"), "unknown keys .'valeu'."),
+        (("value = 1.0", "value = 1.0\nverified = false"), "needs a verified source"),
+        (('"reported"', '"derived"'), "its note must say how"),
+        (('"reported"', '"assumed"'), "needs a spread and a note"),
+        (
+            ("value = 1.0", 'value = 1.0\nspread = { kind = "range", low = 2.0, high = 3.0 }'),
+            "low <= 1 <= high",
+        ),
+        (
+            ("value = 1.0", 'value = 1.0\nspread = { kind = "range", low = 0.0 }'),
+            "a range needs high, kind, low",
+        ),
+        (("value = 1.0", 'value = 1.0\nspread = { kind = "iqr", low = 0.0 }'), "kinds are range"),
+        (("value = 1.0", 'value = 1.0\nspread = { kind = "sd", value = -1 }'), "a number >= 0"),
+        (("[growth.test]", "[growth.pve.amplitude]"), "already in another file"),
+    ],
+)
+def test_a_bad_record_is_refused_with_file_and_id(
+    folder: Path, change: tuple[str, str], sentence: str
+) -> None:
+    (folder / "parameters" / "zz.toml").write_text(RECORD.replace(*change))
+    with pytest.raises(EvidenceError, match=sentence) as caught:
+        load_evidence(folder)
+    assert "parameters/zz.toml" in caught.value.sentence
+    assert "growth." in caught.value.sentence
+
+
+def test_a_good_record_is_accepted(folder: Path) -> None:
+    (folder / "parameters" / "zz.toml").write_text(RECORD)
+    assert load_evidence(folder)["growth.test"].where == "abstract"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        ("parameters/zz.toml", "[growth", "is not TOML"),
+        ("parameters/zz.toml", "loose = 1", "stands outside a record"),
+        ("references.bib", "@article{lonely, note = {nothing}}", '"lonely" cannot be found'),
+        ("references.bib", "@article{a, doi = {1}}\n@article{a, doi = {2}}", '"a" appears twice'),
+        ("references.bib", "@article{a, colour = {red}}", "unknown fields"),
+    ],
+)
+def test_a_bad_file_is_refused(folder: Path, file: str, text: str, sentence: str) -> None:
+    (folder / file).write_text(text)
+    with pytest.raises(EvidenceError, match=sentence):
+        load_evidence(folder)
+
+
+def test_an_orphan_reference_and_a_missing_folder_are_refused(folder: Path, tmp_path: Path) -> None:
+    bib = folder / "references.bib"
+    bib.write_text(bib.read_text() + "@article{orphan, doi = {10.1/1}}\n")
+    with pytest.raises(EvidenceError, match="no number cites orphan"):
+        load_evidence(folder)
+    with pytest.raises(EvidenceError, match="is not a folder"):
+        load_evidence(tmp_path / "nowhere")
+    bib.unlink()
+    with pytest.raises(EvidenceError, match="is missing"):
+        load_evidence(folder)
+
+
+def test_an_unknown_number_names_its_neighbours() -> None:
+    with pytest.raises(EvidenceError, match=r'no number "growth.pve.amplitud".*growth.pve.amplitude'):
+        load_evidence()["growth.pve.amplitud"]
+
+
+def test_an_override_replaces_the_value_and_says_so() -> None:
+    evidence = load_evidence(overrides={"growth.beta": 0.9, "rules.kgr": 0.03})
+    assert evidence.value("growth.beta") == 0.9
+    assert evidence["growth.beta"].low == 0.3  # still inside its range
+    assert evidence["rules.kgr"].kind == "assumed"
+    assert evidence.parameter_set == "v0.1 + 2 overrides"
+    assert evidence.overridden == ("growth.beta", "rules.kgr")
+    assert load_evidence(overrides={"growth.beta": 2.0})["growth.beta"].low is None
+    with pytest.raises(EvidenceError, match="no number"):
+        load_evidence(overrides={"growth.nonsense": 1.0})
+
+
+def test_a_view_remembers_what_was_read_and_only_that() -> None:
+    evidence = load_evidence()
+    view = evidence.recording()
+    view.value("rules.kgr")
+    assert "growth.beta" in view
+    assert view.used == ("rules.kgr",)
+    assert evidence.used == ()
+    assert [r.key for r in view.references(view.used)] == ["shindoh2013kgr"]
+    assert "PMC3632508" in view.references(view.used)[0].citation()
+
+
+def test_a_range_is_drawn_with_the_value_as_median_and_the_bounds_as_ends() -> None:
+    evidence = load_evidence()
+    u = np.array([1e-12, 0.25, 0.5, 1 - 1e-12])
+    assert evidence.quantile("growth.beta", u) == pytest.approx([0.3, 0.45, 0.6, 1.0])
+    assert evidence.quantile("rules.kgr", u) == pytest.approx([0.02] * 4)
+    assert evidence.lognormal("growth.pve.amplitude", np.array([0.0, 1.0])) == pytest.approx(
+        [0.36, 0.36 * np.exp(0.6)]
+    )
+    with pytest.raises(EvidenceError, match="no lognormal spread"):
+        evidence.lognormal("growth.beta", u)
+
+
+def test_changing_a_value_in_a_copied_folder_changes_the_simulation(folder: Path) -> None:
+    before, same = load_evidence(), load_evidence(folder)
+    file = folder / "parameters" / "growth.toml"
+    text = file.read_text()
+    assert text.count("value = 0.36\n") == 1
+    file.write_text(text.replace("value = 0.36\n", "value = 0.72\n"))
+    after = load_evidence(folder)
+    runs = [simulate(two_stage(), MAN, SIX_FOLFOX, e, seed=1, draws=500) for e in (before, same, after)]
+    sflr = [np.median(r.at_resection.sflr) for r in runs]
+    assert sflr[0] == sflr[1]
+    assert sflr[2] > sflr[0] + 0.05
+    assert before.digest == same.digest != after.digest
+
+
+ALLOWED = {
+    0: "nothing",
+    1: "whole",
+    -1: "whole, other sign",
+    2: "square, double",
+    3: "three percentiles; sinusoidal grade 3",
+    0.5: "half",
+    7: "days per week",
+    100: "percent",
+    1000: "g per kg",
+    10_000: "default draws",
+    0.1: "percentile kept of draws",
+    0.9: "percentile kept of draws",
+    1e-6: "rounding of sums",
+    9: "segments are numbered below 9",
+}
+"""Literals that are no clinical numbers; anything else must live in the evidence."""
+
+
+def test_no_clinical_number_is_hidden_in_the_code() -> None:
+    root = Path(flrsim.__file__).parent
+    sources = [root / f"{n}.py" for n in ("course", "tumour", "timeline", "rules")]
+    sources += sorted((root / "physiology").glob("*.py"))
+    found = [
+        f"{path.name}:{node.lineno}: {node.value}"
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, int | float)
+        and not isinstance(node.value, bool)
+        and node.value not in ALLOWED
+    ]
+    assert found == []

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flrsim.course import Course, CourseStep
+from flrsim.errors import CaseError
+from flrsim.evidence import load_evidence
+from flrsim.patient import LiverCondition, Treatment
+from flrsim.physiology.adequacy import label_sd_fraction
+from flrsim.physiology.growth import MODIFIERS
+from flrsim.physiology.interval import progression_day
+from flrsim.timeline import Timeline, simulate
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from course_cases import (
+    LEFT_KEPT,
+    LIVER,
+    MAN,
+    RIGHT,
+    SIX_FOLFOX,
+    lesion,
+    pve_of,
+    rest_of,
+    single_stage,
+    total,
+    two_stage,
+)
+
+EVIDENCE = load_evidence()
+LABEL = label_sd_fraction(LEFT_KEPT, EVIDENCE)
+OFF = frozenset(MODIFIERS)
+
+
+@pytest.fixture(scope="module")
+def staged() -> Timeline:
+    return simulate(two_stage(label_sd=LABEL), MAN, SIX_FOLFOX, EVIDENCE, seed=1)
+
+
+@pytest.fixture(scope="module")
+def single() -> Timeline:
+    return simulate(single_stage(label_sd=LABEL), MAN, SIX_FOLFOX, EVIDENCE, seed=1)
+
+
+def test_the_small_left_remnant_reaches_the_published_range_28_days_after_pve(staged: Timeline) -> None:
+    day = staged.days.tolist().index(42)
+    curve = staged.sflr
+    assert 0.20 <= curve.median[day] <= 0.255
+    assert 0.17 <= curve.p10[day] <= 0.21
+    assert 0.26 <= curve.p90[day] <= 0.35
+
+
+def test_the_single_stage_resection_leaves_what_is_there_now(single: Timeline) -> None:
+    assert single.telv.ml == pytest.approx(1604.5, abs=0.1)
+    exact = simulate(single_stage(), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=100)
+    assert exact.at_resection is not None
+    assert exact.at_resection.flr_ml == pytest.approx(243.0)
+    assert exact.at_resection.sflr == pytest.approx(243.0 / 1604.512, rel=1e-6)
+    assert single.at_resection is not None
+    assert np.median(single.at_resection.flr_ml) == pytest.approx(243.0, rel=0.01)
+    assert single.ledger == ()
+    assert single.kgr_per_week is None
+    assert single.kgr_reason == "no scan after an occlusion"
+    assert single.p_operations_done == 1.0
+    assert single.p_complete == pytest.approx(1 - single.p_death_90d)
+    assert single.earliest[0].never > 0.99
+    assert single.earliest[0].median is None
+
+
+def test_an_interval_of_no_days_is_a_single_operation() -> None:
+    course = two_stage(occlusion_day=0, scan_day=0, last_day=0)
+    played = simulate(course, MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=300)
+    alone = simulate(single_stage(), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=300)
+    assert played.at_resection is not None
+    assert alone.at_resection is not None
+    assert played.at_resection.flr_ml == pytest.approx(alone.at_resection.flr_ml, rel=1e-12)
+    assert played.remnant_ml[-1].median == pytest.approx(alone.remnant_ml[-1].median, rel=1e-12)
+    assert played.kgr_per_week is None
+    assert played.kgr_reason == "0 days after the occlusion; at least 21 needed"
+
+
+def test_the_growth_rate_is_the_gain_over_the_weeks_since_the_occlusion(staged: Timeline) -> None:
+    assert staged.response is not None
+    assert staged.response.day == 42
+    gain = staged.response.degree_of_hypertrophy
+    assert gain is not None
+    assert staged.response.kgr_per_week == pytest.approx(gain / 4, rel=1e-12)
+    assert staged.degree_of_hypertrophy is not None
+    assert staged.degree_of_hypertrophy.median == pytest.approx(np.median(gain))
+    days = staged.days.tolist()
+    rise = staged.sflr.median[days.index(42)] - staged.sflr.median[days.index(14)]
+    assert staged.degree_of_hypertrophy.median == pytest.approx(rise, abs=0.005)
+
+
+def test_pve_growth_agrees_with_the_published_series() -> None:
+    """Croome 36.0 +- 27.2 % (n 53): within two standard errors; Denbo terciles 2.0 and 4.1 (n 45)."""
+    played = simulate(
+        pve_of(0.27 * 1604.5, scan=37, operate=40), MAN, (), EVIDENCE, seed=3, modifiers_off=OFF
+    )
+    assert played.response is not None
+    growth = 100 * (played.response.sflr / 0.27 - 1)
+    assert growth.mean() == pytest.approx(36.0, abs=2 * 27.2 / np.sqrt(53))
+    assert growth.std() == pytest.approx(27.2, abs=5.3)  # 95 % interval of an SD from 53 patients
+    right = simulate(pve_of(0.33 * 1604.5, scan=27, operate=30), MAN, (), EVIDENCE, seed=3, modifiers_off=OFF)
+    assert right.response is not None
+    low, high = 100 * np.quantile(right.response.kgr_per_week, [1 / 3, 2 / 3])
+    assert low == pytest.approx(2.0, abs=0.5)
+    assert high == pytest.approx(4.1, abs=1.0)
+
+
+def completion_course(sflr: float) -> Course:
+    """Bilobar lesions below 5 cm, clearance of the left, PVE two weeks later, second stage at 6.5 weeks."""
+    scale = sflr * 1604.5 / total(LEFT_KEPT)
+    liver = LIVER | {s: v * scale for s, v in LEFT_KEPT.items()}
+    wedge = {"S2": 5.0}
+    kept = {s: liver[s] - wedge.get(s, 0.0) for s in LEFT_KEPT}
+    return Course(
+        "staged",
+        liver,
+        kept,
+        total(liver),
+        (
+            CourseStep(0, "operate", 1, wedge),
+            CourseStep(14, "occlude", technique="pve", occluded=("S4", *RIGHT)),
+            CourseStep(42, "scan"),
+            CourseStep(46, "operate", 2, rest_of(kept, liver), major=True),
+        ),
+        tuple(lesion(f"L{i}", 1 if i < 3 else 2) for i in range(6)),
+        0.0,
+        -14,
+    )
+
+
+@pytest.mark.parametrize("sflr", [0.22, 0.27])
+def test_completion_of_two_stage_hepatectomy_is_as_published(sflr: float) -> None:
+    """78 % pooled, 72-86 % in the series; of 109 lost: 12 progression, 5 growth, 3 complications (Passot)."""
+    played = simulate(completion_course(sflr), MAN, SIX_FOLFOX, EVIDENCE, seed=3)
+    assert 0.72 <= played.p_operations_done <= 0.86
+    assert played.p_operations_done == pytest.approx(0.78, abs=0.04)
+    assert played.p_dropout["progression"] == pytest.approx(12 / 109, abs=0.03)
+    assert played.p_dropout["growth"] == pytest.approx(5 / 109, abs=0.02)
+    assert played.p_dropout["complication"] == pytest.approx(3 / 109, abs=0.01)
+    # 90-day deaths after stage 1 and 2: 0 and 7 %, 4 and 5 % of those operated on.
+    assert 0.03 <= played.p_death_90d <= 0.09
+
+
+def test_outcomes_are_exclusive_and_sum_to_one(staged: Timeline, single: Timeline) -> None:
+    for played in (staged, single):
+        assert played.p_complete + sum(played.p_dropout.values()) == pytest.approx(1.0, abs=1e-12)
+        assert set(played.p_dropout) == {"progression", "growth", "complication", "death"}
+        assert played.p_textbook <= played.p_complete <= played.p_operations_done
+        assert 0 <= played.p_phlf_low <= played.p_phlf_high <= 1  # type: ignore[operator]
+
+
+def test_progression_follows_its_hazard() -> None:
+    u = (np.arange(20_000) + 0.5) / 20_000
+    few = (lesion("L1", 2), lesion("L2", 1))
+    day = progression_day(two_stage(lesions=few), SIX_FOLFOX, EVIDENCE, u)
+    for weeks, hazard in ((1, 0.015), (2, 0.030), (6.5, 0.030 + 4.5 * 0.023)):
+        assert np.mean(day < 7 * weeks) == pytest.approx(1 - np.exp(-hazard), abs=1e-4)
+    many = tuple(lesion(f"L{i}", 2, mm=50.0) for i in range(8))
+    worst = progression_day(two_stage(lesions=many), (Treatment("FOLFOX", 7, -42),), EVIDENCE, u)
+    factor = 1.6 * 1.5 * 1.4
+    assert np.mean(worst < 14) == pytest.approx(1 - np.exp(-0.030 * factor), abs=1e-4)
+    assert np.all(np.isinf(progression_day(two_stage(lesions=()), SIX_FOLFOX, EVIDENCE, u)))
+
+
+def test_too_little_volume_at_the_scan_ends_the_plan() -> None:
+    played = simulate(two_stage(measured=300.0), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=2000)
+    assert played.p_operations_done == 0.0
+    assert played.p_dropout["growth"] > 0.7
+    assert played.p_phlf_low is not None
+    enough = simulate(two_stage(measured=420.0), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=2000)
+    assert enough.p_dropout["growth"] == 0.0
+    assert enough.kgr_per_week is not None
+    assert enough.kgr_per_week.p10 == pytest.approx(enough.kgr_per_week.p90, rel=0.01)
+
+
+def test_without_a_scan_volume_is_still_asked_before_the_operation() -> None:
+    course = two_stage()
+    blind = replace(course, steps=tuple(s for s in course.steps if s.kind != "scan"))
+    seen = simulate(course, MAN, (), EVIDENCE, seed=1, draws=4000)
+    unseen = simulate(blind, MAN, (), EVIDENCE, seed=1, draws=4000)
+    assert unseen.p_dropout["growth"] == pytest.approx(seen.p_dropout["growth"], abs=0.08)
+    assert unseen.p_dropout["growth"] > 0.1
+    assert unseen.kgr_per_week is None
+
+
+def test_a_plan_that_leaves_a_lesion_has_no_textbook_outcome() -> None:
+    course = two_stage(lesions=(lesion("L1", 2), lesion("L2", None, fate="left")))
+    assert simulate(course, MAN, (), EVIDENCE, seed=1, draws=200).p_textbook == 0.0
+
+
+def test_the_ledger_tells_what_each_modifier_costs() -> None:
+    patient = replace(MAN, liver=LiverCondition(steatosis_fraction=0.4, fibrosis="F3"))
+    history = (Treatment("FOLFOX", 8, -70),)
+    played = simulate(two_stage(), patient, history, EVIDENCE, seed=1, draws=2000)
+    lines = {x.modifier: x for x in played.ledger}
+    assert {"steatosis", "fibrosis", "many_cycles", "segment_4", "all"} <= set(lines)
+    assert "bevacizumab" not in lines
+    assert lines["fibrosis"].cost_ml > 0
+    assert lines["segment_4"].cost_ml < 0
+    without = simulate(
+        two_stage(), patient, history, EVIDENCE, seed=1, draws=2000, modifiers_off=frozenset({"fibrosis"})
+    )
+    difference = np.median(without.at_resection.flr_ml) - np.median(played.at_resection.flr_ml)  # type: ignore[union-attr]
+    assert lines["fibrosis"].cost_ml == pytest.approx(difference, rel=1e-9)
+    assert "fibrosis" not in {x.modifier for x in without.ledger}
+
+
+def test_both_growth_laws_are_played_and_compared(staged: Timeline) -> None:
+    laws = staged.growth_laws
+    assert laws.threshold == 0.20
+    assert staged.at_resection is not None
+    assert laws.p_pass_relative == pytest.approx(np.mean(staged.at_resection.sflr >= 0.2))
+    assert laws.p_pass_absolute == pytest.approx(np.mean(staged.at_resection.sflr_absolute >= 0.2))
+    assert not staged.growth_law_disagrees
+    tiny = replace(laws, median_relative=0.19, median_absolute=0.21)
+    assert tiny.disagrees
+
+
+def test_the_earliest_day_has_floors_and_counts_never_as_infinity(staged: Timeline) -> None:
+    normal, chemotherapy = staged.earliest
+    assert (normal.threshold, chemotherapy.threshold) == (0.20, 0.30)
+    assert normal.floor.day == 35
+    assert normal.p10 == normal.floor.day
+    assert 0.1 < normal.never < 0.5
+    assert normal.median is not None
+    assert normal.p90 is None
+    assert chemotherapy.never > 0.5
+    assert chemotherapy.median is None
+
+
+def test_function_lags_before_and_leads_after_the_resection(staged: Timeline) -> None:
+    days = staged.days.tolist()
+    volume, function = staged.sflr.median, staged.function.median
+    assert function[0] <= volume[0]
+    for day in (21, 28, 35):
+        assert function[days.index(day)] < volume[days.index(day)]
+    assert function[days.index(60)] > volume[days.index(60)]
+    assert np.all(staged.function.median <= 1.64 * staged.sflr.median + 1e-9)
+    assert days[0] == -14
+    assert days[-1] == 45 + 90
+
+
+def test_curves_are_percentiles_and_lesions_vanish_when_resected(staged: Timeline) -> None:
+    for curve in (staged.flr_ml, staged.sflr, staged.function, staged.tumour_ml):
+        assert curve.median.shape == staged.days.shape
+        assert np.all(curve.p10 <= curve.median)
+        assert np.all(curve.median <= curve.p90)
+    days = staged.days.tolist()
+    assert staged.tumour_ml.median[days.index(44)] > 84
+    assert staged.tumour_ml.median[days.index(45)] == 0
+    i = days.index(45)
+    assert staged.flr_ml.median[i] == pytest.approx(np.median(staged.at_resection.flr_ml))  # type: ignore[union-attr]
+
+
+def test_results_are_the_same_in_threads_and_with_more_plans_beside(staged: Timeline) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [
+            pool.submit(simulate, c, MAN, SIX_FOLFOX, EVIDENCE, seed=1)
+            for c in (single_stage(), two_stage(label_sd=LABEL))
+        ]
+    again = jobs[1].result()
+    assert np.array_equal(again.sflr.median, staged.sflr.median)
+    assert again.p_dropout == staged.p_dropout
+    assert again.used == staged.used
+    assert (
+        simulate(two_stage(label_sd=LABEL), MAN, SIX_FOLFOX, EVIDENCE, seed=2).p_complete != staged.p_complete
+    )
+
+
+def test_plans_of_one_patient_share_their_luck(staged: Timeline, single: Timeline) -> None:
+    """The same annotators' border in both plans: what stays is ordered alike before it grows."""
+    early = simulate(two_stage(label_sd=LABEL, scan_day=14), MAN, SIX_FOLFOX, EVIDENCE, seed=1).decisions[1]
+    assert early.day == 14
+    assert single.at_resection is not None
+    assert np.corrcoef(early.flr_ml, single.at_resection.flr_ml)[0, 1] > 0.999
+
+
+def test_the_used_numbers_travel_with_the_result(staged: Timeline, single: Timeline) -> None:
+    assert "growth.pve.amplitude" in staged.used
+    assert "growth.pve.amplitude" not in single.used
+    assert "tumour.doubling_time" in single.used
+    assert "growth.modifier.fibrosis_4" not in staged.used
+    assert staged.parameter_set == "v0.1"
+    assert (staged.seed, staged.n_draws) == (1, 10_000)
+    changed = simulate(two_stage(), MAN, (), load_evidence(overrides={"growth.beta": 0.5}), seed=1, draws=50)
+    assert changed.parameter_set == "v0.1 + 1 override"
+    assert changed.overridden == ("growth.beta",)
+
+
+def test_an_unfit_formula_or_regimen_is_refused() -> None:
+    with pytest.raises(CaseError, match="total liver volume by chouker2004: made from autopsies"):
+        simulate(
+            two_stage(), replace(MAN, age=80), (), EVIDENCE, seed=1, draws=10, telv_formula="chouker2004"
+        )
+    with pytest.raises(CaseError, match="unknown part"):
+        simulate(two_stage(), MAN, (Treatment("FOLFUX", 6, -42),), EVIDENCE, seed=1, draws=10)
+    other = simulate(two_stage(), MAN, (), EVIDENCE, seed=1, draws=10, telv_formula="urata1995")
+    assert other.telv.ml == pytest.approx(1339.2, abs=0.1)
+
+
+def test_a_plan_without_operation_only_grows() -> None:
+    course = two_stage(lesions=())
+    steps = course.steps[1:3]
+    waiting = replace(course, steps=steps, flr_ml=LIVER)
+    played = simulate(waiting, MAN, (), EVIDENCE, seed=1, draws=200)
+    assert (played.p_operations_done, played.p_complete) == (1.0, pytest.approx(1.0, abs=0.02))
+    assert played.at_resection is None
+    assert played.p_phlf_low is None
+    assert played.p_textbook == 0.0
+    nothing = simulate(replace(waiting, steps=()), MAN, (), EVIDENCE, seed=1, draws=200)
+    assert nothing.flr_ml.median == pytest.approx(sum(LIVER.values()))
+    assert len(nothing.decisions) == 1
+
+
+def test_a_course_must_add_up() -> None:
+    course = two_stage()
+    with pytest.raises(ValueError, match="S5: removed 200 and staying 7 mL must add up to 200 mL"):
+        replace(course, flr_ml={**LEFT_KEPT, "S5": 7.0})
+    with pytest.raises(ValueError, match="must be in order"):
+        replace(course, steps=course.steps[::-1])
+    with pytest.raises(ValueError, match="something must stay"):
+        replace(course, flr_ml={})
+    with pytest.raises(ValueError, match="must be numbered"):
+        replace(course, steps=(replace(course.steps[0], stage=2), *course.steps[1:]))
+    with pytest.raises(ValueError, match="kinds are operate"):
+        CourseStep(0, "hope")
+    with pytest.raises(ValueError, match="other steps not"):
+        CourseStep(0, "scan", stage=1)
