@@ -31,7 +31,7 @@ def growth_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str | 
     import matplotlib
     from matplotlib.figure import Figure
 
-    style = {
+    style: Any = {
         "svg.hashsalt": f"flrsim {salt}",
         "svg.fonttype": "none",
         "font.family": "sans-serif",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flrsim.report import format as show
@@ -91,12 +92,12 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     group = "Lesions"
     add(group, "Left or cut through", _left)
     for k in range(1, 1 + max((len(p.stages) for p in comparison.plans), default=0)):
-        add(group, f"Cleared in stage {k}", lambda p, k=k: _cleared(p, k))
+        add(group, f"Cleared in stage {k}", partial(_cleared, stage=k))
     group = "Operations"
     add(group, "Steps", lambda p: " → ".join(p.steps) or show.NONE)
     for k in range(1, 1 + max((len(p.stages) for p in comparison.plans), default=0)):
-        add(group, f"Stage {k} takes", lambda p, k=k: _stage(p, k))
-        add(group, f"Stage {k} transection", lambda p, k=k: _transection(p, k))
+        add(group, f"Stage {k} takes", partial(_stage, stage=k))
+        add(group, f"Stage {k} transection", partial(_transection, stage=k))
     group = "Future liver remnant"
     add(group, "Segments", lambda p: ", ".join(p.flr_segments) or show.NONE)
     add(group, "FLR now", lambda p: _now(p.flr_ml, p.flr_ml_interval, show.ml))
@@ -114,8 +115,8 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     add(group, "Function at resection", lambda p: show.interval(p.function_at_resection, show.percent))
     add(group, "Growth rate at the scan, per week", lambda p: show.interval(p.kgr_per_week, _percent1))
     add(group, "Degree of hypertrophy, points", lambda p: show.interval(p.degree_of_hypertrophy, _percent1))
-    for key, label in rule_labels(comparison):
-        add("Rules: value, distance, probability", label, lambda p, key=key: _rule(p, key))
+    for rule, label in rule_labels(comparison):
+        add("Rules: value, distance, probability", label, partial(_rule, key=rule))
     group = "Time"
     add(group, "Scan", lambda p: show.day(p.scan_day))
     add(group, "Resection", lambda p: show.day(p.resection_day))
@@ -123,19 +124,13 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     group = "Simulated risk"
     add(group, "Plan completed", lambda p: show.probability(p.p_complete))
     for reason in dict.fromkeys(r for p in comparison.plans for r in p.p_dropout):
-        add(
-            group, f"Drop-out: {show.words(reason)}", lambda p, r=reason: show.probability(p.p_dropout.get(r))
-        )
+        add(group, f"Drop-out: {show.words(reason)}", partial(_dropout, reason=reason))
     add(group, "Liver failure", _failure)
     add(group, "Major complications", lambda p: show.probability(p.p_major_morbidity))
     add(group, "Death within 90 days", lambda p: show.probability(p.p_death_90d))
     add(group, "Textbook outcome", lambda p: show.probability(p.p_textbook))
-    for key, label in AXES.items():
-        add(
-            "Axes",
-            label,
-            lambda p, key=key: Cell(show.words(p.axes[key]), _tone(p.axes[key])) if key in p.axes else "",
-        )
+    for axis, label in AXES.items():
+        add("Axes", label, partial(_axis, axis=axis))
     if with_verdict:
         add("Verdict", "Verdict", lambda p: Cell(verdict(p), _tone(p.verdict)))
         add("Verdict", "Stands in the way", lambda p: p.blocking or show.NONE)
@@ -354,6 +349,15 @@ def _rule(plan: PlanResult, key: tuple[Any, ...]) -> str | Cell:
         failed = rule.binding and rule.value is not None and rule.value < rule.threshold
         return Cell("; ".join(parts), "loud" if failed else "")
     return ""
+
+
+def _dropout(plan: PlanResult, reason: str) -> str:
+    return show.probability(plan.p_dropout.get(reason))
+
+
+def _axis(plan: PlanResult, axis: str) -> Cell:
+    word = plan.axes.get(axis, "")
+    return Cell(show.words(word), _tone(word)) if word else _cell("")
 
 
 def _failure(plan: PlanResult) -> str:

@@ -1,0 +1,5 @@
+"""``python -m flrsim``."""
+
+from flrsim.cli import entry
+
+entry()

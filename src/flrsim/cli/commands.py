@@ -1,0 +1,283 @@
+"""The commands: read, call one library function, print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flrsim import __version__
+from flrsim.errors import CaseError, PlanError
+
+DEFAULT_SEED = 1
+DEFAULT_DRAWS = 10_000
+
+app = typer.Typer(
+    name="flrsim",
+    help="Liver volumes, hepatectomy plans compared, the remnant's growth. Research software, not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+evidence_app = typer.Typer(help="The clinical numbers and their sources.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(evidence_app, name="evidence")
+
+Source = Annotated[Path, typer.Argument(metavar="FILE|CASE", help="Label map, .vtp, folder of STL, case.toml or its folder.")]
+CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="case.toml, or the folder that holds it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
+Draws = Annotated[int, typer.Option(min=100, max=10_000_000, help="Monte Carlo draws per plan.")]
+PlanNames = Annotated[list[str] | None, typer.Option("--plan", help="Only this plan; may be repeated.")]
+FrameOption = Annotated[str | None, typer.Option("--frame", help="LPS or RAS, for meshes that do not say.")]
+UnitOption = Annotated[str | None, typer.Option("--unit", help="mm, cm or m, for meshes that do not say.")]
+LesionsOption = Annotated[Path | None, typer.Option("--lesions", help="Lesion labels on the same grid.")]
+
+
+class Scenario(StrEnum):
+    """Named phantoms."""
+
+    plain = "plain"
+    solitary_right = "solitary-right"
+    bilobar_two_stage = "bilobar-two-stage"
+
+
+class PhantomFormat(StrEnum):
+    """File formats of a phantom."""
+
+    vtp = "vtp"
+    nii = "nii"
+
+
+class Table(StrEnum):
+    """Formats of a day-by-day table."""
+
+    csv = "csv"
+    parquet = "parquet"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"flrsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+def _emit(result: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+@app.command()
+def check(source: Source, frame: FrameOption = None, unit: UnitOption = None, lesions: LesionsOption = None, as_json: AsJson = False) -> int:
+    """Say what is wrong with a file or case, where, and what to do."""
+    from flrsim.checking import check_source
+    from flrsim.cli.tables import print_check
+
+    result = check_source(source, frame=frame, unit=unit, lesions=lesions)
+    if as_json:
+        _emit(result.to_dict())
+    else:
+        print_check(result, source)
+    return 1 if result.verdict == "refused" else 0
+
+
+@app.command()
+def volumes(source: Source, frame: FrameOption = None, unit: UnitOption = None, lesions: LesionsOption = None, as_json: AsJson = False) -> None:
+    """Measure segments, lesions, vessels, total volume and contacts."""
+    from flrsim.case_file import is_case, load_case, load_file
+    from flrsim.cli.tables import print_volumes
+    from flrsim.comparison import telv_table
+    from flrsim.evidence import load_evidence
+    from flrsim.volumetry import measure
+
+    evidence = load_evidence()
+    if is_case(source):
+        case, _ = load_case(source, evidence)
+    else:
+        case = load_file(source, evidence, frame=frame, unit=unit, lesions=lesions)
+    table = measure(case, evidence, telv=telv_table(case, evidence))
+    if as_json:
+        _emit(table.to_dict())
+    else:
+        print_volumes(table)
+
+
+@app.command()
+def compare(
+    case_path: CasePath,
+    plan: PlanNames = None,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
+    without_modifiers: Annotated[bool, typer.Option(help="Hold every modifier of growth at 1.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the case's plans side by side: what goes, what stays, when it suffices, what can go wrong."""
+    from flrsim.cli.progress import steps
+    from flrsim.cli.tables import print_comparison
+    from flrsim.physiology.growth import MODIFIERS
+
+    case, plans, evidence = _load(case_path, plan)
+    from flrsim.comparison import compare as run
+
+    off = frozenset(MODIFIERS) if without_modifiers else frozenset[str]()
+    with steps(len(plans) + 1) as progress:
+        compared = run(case, plans, evidence, seed=seed, draws=draws, modifiers_off=off, progress=progress)
+    if report is not None:
+        _write_report(case, compared, report)
+    if as_json:
+        _emit(compared.result.to_dict())
+    else:
+        print_comparison(compared.result)
+
+
+@app.command()
+def simulate(
+    case_path: CasePath,
+    plan: Annotated[str, typer.Option("--plan", help="The plan to play forward.")],
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    out: Annotated[Path | None, typer.Option(help="Write the days to this file, .csv or .parquet.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play one plan forward, day by day."""
+    from flrsim.comparison import compare as run
+    from flrsim.comparison import simulation_dict
+    from flrsim.day_table import day_table, write_days
+
+    case, plans, evidence = _load(case_path, [plan])
+    if case.patient is None:
+        raise CaseError("simulate needs the patient's body and treatment; add [patient] to the case.toml")
+    compared = run(case, plans, evidence, seed=seed, draws=draws)
+    if out is not None:
+        write_days(compared.result.plans[0], out)
+        typer.echo(f"wrote {out}", err=True)
+    if as_json:
+        _emit(simulation_dict(compared))
+    elif out is None:
+        sys.stdout.write(day_table(compared.result.plans[0]))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for report and pictures.")] = Path("flrsim-demo"),
+    case_name: Annotated[str, typer.Option("--case", help="Bundled case.")] = "bilobar-two-stage",
+    draws: Draws = DEFAULT_DRAWS,
+) -> None:
+    """Do the main job on a bundled case: volumes, plans compared, report and pictures."""
+    from flrsim.cli.demo import run_demo
+
+    run_demo(out, case_name, draws)
+
+
+@app.command()
+def view(
+    case_path: CasePath,
+    screenshot: Annotated[Path, typer.Option(help="Write the picture here (.png); needs no display.")],
+    plan: Annotated[str | None, typer.Option("--plan", help="Plan whose stages colour the liver; the first by default.")] = None,
+    after_stage: Annotated[int, typer.Option(min=0, help="Show the liver after this operation.")] = 0,
+    view_from: Annotated[str, typer.Option("--from", help="anterior, inferior or posterior.")] = "anterior",
+) -> None:
+    """Draw a case in 3D, coloured by what each operation takes."""
+    from flrsim.cli.pictures import write_screenshot
+
+    case, plans, evidence = _load(case_path, [plan] if plan else None)
+    write_screenshot(case, plans[0], evidence, screenshot, after_stage=after_stage, view=view_from)
+    typer.echo(f"wrote {screenshot}", err=True)
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the case.")],
+    seed: Annotated[int, typer.Option(min=0, help="Which liver.")] = 0,
+    scenario: Annotated[Scenario, typer.Option(help="Which lesions and plans.")] = Scenario.bilobar_two_stage,
+    confluence: Annotated[bool, typer.Option(help="Add a lesion at the hepatocaval confluence (bilobar only).")] = False,
+    tlv_ml: Annotated[float | None, typer.Option("--tlv", min=800, max=3000, help="Total liver volume, mL (plain only).")] = None,
+    split_s4: Annotated[bool, typer.Option(help="Give S4 as S4a and S4b (plain only).")] = False,
+    file_format: Annotated[PhantomFormat, typer.Option("--format", help="Interface meshes or label maps.")] = PhantomFormat.vtp,
+    spacing: Annotated[tuple[float, float, float], typer.Option(min=0.3, max=10, help="Voxel edges of label maps, mm.")] = (0.8, 0.8, 1.0),
+    as_json: AsJson = False,
+) -> None:
+    """Make a parametric liver with independently known volumes, as a case every command reads."""
+    from flrsim.phantom.cases import make_case
+
+    if tlv_ml is not None and scenario is not Scenario.plain:
+        raise typer.BadParameter("--tlv goes with --scenario plain")
+    truth = make_case(
+        out, scenario=scenario.value, seed=seed, confluence=confluence, tlv_ml=tlv_ml, split_s4=split_s4,
+        file_format=file_format.value, spacing_mm=spacing,
+    )
+    if as_json:
+        _emit(truth.to_dict())
+    else:
+        typer.echo(f"wrote {out}/case.toml; true volume {truth.total.value:.1f} ± {truth.total.standard_error:.1f} mL", err=True)
+
+
+@evidence_app.command("list")
+def evidence_list(topic: Annotated[str, typer.Argument(help="Only ids that begin so.")] = "", as_json: AsJson = False) -> None:
+    """List the clinical numbers with value, unit, kind and source."""
+    from flrsim.cli.tables import print_evidence
+    from flrsim.evidence import load_evidence
+
+    evidence = load_evidence()
+    chosen = [evidence[name] for name in evidence.ids() if name.startswith(topic)]
+    if not chosen:
+        raise CaseError(f'no number begins with "{topic}"; topics are {", ".join(sorted({n.split(".")[0] for n in evidence.ids()}))}')
+    if as_json:
+        _emit({"schema": "flrsim/evidence/1", "parameter_set": evidence.parameter_set, "parameters": [p.to_dict() for p in chosen]})
+    else:
+        print_evidence(chosen, evidence.parameter_set)
+
+
+@evidence_app.command("show")
+def evidence_show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Show one number with its spread, population, source and note."""
+    from flrsim.cli.tables import print_parameter
+    from flrsim.evidence import load_evidence
+    from flrsim.results import plain
+
+    evidence = load_evidence()
+    parameter = evidence[name]
+    sources = evidence.references([name])
+    if as_json:
+        _emit({"schema": "flrsim/evidence/1", "parameter": parameter.to_dict(), "references": plain(sources)})
+    else:
+        print_parameter(parameter, sources)
+
+
+def _load(case_path: Path, names: list[str] | None) -> tuple[Any, tuple[Any, ...], Any]:
+    """Return the case, the plans asked for, and the evidence."""
+    from flrsim.case_file import is_case, load_case
+    from flrsim.evidence import load_evidence
+
+    evidence = load_evidence()
+    if case_path.exists() and not is_case(case_path):
+        raise CaseError(f"{case_path.name} is not a case; give a case.toml or the folder that holds one")
+    case, plans = load_case(case_path, evidence)
+    if names:
+        known = {p.name: p for p in plans}
+        absent = [n for n in names if n not in known]
+        if absent:
+            raise PlanError(f'plan "{absent[0]}" is not in the case; its plans are {", ".join(known) or "none"}')
+        plans = tuple(known[n] for n in names)
+    if not plans:
+        raise PlanError(f"case {case.name} has no plan; add [[plan]] tables to its case.toml")
+    return case, plans, evidence
+
+
+def _write_report(case: Any, compared: Any, path: Path) -> None:
+    from flrsim.cli.pictures import report_pictures
+    from flrsim.report import write_html
+
+    write_html(compared.result, report_pictures(case, compared), path)
+    typer.echo(f"wrote {path}", err=True)
