@@ -16,6 +16,7 @@ from flrsim.physiology.injury import (
     Injury,
     chemotherapy_weeks,
     injury_probabilities,
+    oxaliplatin_dose,
     predict_injury,
     weeks_since,
 )
@@ -106,6 +107,18 @@ def test_published_frequencies_are_met() -> None:
     assert 1 / 13.6 < rise < 1 / 6.4 + 0.01
     assert 100 * chance("nrh", 6, 6) == pytest.approx(21.4, abs=4)
     assert 100 * chance("nrh", 6, 6, "FOLFIRI") == pytest.approx(8.4, abs=2)
+
+
+def test_the_oxaliplatin_dose_by_hand() -> None:
+    def dose(days_ago: int, fast: float, cycles: int = 1) -> float:
+        history = (Treatment("CAPOX", cycles, -days_ago),)
+        return float(oxaliplatin_dose(0, history, EVIDENCE, np.array([fast]))[0][0])
+
+    assert dose(0, 0.5) == pytest.approx(1.0)  # a dose of the day itself counts
+    assert dose(28, 1.0) == pytest.approx(0.5)  # half gone after 4 weeks
+    assert dose(28, 0.0) == pytest.approx(2 ** (-4 / 52))
+    assert dose(0, 1.0, 3) == pytest.approx(1 + 2**-0.5 + 0.5)  # two weeks apart
+    assert dose(-7, 0.5, 2) == pytest.approx(0.5 * 2 ** (-1 / 4) + 0.5 * 2 ** (-1 / 52))  # one lies ahead
 
 
 def test_a_triplet_charges_both_injuries() -> None:
@@ -299,6 +312,12 @@ def test_each_cause_enters_once_and_the_stack_is_capped() -> None:
     assert failure(0.25, 12, measured, biopsy) == failure(
         0.25, 0, measured
     )  # a measured function replaces all
+    poor = LiverCondition(icg_r15=0.20)
+    quality = function.measured_function(replace(MAN, liver=poor), EVIDENCE)
+    assert quality is not None
+    assert failure(0.25, 0, poor) == pytest.approx(
+        failure(0.25 * quality)
+    )  # function counts as so much less volume
     with_biopsy = failure(0.25, 12, None, biopsy)
     assert with_biopsy == failure(0.25, 0, None, biopsy)  # an injury replaces the weeks
     assert with_biopsy[1] > failure(0.25)[1]
