@@ -283,7 +283,7 @@ def _earliest(timeline: Timeline) -> DayQuantiles:
 
 def _rule(r: RuleResult) -> RuleOutcome:
     return RuleOutcome(
-        rule=r.rule, threshold=r.threshold, formula=r.formula, population=r.population, value=r.value, p_pass=r.p_pass,
+        rule=r.rule.removeprefix("rules."), threshold=r.threshold, formula=r.formula, population=r.population, value=r.value, p_pass=r.p_pass,
         distance_ml=r.distance_ml, binding=r.binding, note=r.note, source=r.source, title=r.title, unit=r.unit,
     )
 

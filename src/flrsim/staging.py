@@ -15,7 +15,7 @@ from flrsim.evidence import Evidence
 from flrsim.grid import Pieces, cut_into_pieces
 from flrsim.meshing import wall_between
 from flrsim.plan import Occlude, Operate, Plan, Scan, occluded_segments, resected_by
-from flrsim.resection.margin import Cloud, Neighbour, nearest_vessel, proxy_clouds, vessel_clouds
+from flrsim.resection.margin import Cloud, Neighbour, VesselVoxels, nearest_vessel, proxy_clouds
 from flrsim.resection.wedge import wedge
 
 KINDS = ("parenchyma", "lesion", "vessel")
@@ -157,6 +157,7 @@ class _Surroundings:
         self._case = case
         self._reach = evidence.value("volumetry.proximity.vessel")
         self._split = case.has_tree("portal_vein") and case.has_tree("hepatic_vein")
+        self._vessels = VesselVoxels.of(case)
         self._proxies: dict[str, Cloud] | None = None
         self._found: dict[tuple[str, frozenset[str]], tuple[Neighbour | None, Neighbour | None]] = {}
 
@@ -167,7 +168,7 @@ class _Surroundings:
         """
         key = (lesion.name, gone)
         if key not in self._found:
-            vessel = nearest_vessel(lesion, vessel_clouds(self._case, gone), proxy=False, reach_mm=self._reach)
+            vessel = nearest_vessel(lesion, self._vessels.clouds(gone), proxy=False, reach_mm=self._reach)
             remark = None
             if vessel is None and not self._split:
                 if self._proxies is None:
@@ -341,19 +342,24 @@ class VesselAnswer:
 def vessel_answers(case: LiverCase, staged: StagedPlan) -> tuple[VesselAnswer, ...]:
     """Return whether what stays keeps portal inflow, venous outflow, artery and bile duct.
 
-    A branch counts as kept when at least half of its labelled volume stays; without labelled vessels nothing is assumed.
+    A portal branch is lost when a wedge takes at least half of its labelled volume; in an anatomical resection the surgeon
+    dissects the branches of what stays free and divides the others, so a trunk that runs through a resected segment is kept. A
+    hepatic vein is lost when at least half of it goes. Without labelled vessels nothing is assumed.
     """
     pieces, grid = staged.pieces, staged.pieces.grid
     staying = set(staged.flr_ml)
     gone = np.zeros(len(pieces.region), dtype=np.bool_)
+    wedged = np.zeros(len(pieces.region), dtype=np.bool_)
     for op in staged.operations:
         gone |= op.goes
+        wedged |= op.goes & ~np.isin(pieces.region, grid.ids(segments=op.resects))
     kept: dict[str, dict[str, bool]] = {"portal_vein": {}, "hepatic_vein": {}}
     for vessel in case.vessels:
         if vessel.tree in kept and vessel.branch is not None:
             own = np.isin(pieces.region, grid.ids(tissue=vessel.name, kind="vessel"))
+            taken = wedged if vessel.tree == "portal_vein" else gone
             total = pieces.volume_ml(own)
-            kept[vessel.tree][vessel.branch] = total <= 0 or pieces.volume_ml(own & ~gone) >= HALF * total
+            kept[vessel.tree][vessel.branch] = total <= 0 or pieces.volume_ml(own & taken) < HALF * total
     whole = sorted(s for s in staying if not any(s in op.resects for op in staged.operations))
     out = []
     portal = kept["portal_vein"]

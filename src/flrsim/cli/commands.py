@@ -279,5 +279,5 @@ def _write_report(case: Any, compared: Any, path: Path) -> None:
     from flrsim.cli.pictures import report_pictures
     from flrsim.report import write_html
 
-    write_html(compared.result, report_pictures(case, compared), path)
+    write_html(path, compared.result, report_pictures(case, compared))
     typer.echo(f"wrote {path}", err=True)

@@ -29,7 +29,7 @@ def bilobar_two_stage(seed: int) -> Phantom:
     Large ones fill the right liver, one crosses from S8 into S4 beside the middle hepatic vein, and one small
     one each lies at the capsule of S2 and S3. What would stay after taking S4 to S8 at once is small.
     """
-    phantom = make_phantom(seed, tlv_ml=1650.0, left_lateral_share=0.150)
+    phantom = make_phantom(seed, tlv_ml=1650.0, left_lateral_share=0.200)
     return phantom.with_lesions(bilobar_lesions(phantom, seed=seed))
 
 

@@ -13,6 +13,7 @@ from flrsim.results import Comparison, PlanResult, plain
 
 INCHES = (7.6, 3.3)
 RULE_STYLES = ((0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+SCAN_INK = "#555555"
 GRAMS_PER_KG = 1000.0
 
 
@@ -60,25 +61,35 @@ def growth_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str | 
         top = max([v for v in (*high, *median) if v == v] + [ml for _, ml in lines])
         axes.set_ylim(0, 1.18 * top)
         axes.set_xlim(days[0], days[-1])
-        marks = [(s.day, f"stage {s.stage}", palette.fate_ink(s.stage), "-") for s in plan.stages]
+        span = days[-1] - days[0]
+        for stage in plan.stages:
+            _mark(
+                axes, stage.day, f"stage {stage.stage}", palette.fate_ink(stage.stage), "-", 1.16 * top, span
+            )
         if plan.scan_day is not None:
-            marks.append((plan.scan_day, "scan", "#555555", ":"))
-        for n, (day, text, colour, line) in enumerate(sorted(marks)):
-            axes.axvline(day, color=colour, linewidth=1.2, linestyle=line)
-            # Operation and scan are often days apart: their words take turns on two heights.
-            axes.annotate(
-                f"{text}, day {day}", (day, 1.16 * top - 0.075 * top * (n % 2)), (4, -2), textcoords="offset points",
-                color=colour, fontsize=8.5, va="top", annotation_clip=False,
-            )  # fmt: skip
+            # Often days before an operation: its word stands lower and on the other side.
+            _mark(axes, plan.scan_day, "scan", SCAN_INK, ":", 1.08 * top, -span)
         axes.set_xlabel("day of the plan")
         axes.set_ylabel("future liver remnant, mL")
-        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.85, edgecolor="none")
+        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=1.0, edgecolor="none")
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :]
     # Group ids are the same in every drawing; two of them on one page would clash.
     return re.sub(r'<g id="[\w.]+">', "<g>", svg)
+
+
+def _mark(axes: Any, day: int, word: str, colour: str, line: str, height: float, span: float) -> None:
+    """Draw one day, its word right of the line for a positive `span`, else left, if there is room."""
+    axes.axvline(day, color=colour, linewidth=1.2, linestyle=line)
+    low, high = axes.get_xlim()
+    room = (high - day if span > 0 else day - low) > 0.2 * abs(span)
+    right = (span > 0) == room
+    axes.annotate(
+        f"{word}, day {day}", (day, height), (4 if right else -4, 0), textcoords="offset points",
+        color=colour, fontsize=8.5, va="top", ha="left" if right else "right",
+    )  # fmt: skip
 
 
 def rule_lines(comparison: Comparison, plan: PlanResult) -> list[tuple[str, float]]:

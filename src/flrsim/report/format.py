@@ -1,11 +1,12 @@
 """How numbers are printed for people: whole percent, 5 mL, a dash for what does not apply.
 
-The page and the command line's tables print through these functions, so one number never appears in two roundings.
+The page and the command line's tables print through these functions, so a number has one rounding.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 from flrsim.results import DayQuantiles, Quantiles
@@ -49,8 +50,13 @@ def percent(fraction: float | None, digits: int = 0) -> str:
     return f"{rounded(value, digits)} %"
 
 
+def points(fraction: float | None) -> str:
+    """Return a difference of two fractions in percentage points, to one tenth."""
+    return NONE if fraction is None else f"{rounded(100.0 * fraction, 1)} points"
+
+
 def probability(p: float | None) -> str:
-    """Return a simulated probability in whole percent; neither 0 nor 100 % is claimed where one draw says otherwise."""
+    """Return a probability in whole percent; 0 or 100 % only where every draw says so."""
     if p is not None and 0.995 <= p < 1.0:
         return ">99 %"
     return percent(p)
@@ -99,7 +105,7 @@ def interval(quantiles: Quantiles | DayQuantiles | None, show: Callable[[float |
 
 
 def day_interval(quantiles: DayQuantiles | None) -> str:
-    """Return the earliest day on which something holds: median, 80 % interval, share that never gets there."""
+    """Return the earliest day something holds: median, 80 % interval, share that never gets there."""
     if quantiles is None:
         return NONE
     never = f"; never in {probability(quantiles.never)}" if quantiles.never > 0 else ""
@@ -126,7 +132,7 @@ def square_cm(value: float | None) -> str:
 
 def words(key: str) -> str:
     """Return a key of the result as words."""
-    return key.replace("_", " ")
+    return re.sub(r"\bml\b", "mL", key.replace("_", " "))
 
 
 def _split(text: str) -> tuple[str, str]:

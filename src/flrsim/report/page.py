@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from flrsim.errors import FileError
+from flrsim.evidence.records import Reference
 from flrsim.report import format as show
 from flrsim.report import palette, tables
 from flrsim.report.curves import growth_svg
 from flrsim.results import Comparison, PlanResult
 
+DISEASES = {
+    "crlm": "colorectal liver metastases",
+    "hcc": "hepatocellular carcinoma",
+    "cholangiocarcinoma": "cholangiocarcinoma",
+}
+UNIT_AFTER_NUMBER = re.compile(r"(?<=[\d)]) (?=(?:mL|%|mm|cm²|days?|points)(?:\W|$))")
 MODIFIER_KEYS = ("factor", "value", "cost_ml", "cost_points", "source")
 ASSUMPTION_KEYS = ("id", "value", "unit", "low", "high", "sd", "note")
 
@@ -49,6 +57,7 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         loader=PackageLoader("flrsim.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_keep_together,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -68,7 +77,7 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         denominators=tables.denominator_rows(comparison),
         shares=tables.shares,
         assumptions=tables.records(comparison.assumptions, ASSUMPTION_KEYS),
-        references=[tables.flat(r.get("citation") or r) for r in comparison.references],
+        references=[_citation(r) for r in comparison.references],
         reference_keys=[str(r.get("key") or "") for r in comparison.references],
         stages_max=max((len(p.stages) for p in comparison.plans), default=0),
     )
@@ -103,6 +112,11 @@ def write_html(path: Path, comparison: Comparison, pictures: Sequence[ReportPict
     return path
 
 
+def _keep_together(value: object) -> object:
+    """Return text whose numbers never part from their units at the end of a line."""
+    return UNIT_AFTER_NUMBER.sub("\u00a0", value) if type(value) is str else value
+
+
 def _plan(
     comparison: Comparison, plan: PlanResult, pictures: Sequence[ReportPicture], n: int
 ) -> dict[str, Any]:
@@ -112,7 +126,11 @@ def _plan(
         "anchor": f"plan-{n + 1}",
         "verdict": tables.verdict(plan),
         "colour": palette.VERDICT_COLOURS.get(plan.verdict, palette.VERDICT_COLOURS["cannot_judge"]),
-        "axes": [(tables.AXES.get(k, show.words(k)), show.words(v)) for k, v in plan.axes.items()],
+        "axes": [
+            (tables.AXES.get(k, show.words(k)), show.words(v), plan.axis_notes.get(k, ""))
+            for k, v in plan.axes.items()
+        ],
+        "decisions": tables.decision_rows(plan),
         "lesions": tables.lesion_lines(comparison, plan),
         "modifiers": tables.records(plan.modifiers, MODIFIER_KEYS),
         "svg": growth_svg(comparison, plan, salt=str(n)),
@@ -122,6 +140,14 @@ def _plan(
             if i.plan == plan.name
         ],
     }
+
+
+def _citation(reference: Mapping[str, Any]) -> str:
+    """Return a source in one line, from its citation or its parts."""
+    if reference.get("citation"):
+        return str(reference["citation"])
+    fields = Reference.__dataclass_fields__
+    return Reference(**{k: str(v) for k, v in reference.items() if k in fields and v}).citation()
 
 
 def _patient(comparison: Comparison) -> str:
@@ -140,6 +166,9 @@ def _patient(comparison: Comparison) -> str:
         value = known.pop(key, None)
         if value is not None:
             parts.append(text.format(value))
+    disease = str(known.pop("disease", None) or "")
+    if disease:
+        parts.append(DISEASES.get(disease, show.words(disease)))
     parts += [f"{show.words(k)}: {tables.flat(v)}" for k, v in known.items() if tables.flat(v) != show.NONE]
     return ", ".join(parts)
 

@@ -1,7 +1,8 @@
 """The colours of fates, lesions, vessels and verdicts: one place, so that pictures, page and legend agree.
 
-Fates take colours that red-green colour-blind eyes tell apart (after the palette of Okabe and Ito) and whose hues lie far
-enough apart to survive being drawn translucent over each other. Magenta is kept for what must not be overlooked.
+Fates take colours that red-green colour-blind eyes tell apart (after the palette of Okabe and Ito) and whose
+hues lie far enough apart to survive being drawn translucent over each other. Magenta is kept for what must
+not be overlooked.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ RULES: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One printed value; `tone` is ``loud`` for what must not be overlooked, ``quiet`` for what does not apply."""
+    """One printed value; `tone` is ``loud`` for what must be seen, ``quiet`` for what does not apply."""
 
     text: str
     tone: str = ""
@@ -90,7 +90,7 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
             rows.append(Row(group, label, cells))
 
     group = "Lesions"
-    add(group, "Left or cut through", _left)
+    add(group, "Left, cut through, margin short", _left)
     for k in range(1, 1 + max((len(p.stages) for p in comparison.plans), default=0)):
         add(group, f"Cleared in stage {k}", partial(_cleared, stage=k))
     group = "Operations"
@@ -114,7 +114,7 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     add(group, "FLR / functional liver", lambda p: show.percent(p.flr_fraction))
     add(group, "Function at resection", lambda p: show.interval(p.function_at_resection, show.percent))
     add(group, "Growth rate at the scan, per week", lambda p: show.interval(p.kgr_per_week, _percent1))
-    add(group, "Degree of hypertrophy, points", lambda p: show.interval(p.degree_of_hypertrophy, _percent1))
+    add(group, "Degree of hypertrophy", lambda p: show.interval(p.degree_of_hypertrophy, show.points))
     for rule, label in rule_labels(comparison):
         add("Rules: value, distance, probability", label, partial(_rule, key=rule))
     group = "Time"
@@ -148,11 +148,11 @@ def verdict(plan: PlanResult) -> str:
 
 
 def rule_labels(comparison: Comparison) -> list[tuple[tuple[Any, ...], str]]:
-    """Return every rule that any plan was held against, binding ones first, with its threshold and population."""
+    """Return every rule that any plan was held against, binding ones first, with what it is called."""
     found: dict[tuple[Any, ...], tuple[bool, str]] = {}
     for rule in (r for p in comparison.plans for r in p.rules):
-        formula = f" ({show.words(rule.formula)})" if rule.formula else ""
-        title, _ = rule_family(rule.rule)
+        title, kind = rule_family(rule.rule)
+        formula = f" ({show.words(rule.formula)})" if rule.formula and kind == "percent" else ""
         label = f"{title}{formula} ≥ {rule_number(rule)(rule.threshold, 0)}: {show.words(rule.population)}"
         before = found.get(_rule_key(rule), (False, label))
         found[_rule_key(rule)] = (before[0] or rule.binding, label)
@@ -182,10 +182,10 @@ def rule_number(rule: RuleOutcome) -> Callable[[float, int], str]:
 
 
 def lesion_lines(comparison: Comparison, plan: PlanResult) -> tuple[LesionLine, ...]:
-    """Return the lesion × stage ledger of a plan, what is not cleared first."""
+    """Return the lesion by stage ledger of a plan, what is not cleared first."""
     imaged = {m.name: m for m in comparison.lesions}
     lines = []
-    for fate in sorted(plan.lesions, key=lambda f: (f.fate in CLEARED, not careful(f))):
+    for fate in sorted(plan.lesions, key=lambda f: (not uncleared(plan, f), not careful(f))):
         size = where = show.NONE
         if fate.name in imaged:
             lesion = imaged[fate.name]
@@ -195,19 +195,31 @@ def lesion_lines(comparison: Comparison, plan: PlanResult) -> tuple[LesionLine, 
             show.words(fate.fate) if fate.stage == s.stage and fate.fate in CLEARED else ""
             for s in plan.stages
         )
-        tone = "loud" if fate.fate not in CLEARED else "careful" if careful(fate) else ""
+        tone = "loud" if uncleared(plan, fate) else "careful" if careful(fate) else ""
         lines.append(
-            LesionLine(fate.name, size, where, stages, fate_text(fate), _margins(fate), _note(fate), tone)
+            LesionLine(fate.name, size, where, stages, _outcome(fate), _margins(fate), _note(fate), tone)
         )
     return tuple(lines)
+
+
+def uncleared(plan: PlanResult, fate: LesionFate) -> bool:
+    """Return whether a lesion stays, is cut through, or loses part of its planned margin."""
+    return fate.fate not in CLEARED or fate.name in plan.lesions_left
 
 
 def fate_text(fate: LesionFate) -> str:
     """Return what happens to a lesion, with the volume that stays behind."""
     if fate.fate in CLEARED:
-        return show.words(fate.fate) + (f" in stage {fate.stage}" if fate.stage is not None else "")
+        stage = f" in stage {fate.stage}" if fate.stage is not None else ""
+        return f"{show.words(fate.fate)}{stage}{', margin short' if fate.margin_short else ''}"
     where = f" in {', '.join(fate.left_in)}" if fate.left_in else ""
     return f"{show.words(fate.fate)}: {show.ml(fate.left_ml)} stays{where}"
+
+
+def _outcome(fate: LesionFate) -> str:
+    if fate.fate in CLEARED:
+        return "margin short" if fate.margin_short else "cleared"
+    return fate_text(fate)
 
 
 def careful(fate: LesionFate) -> bool:
@@ -244,6 +256,23 @@ def denominator_rows(comparison: Comparison) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def decision_rows(plan: PlanResult) -> list[list[str]]:
+    """Return day, kind, FLR, sFLR and function on each day on which something is decided."""
+    rows = []
+    for d in plan.decisions:
+        known: dict[str, Any] = plain(d)
+        kind = show.words(str(known.get("kind") or ""))
+        stage = known.get("stage")
+        cells = [show.day(known.get("day")), f"{kind} {stage}" if kind == "stage" and stage else kind]
+        for key, text in (("flr_ml", show.ml), ("sflr", show.percent), ("function", show.percent)):
+            q = known.get(key)
+            cells.append(
+                show.NONE if not q else show.interval(Quantiles(q["median"], q["p10"], q["p90"]), text)
+            )
+        rows.append(cells)
+    return rows
+
+
 def flat(value: Any) -> str:
     """Return a nested JSON value as one line of text."""
     value = plain(value)
@@ -277,7 +306,7 @@ def _by_key(key: str, value: Any) -> str:
         if key.endswith("_ml"):
             return show.ml(float(value))
         if key.endswith("_points"):
-            return f"{show.rounded(100.0 * float(value), 1)} points"
+            return f"{show.rounded(float(value), 1)} points"
     return flat(value)
 
 
@@ -290,7 +319,7 @@ def _tone(word: str) -> str:
 
 
 def _left(plan: PlanResult) -> Cell:
-    left = [f for f in plan.lesions if f.fate not in CLEARED]
+    left = [f for f in plan.lesions if uncleared(plan, f)]
     if not left:
         return Cell("none")
     return Cell("; ".join(f"{f.name} {fate_text(f)}" for f in left), "loud")
@@ -306,7 +335,8 @@ def _cleared(plan: PlanResult, stage: int) -> str:
 def _stage(plan: PlanResult, stage: int) -> str:
     for s in plan.stages:
         if s.stage == stage:
-            return f"{s.operation}, {show.day(s.day)}: {show.ml(s.resected_ml)} ({show.percent(s.resected_fraction)})"
+            share = show.percent(s.resected_fraction)
+            return f"{s.operation}, {show.day(s.day)}: {show.ml(s.resected_ml)} ({share})"
     return ""
 
 
@@ -380,7 +410,7 @@ def _margins(fate: LesionFate) -> str:
 
 
 def _note(fate: LesionFate) -> str:
-    parts = ["margin short" if fate.margin_short else "", fate.note]
+    parts = [fate.note]
     if fate.judged.startswith(("cannot", "not")):
         parts.insert(0, show.words(fate.judged))
     return "; ".join(p for p in parts if p)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.anatomy import VEIN_PROXIES, leaves
+from flrsim.anatomy import SEGMENTS, VEIN_PROXIES, leaves
 from flrsim.case import Lesion, LiverCase
 from flrsim.grid import RegionGrid
 
@@ -74,15 +74,43 @@ def border(grid: RegionGrid, one: frozenset[str], other: frozenset[str]) -> NDAr
     return grid.world(faces_between(grid.regions, side))
 
 
-def vessel_clouds(case: LiverCase, gone: frozenset[str] = frozenset()) -> dict[str, Cloud]:
-    """Return the voxel centres of each labelled vessel outside the segments in `gone`."""
-    grid = case.grid
-    staying = [None, *(s for s in grid.segments if s not in gone)]
-    out = {}
-    for vessel in case.vessels:
-        voxels = np.argwhere(grid.mask(grid.ids(segments=staying, tissue=vessel.name, kind="vessel")))
-        out[vessel.name] = Cloud(grid.world(voxels.astype(np.float64)))
-    return out
+@dataclass(frozen=True)
+class VesselVoxels:
+    """All labelled vessel voxels of a case, found once.
+
+    Attributes
+    ----------
+    points : (n, 3) LPS mm, voxel centres.
+    region : (n,) region of each.
+    """
+
+    case: LiverCase
+    points: NDArray[np.float64]
+    region: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, case: LiverCase) -> VesselVoxels:
+        """Find them."""
+        grid = case.grid
+        voxels = np.argwhere(grid.mask(grid.ids(kind="vessel")))
+        region = grid.regions[voxels[:, 0], voxels[:, 1], voxels[:, 2]].astype(np.int64)
+        return cls(case, grid.world(voxels.astype(np.float64)), region)
+
+    def clouds(self, gone: frozenset[str] = frozenset()) -> dict[str, Cloud]:
+        """Return the vessels that veto a wedge beside them, outside the segments in `gone`.
+
+        These are the hepatic veins, the portal trunk and its first two orders, and vessels of a file that does not split them. A
+        segment's own pedicle does not: what it loses to a wedge is asked of the segment's inflow.
+        """
+        grid = self.case.grid
+        staying = [None, *(s for s in grid.segments if s not in gone)]
+        out = {}
+        for vessel in self.case.vessels:
+            if vessel.branch in SEGMENTS:
+                continue
+            ids = grid.ids(segments=staying, tissue=vessel.name, kind="vessel")
+            out[vessel.name] = Cloud(self.points[np.isin(self.region, ids)])
+        return out
 
 
 def proxy_clouds(grid: RegionGrid) -> dict[str, Cloud]:

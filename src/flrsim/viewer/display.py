@@ -1,4 +1,4 @@
-"""Geometry for the eye only: coarser grids, smoother walls, lines where walls meet. No number ever comes from here."""
+"""Geometry for the eye only: coarser grids, smoother walls, lines. No number ever comes from here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def thinned(
 
 
 def smoothed(points: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return points (n, 3) after Taubin smoothing along the edges of lines, triangles or quads (m, 2 | 3 | 4).
+    """Return points (n, 3) after Taubin smoothing along lines, triangles or quads (m, 2 | 3 | 4).
 
     All walls are smoothed as one mesh, so neighbours keep sharing their border.
     """
@@ -96,7 +96,7 @@ def border_edges(faces: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[
 def long_lines(
     points: NDArray[np.float64], lines: NDArray[np.int64], *, at_least_mm: float
 ) -> NDArray[np.int64]:
-    """Return the line segments (m, 2) that belong to connected lines of some length; specks of a rim say nothing."""
+    """Return the segments (m, 2) of connected lines of some length; specks of a rim say nothing."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -106,7 +106,7 @@ def long_lines(
     )
     length = np.linalg.norm(points[lines[:, 0]] - points[lines[:, 1]], axis=1)
     total = np.bincount(group[lines[:, 0]], weights=length, minlength=n)
-    return lines[total[group[lines[:, 0]]] >= at_least_mm]
+    return np.asarray(lines[total[group[lines[:, 0]]] >= at_least_mm])
 
 
 def compact(

@@ -1,4 +1,4 @@
-"""What is written on a picture: names without collisions, the patient's axes, a scale, the legend, the note."""
+"""What is written on a picture: names that do not collide, the patient's axes, scale, legend and note."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.report import format as show
-from flrsim.viewer.scene import ORIENTATION, Camera, Label, Scene
+from flrsim.viewer.camera import ORIENTATION, Camera
+from flrsim.viewer.scene import Label, Scene
 
 INK = "#20242a"
 GREY = "#6b7078"
@@ -82,7 +83,7 @@ def _names(
     size: tuple[int, int],
     unit: float,
 ) -> None:
-    """Write segment and lesion names where they are, moved apart, with a line to a lesion whose name had to move."""
+    """Write segment and lesion names, moved apart, each lesion's with a line to the lesion."""
     boxes = []
     segments, hidden = scene.segment_labels(camera)
     if hidden:
@@ -123,7 +124,7 @@ def _label_font(label: Label, unit: float) -> Any:
 
 
 def spread_out(boxes: list[Box], size: tuple[int, int]) -> list[Box]:
-    """Return boxes moved apart until none overlap, and none leaves the picture; lesions move before segments do."""
+    """Return boxes moved apart until none overlap and none leaves the picture; lesions' names yield first."""
     for _ in range(PUSHES):
         moved = False
         for i, a in enumerate(boxes):

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from flrsim.errors import DisplayError
 from flrsim.report import palette
+from flrsim.viewer.camera import CAMERAS, Camera
 from flrsim.viewer.overlay import draw_overlay
-from flrsim.viewer.scene import CAMERAS, Actor, Camera, Scene, rgb
+from flrsim.viewer.scene import Actor, Scene, rgb
 
 PROBE_SECONDS = 120
 PROBE = """
@@ -29,7 +30,8 @@ raise SystemExit(0 if plotter.screenshot(return_img=True).std() > 5 else 1)
 """
 INSTALL = (
     "no picture can be drawn: OpenGL is missing; install a software renderer "
-    "(Debian, Ubuntu: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxrender1) and try again"
+    "(Debian, Ubuntu: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxrender1) "
+    "and try again"
 )
 PEELS = 8
 LEGEND_SHARE = 0.21
@@ -47,7 +49,7 @@ def _headless() -> None:
 
 @functools.cache
 def gl_available() -> bool:
-    """Return whether this machine can draw; asked in another process, because a missing library kills the one that asks."""
+    """Return whether this machine can draw; asked in another process, which a missing library would kill."""
     _headless()
     try:
         done = subprocess.run(
@@ -91,7 +93,7 @@ def legend_height(height: int) -> int:
 
 
 def frame(scene: Scene, camera: Camera, aspect: float) -> tuple[NDArray[np.float64], float]:
-    """Return the point looked at, (3,) LPS mm, and half the height of the view in mm, so that all fits with a margin."""
+    """Return the point looked at, (3,) LPS mm, and half the view's height, mm, so that all fits."""
     corner = np.array(scene.bounds_mm)
     focus = corner.mean(axis=0)
     half = 0.5 * (corner[1] - corner[0])
@@ -109,7 +111,7 @@ def _render(
     _headless()
     import pyvista as pv
 
-    # Eight samples (the default) and depth peeling together make translucent meshes vanish on Mesa, without an error.
+    # Eight samples (the default) with depth peeling make translucent meshes vanish on Mesa, without an error.
     theme = pv.themes.DocumentTheme()
     theme.anti_aliasing = None
     plotter = pv.Plotter(off_screen=True, window_size=list(size), lighting="light kit", theme=theme)
@@ -170,8 +172,8 @@ def _png(image: Any) -> bytes:
 def fate_pixels(png: bytes, scene: Scene) -> dict[str, int]:
     """Return how many pixels of a picture have each fate's hue; the legend's own swatches are left out.
 
-    Light and translucency change how light and how pure a colour is, hardly its hue: each coloured pixel counts for the
-    fate, lesion or vessel colour with the nearest hue, if that is within 24 degrees.
+    Light and translucency change how light and how pure a colour is, hardly its hue: a coloured pixel counts
+    for the fate, lesion or vessel colour with the nearest hue, if that is within 24 degrees.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""What a picture of a plan shows, as plain data: actors, labels, legend, cameras. No drawing library is needed here."""
+"""What a picture of a plan shows, as plain data: actors, labels, legend. No drawing library is needed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from flrsim.meshing import mesh_from_labels, surface_of_mask
 from flrsim.report import palette
 from flrsim.results import RESEARCH_NOTE, LesionFate
 from flrsim.viewer import display
+from flrsim.viewer.camera import Camera
 
 OPACITY_STAYS = 0.5
-OPACITY_GOES = (0.38, 0.32)
+OPACITY_GOES = (0.45, 0.32)
 """Opacity of tissue that goes in stage 1, and later."""
-OPACITY_CUT = 0.55
+OPACITY_BARE, OPACITY_COVERED = 0.55, 0.30
+"""Opacity of a cut surface once its specimen has gone, and before."""
 SIGHT_CELL_MM = 4.0
 SIGHT_REACH_MM = 25.0
 SEEN_SHARE = 0.01
@@ -66,7 +68,7 @@ class Label:
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """One colour of the picture and what it stands for; `ml` counts voxels of the case, never display meshes."""
+    """One colour and what it stands for; `ml` is counted on the case's voxels, never on display meshes."""
 
     text: str
     colour: str
@@ -75,45 +77,13 @@ class LegendEntry:
 
 
 @dataclass(frozen=True)
-class Camera:
-    """A parallel view: the direction of sight and what is up, unit vectors in LPS."""
-
-    name: str
-    title: str
-    sight: tuple[float, float, float]
-    up: tuple[float, float, float]
-
-    @property
-    def right(self) -> NDArray[np.float64]:
-        """What lies to the right in the picture, (3,)."""
-        return np.cross(self.sight, self.up)
-
-
-CAMERAS: dict[str, Camera] = {
-    c.name: c
-    for c in (
-        Camera("anterior", "from the front", (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
-        Camera("inferior", "from below", (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)),
-        Camera("posterior", "from behind", (0.0, -1.0, 0.0), (0.0, 0.0, 1.0)),
-    )
-}
-"""The patient's right is at picture left from the front and from below, as on CT; from behind it is at picture right."""
-
-ORIENTATION: dict[str, tuple[float, float, float]] = {
-    "R": (-1.0, 0.0, 0.0), "L": (1.0, 0.0, 0.0), "A": (0.0, -1.0, 0.0),
-    "P": (0.0, 1.0, 0.0), "S": (0.0, 0.0, 1.0), "I": (0.0, 0.0, -1.0),
-}  # fmt: skip
-"""Letters of the patient's axes, as directions in LPS."""
-
-
-@dataclass(frozen=True)
 class Scene:
     """Everything a picture of one plan at one stage shows.
 
     Attributes
     ----------
-    bounds_mm : lowest and highest corner of the whole liver before any operation, (3,) LPS mm each, so that pictures of
-        all stages share one scale.
+    bounds_mm : lowest and highest corner of the whole liver before any operation, (3,) LPS mm each, so that
+        pictures of all stages share one scale.
     """
 
     title: str
@@ -125,7 +95,7 @@ class Scene:
     note: str = RESEARCH_NOTE
 
     def segment_labels(self, camera: Camera) -> tuple[tuple[Label, ...], tuple[str, ...]]:
-        """Return the names of the segments seen by a camera, each in the middle of what is seen of it, and the hidden ones."""
+        """Return the segments a camera sees, named in the middle of what is seen, and the hidden ones."""
         skin = self.of_kind("liver")
         names = sorted({a.segment for a in skin if a.segment is not None})
         points = np.concatenate([a.points for a in skin])
@@ -164,8 +134,8 @@ def build_scene(
 ) -> Scene:
     """Return what a picture of a plan shows.
 
-    Display meshes are thinned to about 250,000 triangles and smoothed; every mL in the scene is counted on the case's own
-    voxels.
+    Display meshes are thinned to about 250,000 triangles and smoothed; every mL in the scene is counted on
+    the case's own voxels.
 
     Parameters
     ----------
@@ -176,7 +146,7 @@ def build_scene(
     fates
         What the plan does to each lesion, by name.
     up_to_stage
-        Tissue that has gone by this stage is not drawn; None draws all tissue, coloured by what will become of it.
+        Tissue that has gone by this stage is not drawn; None draws all of it, coloured by its fate.
     title
         What the picture shows.
     """
@@ -214,7 +184,7 @@ def _bounds(grid: RegionGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 def _liver(
     grid: RegionGrid, removed_at: NDArray[np.int16], stages: tuple[int, ...], gone: int
 ) -> list[Actor]:
-    """Return outer surfaces per segment and fate, the cut surfaces between fates, their rims, and segment borders."""
+    """Return the skin of each segment and fate, cut surfaces, their rims, and segment borders."""
     n_segments = len(grid.segments)
     order = np.zeros(max(stages, default=0) + 1, dtype=np.uint16)
     order[list(stages)] = np.arange(len(stages))
@@ -296,7 +266,7 @@ def _vessels(case: LiverCase, removed_at: NDArray[np.int16], gone: int) -> list[
 def _lesion(
     case: LiverCase, lesion: Lesion, removed_at: NDArray[np.int16], fate: LesionFate | None, gone: int
 ) -> Actor | None:
-    """Return a lesion in the colour of the stage that clears it, or of what is still there of it; None when it has gone."""
+    """Return what is still there of a lesion, in the colour of its fate; None when it has gone."""
     mask = case.grid.mask(case.grid.ids(tissue=lesion.name, kind="lesion"))
     still = _still(mask, removed_at, gone)
     ablated = fate is not None and fate.fate == "ablated" and fate.stage is not None and fate.stage <= gone

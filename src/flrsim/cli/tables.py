@@ -1,0 +1,161 @@
+"""Results as tables on the terminal; numbers are printed by the report's own formats."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flrsim.results import RESEARCH_NOTE, CheckResult, Comparison, VolumeTable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from flrsim.evidence import Parameter, Reference
+
+PIPE_WIDTH = 150
+"""Columns of a table that goes into a file or a pipe, where no terminal says its width."""
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # Rich's own guess for a pipe is 80 columns, too few for plans side by side.
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
+
+
+def _table(*columns: str, title: str | None = None, numbers: bool = True) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="right" if numbers and i else "left", overflow="fold")
+    return table
+
+
+def print_check(result: CheckResult, source: Path) -> None:
+    """Print the verdict on an input and its findings."""
+    from rich.markup import escape
+
+    console = _console()
+    words = {"usable": "usable", "usable_with_warnings": "usable, with warnings", "refused": "refused"}
+    console.print(f"{escape(source.name)}: {words[result.verdict]}")
+    for finding in result.findings:
+        console.print(f"  {finding.level}: {escape(finding.sentence)}")
+
+
+def print_volumes(table: VolumeTable) -> None:
+    """Print segments, lesions, vessels, contacts and estimated volumes."""
+    from rich.markup import escape
+
+    console = _console()
+    segments = _table("segment", "mL", "% of liver", "parenchyma", "lesion", "vessel", title=f"{escape(table.case)}: segments")
+    for s in table.segments:
+        segments.add_row(
+            s.name, f"{s.volume_ml:.1f}", f"{100 * s.fraction:.1f}", f"{s.parenchyma_ml:.1f}", f"{s.lesion_ml:.1f}", f"{s.vessel_ml:.1f}"
+        )
+    segments.add_section()
+    segments.add_row("total (TLV)", f"{table.tlv_ml:.1f}", "100.0")
+    segments.add_row("without lesion", f"{table.tlv_functional_ml:.1f}", f"{100 * table.tlv_functional_ml / table.tlv_ml:.1f}")
+    console.print(segments)
+    if table.lesions:
+        lesions = _table("lesion", "mL", "outside mL", "longest axial mm", "longest 3D mm", "segments", title="lesions")
+        for les in table.lesions:
+            where = ", ".join(f"{s} {100 * share:.0f} %" for s, share in les.segments.items() if share >= 0.0005)
+            lesions.add_row(
+                escape(les.name), f"{les.volume_ml:.2f}", f"{les.outside_ml:.2f}", f"{les.longest_axial_mm:.0f}", f"{les.longest_3d_mm:.0f}", where
+            )
+        console.print(lesions)
+    if table.vessels:
+        vessels = _table("vessel", "mL", title="vessels")
+        for v in table.vessels:
+            vessels.add_row(escape(v.name.replace("_", " ").replace(":", ", ")), f"{v.volume_ml:.1f}")
+        console.print(vessels)
+    if table.telv:
+        telv = _table("formula", "mL", "note", title="estimated total liver volume (TELV)", numbers=False)
+        for t in table.telv:
+            telv.add_row(t.formula, "–" if t.ml is None else f"{t.ml:.0f}", escape(t.note))
+        console.print(telv)
+    contacts = ", ".join(f"{pair} {area:.0f}" for pair, area in table.contacts_cm2.items())
+    console.print(f"contacts of at least 1 cm² (smoothed walls, cm²): {contacts}")
+    _tail(console, table.accepted, table.warnings, table.not_supplied)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print the plans side by side."""
+    from rich.markup import escape
+
+    from flrsim.report.tables import comparison_rows
+
+    console = _console()
+    names = [escape(p.name) for p in comparison.plans]
+    table = _table("", *names, title=f"{escape(comparison.case)}: plans side by side", numbers=False)
+    group = None
+    for row in comparison_rows(comparison):
+        if row.group != group:
+            table.add_section()
+            table.add_row(f"[bold]{escape(row.group)}[/bold]")
+            group = row.group
+        cells = [f"[bold]{escape(c.text)}[/bold]" if c.tone == "loud" else escape(c.text) for c in row.cells]
+        table.add_row(f"  {escape(row.label)}", *cells)
+    console.print(table)
+    for plan in comparison.plans:
+        for note in plan.notes:
+            console.print(f"note, {escape(plan.name)}: {escape(note)}")
+    _tail(console, comparison.accepted, comparison.warnings, ())
+    console.print(
+        f"{comparison.run.draws} draws, seed {comparison.run.seed}, parameter set {comparison.run.parameter_set}; median (80 % interval); "
+        f"{len(comparison.assumptions)} assumed numbers, listed in the report"
+    )
+    console.print(RESEARCH_NOTE)
+
+
+def print_evidence(parameters: Sequence[Parameter], parameter_set: str) -> None:
+    """Print clinical numbers, one a line."""
+    table = _table("id", "value", "unit", "spread", "kind", "source", title=f"parameter set {parameter_set}", numbers=False)
+    for p in parameters:
+        table.add_row(p.id, f"{p.value:g}", p.unit, _spread(p), p.kind, p.source or "–")
+    _console().print(table)
+
+
+def print_parameter(parameter: Parameter, sources: Sequence[Reference]) -> None:
+    """Print one clinical number with everything known about it."""
+    from rich.markup import escape
+
+    console = _console()
+    console.print(f"[bold]{parameter.id}[/bold] = {parameter.value:g} {parameter.unit}  ({parameter.kind})")
+    rows = {
+        "spread": _spread(parameter),
+        "population": parameter.population,
+        "n": "" if parameter.n is None else str(parameter.n),
+        "where": parameter.where,
+        "note": parameter.note,
+    }
+    for name, text in rows.items():
+        if text:
+            console.print(f"  {name}: {escape(text)}")
+    for s in sources:
+        ids = ", ".join(f"{k} {v}" for k, v in (("doi", s.doi), ("PMID", s.pmid), ("PMCID", s.pmcid), ("", s.url)) if v)
+        console.print(f"  source: {escape(f'{s.key}: {s.author}. {s.journal} {s.year};{s.volume}:{s.pages}. {ids}')}")
+
+
+def _spread(p: Parameter) -> str:
+    if p.low is not None and p.high is not None:
+        return f"{p.low:g} to {p.high:g}"
+    if p.sd is not None:
+        return f"{'log SD' if p.spread == 'log_sd' else 'SD'} {p.sd:g}"
+    return "–"
+
+
+def _tail(console: Console, accepted: Sequence[str], warnings: Sequence[str], missing: Sequence[str]) -> None:
+    from rich.markup import escape
+
+    for sentence in accepted:
+        console.print(escape(sentence))
+    for sentence in warnings:
+        console.print(f"warning: {escape(sentence)}")
+    if missing:
+        console.print(f"not supplied: {escape(', '.join(missing))}")

@@ -1,0 +1,345 @@
+"""The page and its tables: what is printed equals the result, hostile names stay text, nothing asks the network."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from comparison_fixture import HOSTILE, comparison, plan, png, two_stage
+
+from flrsim.errors import FileError
+from flrsim.report import ReportPicture, comparison_rows, render_html, write_html
+from flrsim.report import format as show
+from flrsim.report.curves import growth_svg, rule_lines
+from flrsim.report.tables import denominator_rows, lesion_lines
+from flrsim.results import DayQuantiles, Quantiles
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Text, tags and attributes of a page; complains about a tag closed out of turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    pictures = [ReportPicture("right hepatectomy", 0, f"Plan {HOSTILE}", png(), "seen from the front")]
+    return Page(render_html(comparison(), pictures))
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (None, "–"), (0.0, "0 mL"), (0.004, "<0.01 mL"), (0.117, "0.12 mL"), (0.995, "1.00 mL"), (1.0, "1 mL"),
+        (3.843, "4 mL"), (19.4, "19 mL"), (20.0, "20 mL"), (22.4, "20 mL"), (22.5, "25 mL"), (1464.1, "1465 mL"),
+        (-76.2, "−75 mL"),
+    ],
+)  # fmt: skip
+def test_volumes_are_rounded_as_people_read_them(value: float | None, printed: str) -> None:
+    assert show.ml(value) == printed
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (None, "–"),
+        (0.0, "0 %"),
+        (0.0021, "<1 %"),
+        (0.005, "1 %"),
+        (0.1485, "15 %"),
+        (0.125, "13 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_percent_is_whole_and_never_claims_zero(value: float | None, printed: str) -> None:
+    assert show.percent(value) == printed
+
+
+def test_a_probability_is_certain_only_when_every_draw_agrees() -> None:
+    assert [show.probability(p) for p in (1.0, 0.9999, 0.994, 0.0001, 0.0)] == [
+        "100 %",
+        ">99 %",
+        "99 %",
+        "<1 %",
+        "0 %",
+    ]
+
+
+def test_a_value_below_its_threshold_never_prints_as_the_threshold() -> None:
+    assert show.against(0.1994, 0.20, show.percent) == "19.9 %"
+    assert show.against(0.19996, 0.20, show.percent) == "just below"
+    assert show.against(0.2003, 0.20, show.percent) == "20 %"
+    assert show.against(0.25, 0.30, show.percent) == "25 %"
+
+
+def test_intervals_print_their_unit_once_and_say_never() -> None:
+    assert show.interval(Quantiles(352.0, 301.0, 428.0), show.ml) == "350 (300–430) mL"
+    assert show.interval(Quantiles(None, None, None), show.ml) == "not reached"
+    assert show.day_interval(DayQuantiles(38.0, 24.0, None, 0.127)) == "day 38 (24–never); never in 13 %"
+    assert show.day_interval(DayQuantiles(None, None, None, 0.62)) == "not reached in 62 % of draws"
+    assert show.day_interval(DayQuantiles(0.0, 0.0, 0.0, 0.0)) == "day 0"
+
+
+def cells(label: str) -> list[str]:
+    (row,) = [r for r in comparison_rows(comparison()) if r.label.startswith(label)]
+    return [c.text for c in row.cells]
+
+
+def test_the_comparison_starts_with_what_is_left_and_ends_with_what_stands_in_the_way() -> None:
+    rows = comparison_rows(comparison())
+    assert rows[0].label == "Left, cut through, margin short"
+    assert [c.tone for c in rows[0].cells] == ["loud", ""]
+    assert (
+        rows[0].cells[0].text
+        == f"{HOSTILE} cut through: 35 mL stays in S4; L2 removed in stage 1, margin short"
+    )
+    assert [r.label for r in rows[-3:]] == ["Verdict", "Stands in the way", "Not supplied"]
+
+
+@pytest.mark.parametrize(
+    ("label", "printed"),
+    [
+        ("Cleared in stage 1", ["L3", "L3"]),
+        ("Cleared in stage 2", ["–", f"{HOSTILE}, L2"]),
+        ("Stage 1 takes", ["right hepatectomy, day 0: 1030 mL (70 %)", "wedge L3, day 0: 30 mL (2 %)"]),
+        ("Stage 2 transection", ["–", "84 cm²"]),
+        ("FLR now", ["395 (380–410) mL", "240 (225–255) mL"]),
+        ("FLR at resection", ["–", "350 (300–430) mL"]),
+        ("sFLR now", ["25 (23–26) %", "15 (14–16) %"]),
+        ("sFLR at resection", ["–", "22 (19–27) %"]),
+        ("FLR / body weight now", ["0.5 %", "0.5 %"]),
+        ("Growth rate at the scan", ["–", "1.8 (1.0–2.9) %"]),
+        ("Degree of hypertrophy", ["–", "7.1 (4.0–11.7) points"]),
+        ("sFLR (vauthey2002) ≥ 30 %", ["25 %; 85 mL short; P 3 %", "20 %; 160 mL short; P 48 %"]),
+        ("Kinetic growth rate ≥ 2.0 %/week", ["2.6 %/week; P 71 %; for information"] * 2),
+        ("Earliest day", ["–", "day 38 (24–never); never in 13 %"]),
+        ("Plan completed", ["100 %", "74 %"]),
+        ("Drop-out: progression", ["–", "18 %"]),
+        ("Drop-out: death", ["–", "<1 %"]),
+        ("Liver failure", ["4 % to 11 % (ISGLS B or C)", "8 % to 21 % (ISGLS B or C)"]),
+        ("Death within 90 days", ["<1 %", "5 %"]),
+        ("Textbook", ["–", "41 %"]),
+        ("Verdict", ["Does not meet the rules", "Cannot judge"]),
+        ("Not supplied", ["portal vein, hepatic vein"] * 2),
+    ],
+)
+def test_each_row_prints_the_result(label: str, printed: list[str]) -> None:
+    assert cells(label) == printed
+
+
+def test_a_missed_binding_rule_is_loud_and_one_for_information_is_not() -> None:
+    tones = {
+        r.label: [c.tone for c in r.cells]
+        for r in comparison_rows(comparison())
+        if r.group.startswith("Rules")
+    }
+    assert tones["sFLR (vauthey2002) ≥ 30 %: chemotherapy > 12 weeks"] == ["loud", "loud"]
+    assert tones["sFLR (vauthey2002) ≥ 20 %: normal liver"] == ["", ""]
+    assert next(iter(tones)).startswith("sFLR (vauthey2002) ≥ 30 %"), "binding rules come first"
+
+
+def test_rows_without_any_value_are_left_out() -> None:
+    alone = dataclasses.replace(comparison(), plans=(plan("a"),))
+    labels = [r.label for r in comparison_rows(alone)]
+    assert "FLR at resection" not in labels
+    assert "FLR now" in labels
+
+
+def test_the_ledger_puts_what_is_not_cleared_first() -> None:
+    lines = lesion_lines(comparison(), comparison().plans[0])
+    assert [(m.name, m.tone) for m in lines] == [(HOSTILE, "loud"), ("L2", "loud"), ("L3", "")]
+    assert lines[0].stages == ("",)
+    assert lines[2].stages == ("removed",)
+    assert lines[1].fate == "margin short"
+    assert lines[2].fate == "cleared"
+    staged = {m.name: m.stages for m in lesion_lines(comparison(), comparison().plans[1])}
+    assert staged == {HOSTILE: ("", "removed"), "L2": ("", "removed"), "L3": ("removed", "")}
+
+
+def test_denominators_put_the_same_remnant_over_each_volume() -> None:
+    rows = {r.label: [c.text for c in r.cells] for r in denominator_rows(comparison())}
+    # 238.2 and 352 mL over 1604 mL; 396.4 mL over 1604 mL.
+    assert rows["TELV vauthey2002 (used)"] == ["1605 mL", "vauthey2002", "25 %", "15 % → 22 %"]
+    assert rows["TELV urata1995"][2:] == ["30 %", "18 % → 26 %"]
+    assert rows["TELV children"][0] == "–"
+    assert rows["Functional TLV"][1] == "minus 90 mL lesion"
+
+
+def test_rule_lines_are_thresholds_in_millilitres() -> None:
+    # 0.30 × 1604 mL, 0.20 × 1604 mL, 0.5 % of 75 kg at 1 g/mL; the growth rate is no volume.
+    lines = dict(rule_lines(comparison(), two_stage()))
+    assert lines == {
+        "sFLR 30 %": pytest.approx(481.2),
+        "sFLR 20 %": pytest.approx(320.8),
+        "FLR / body weight 0.5 %": pytest.approx(375.0),
+    }
+
+
+def test_the_curve_is_drawn_with_band_rules_and_days_and_stays_byte_stable() -> None:
+    svg = growth_svg(comparison(), two_stage(), salt="1")
+    assert svg is not None
+    ElementTree.fromstring(svg)
+    for words in ("80 % interval", "sFLR 30 %", "scan, day 42", "stage 1, day 0", "stage 2, day 45"):
+        assert words in svg
+    assert svg == growth_svg(comparison(), two_stage(), salt="1")
+    assert growth_svg(comparison(), plan("no curve"), salt="1") is None
+
+
+def test_a_curve_survives_gaps_and_missing_bands() -> None:
+    flr = {"median": [None, 210.0, 230.0], "p10": None}
+    holed = dataclasses.replace(two_stage(), curves={"days": [0, 7, 14], "flr_ml": flr})
+    svg = growth_svg(comparison(), holed, salt="0")
+    assert svg is not None
+    assert not re.search(r"\bnan\b", svg, re.IGNORECASE)
+
+
+def test_the_page_is_well_formed_and_asks_nobody(page: Page) -> None:
+    assert "script" not in page.tags
+    assert not {"link", "iframe", "object", "embed"} & set(page.tags)
+    for _, name, value in page.attributes:
+        assert not name.startswith("on")
+        if name in ("src", "href", "xlink:href", "action", "data"):
+            assert value.startswith(("#", "data:image/png;base64,")), value
+    css = [v for _, n, v in page.attributes if n == "style"]
+    assert not any("url(" in v and "url(#" not in v for v in css)
+
+
+def test_ids_are_unique_on_the_page(page: Page) -> None:
+    both = dataclasses.replace(
+        comparison(), plans=(two_stage(), dataclasses.replace(two_stage(), name="again"))
+    )
+    ids = [v for _, n, v in Page(render_html(both)).attributes if n == "id"]
+    assert len(ids) > 4
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_names_stay_text(page: Page) -> None:
+    assert HOSTILE in page.text
+    assert "Case <b>one</b>" in page.text
+    assert "small-for-size <brake>" in page.text
+    assert "b" not in page.tags
+
+
+def test_hostile_text_in_every_string_field_stays_text() -> None:
+    hostile = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+
+    def poison(value: object) -> object:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = {f.name: poison(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            return dataclasses.replace(value, **fields)
+        if isinstance(value, str):
+            return hostile
+        if isinstance(value, tuple):
+            return tuple(poison(v) for v in value)
+        if isinstance(value, dict):
+            return {k: v if k == "days" else poison(v) for k, v in value.items()}
+        return value
+
+    poisoned = poison(comparison())
+    pictures = [ReportPicture(hostile, 0, hostile, png(), hostile)]
+    result = Page(render_html(poisoned, pictures))  # type: ignore[arg-type]
+    assert "script" not in result.tags
+    assert not any(name.startswith("on") for _, name, _ in result.attributes)
+    assert hostile in result.text
+
+
+def test_verdict_blocking_sentence_and_note_are_said_once_and_plainly(page: Page) -> None:
+    for p in comparison().plans:
+        assert page.text.count(p.blocking) == 1
+    assert "Cannot judge" in page.text
+    assert page.text.count("not for treatment decisions") == 1
+
+
+def test_every_printed_row_is_on_the_page(page: Page) -> None:
+    for row in comparison_rows(comparison(), with_verdict=False):
+        assert row.label in page.text
+        for cell in row.cells:
+            assert re.sub(r"\s+", " ", cell.text) in page.text, (row.label, cell.text)
+
+
+def test_the_page_shows_what_makes_it_reproducible(page: Page) -> None:
+    for words in ("ab12" * 16, "10000", "2026-11", "0.1.0", "Vauthey. Liver Transpl 2002;8:233", "accepted by hand: L3",
+                  "growth.brake", "steatohepatitis 0.88 14 mL 0.9 points chouker2004",
+                  "day 42 scan 345 (295–410) mL 21 (18–26) % –", "sFLR 22 % on day 45; 30 % is needed."):  # fmt: skip
+        assert words in page.text
+
+
+def test_the_page_depends_on_nothing_but_its_input() -> None:
+    assert render_html(comparison()) == render_html(comparison())
+
+
+def test_pictures_stand_with_their_plan(page: Page) -> None:
+    sources = [v for t, n, v in page.attributes if (t, n) == ("img", "src")]
+    assert sources == ["data:image/png;base64," + base64.b64encode(png()).decode()]
+
+
+def test_a_case_without_lesions_patient_or_plans_still_makes_a_page() -> None:
+    bare = dataclasses.replace(
+        comparison(), patient=None, telv=(), telv_formula=None, lesions=(), plans=(), accepted=(), warnings=(),
+        assumptions=(), references=(),
+    )  # fmt: skip
+    assert "patient not supplied" in Page(render_html(bare)).text
+
+
+def test_writing_replaces_the_old_page_and_leaves_no_other_file(tmp_path: Path) -> None:
+    target = tmp_path / "out.html"
+    target.write_text("old")
+    assert write_html(target, comparison()) == target
+    assert target.read_text(encoding="utf-8") == render_html(comparison())
+    assert [p.name for p in tmp_path.iterdir()] == ["out.html"]
+
+
+def test_a_failed_write_keeps_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out.html"
+    target.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("flrsim.report.page.os.replace", full)
+    with pytest.raises(FileError, match="No space left on device"):
+        write_html(target, comparison())
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.html"]
+
+
+def test_a_missing_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="does not exist; create it"):
+        write_html(tmp_path / "no" / "out.html", comparison())

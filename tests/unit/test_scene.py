@@ -1,0 +1,306 @@
+"""The scene as data: who is drawn where in which colour, checked on a box liver whose volumes are counted by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from flrsim.case import Lesion, LiverCase, Vessel
+from flrsim.grid import Region, RegionGrid
+from flrsim.meshing import surface_of_mask
+from flrsim.report import palette
+from flrsim.results import LesionFate
+from flrsim.viewer import display
+from flrsim.viewer.camera import CAMERAS, ORIENTATION
+from flrsim.viewer.overlay import Box, spread_out
+from flrsim.viewer.scene import Label, Scene, build_scene, rgb
+
+SHAPE = (40, 24, 24)
+VOXEL_ML = 0.008  # 2 mm cubes
+
+
+def box_case(*, vessels: tuple[Vessel, ...] = ()) -> tuple[LiverCase, np.ndarray]:
+    """A box: S6 on the patient's right (x < 20), S2 on the left; L1 in S6, L2 in S2, one tube of portal vein."""
+    regions = np.zeros(SHAPE, np.uint16)
+    regions[4:20, 4:20, 4:20] = 1
+    regions[20:36, 4:20, 4:20] = 2
+    regions[8:12, 8:12, 8:12] = 3
+    regions[26:30, 8:12, 8:12] = 4
+    table = [None, Region("S6", "parenchyma", "parenchyma"), Region("S2", "parenchyma", "parenchyma"),
+             Region("S6", "L1", "lesion"), Region("S2", "L2", "lesion")]  # fmt: skip
+    if vessels:
+        regions[24:34, 15:18, 15:18] = 5
+        table.append(Region("S2", vessels[0].name, "vessel"))
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = (-40.0, -30.0, 100.0)
+    ml = np.bincount(regions.ravel(), minlength=len(table)) * VOXEL_ML
+    ml[0] = 0.0
+    grid = RegionGrid(regions, affine, tuple(table), ml)
+    lesions = []
+    for name, region in (("L1", 3), ("L2", 4)):
+        mask = regions == region
+        middle = grid.world(np.argwhere(mask).mean(axis=0, keepdims=True))[0]
+        lesions.append(
+            Lesion(
+                name,
+                0.512,
+                0.0,
+                {},
+                13.0,
+                11.0,
+                (middle[0], middle[1], middle[2]),
+                surface_of_mask(mask, affine),
+            )
+        )
+    removed = np.zeros(SHAPE, np.int16)
+    removed[4:20, 4:20, 4:20] = 2
+    removed[24:32, 4:14, 4:14] = 1
+    return LiverCase("box", grid, tuple(lesions), vessels), removed
+
+
+def fate(name: str, what: str, stage: int | None, left_ml: float = 0.0) -> LesionFate:
+    return LesionFate(name, what, stage, left_ml, {}, 5.0, None, None, False, "yes", "")
+
+
+FATES = {"L1": fate("L1", "removed", 2), "L2": fate("L2", "removed", 1)}
+
+
+def scene(up_to_stage: int | None = None, **fates: LesionFate) -> Scene:
+    case, removed = box_case()
+    return build_scene(case, removed, FATES | fates, up_to_stage=up_to_stage, title="box")
+
+
+def names(built: Scene, kind: str) -> set[str]:
+    return {a.name for a in built.of_kind(kind)}
+
+
+def test_each_segment_and_fate_is_one_actor_in_the_fate_colour() -> None:
+    built = scene()
+    assert names(built, "liver") == {"S6/2", "S2/0", "S2/1"}
+    for actor in built.of_kind("liver"):
+        assert actor.stage is not None
+        r, g, b = rgb(actor.colour)
+        want = rgb(palette.fate_colour(actor.stage))
+        assert np.argsort((r, g, b)).tolist() == np.argsort(want).tolist()
+        assert max(abs(x - y) for x, y in zip((r, g, b), want, strict=True)) < 0.15
+    opacity = {a.stage: a.opacity for a in built.of_kind("liver")}
+    assert opacity[0] > opacity[1] > opacity[2]
+
+
+def test_the_skin_lies_where_the_segment_lies_in_lps() -> None:
+    skin = {a.name: a.points for a in scene().of_kind("liver")}
+    # S6 was put at small x: the patient's right is -x in LPS, the box spans x from -33 to -1 mm there.
+    assert skin["S6/2"][:, 0].min() == pytest.approx(-33.0, abs=1.0)
+    assert skin["S6/2"][:, 0].max() == pytest.approx(-1.0, abs=1.0)
+    assert skin["S2/0"][:, 0].max() == pytest.approx(31.0, abs=1.0)
+
+
+def test_cut_surfaces_lie_between_fates_and_belong_to_what_stays_longest() -> None:
+    built = scene()
+    assert names(built, "cut_surface") == {"cut 0|1", "cut 0|2"}
+    wall = next(a for a in built.actors if a.name == "cut 0|2")
+    assert wall.colour == palette.fate_colour(2), "before the operation it is the deep face of the specimen"
+    bare = next(a for a in scene(up_to_stage=2).actors if a.name == "cut 0|2")
+    assert bare.colour == palette.fate_colour(0)
+    assert bare.opacity > wall.opacity
+    assert np.abs(wall.points[:, 0] + 1.0).max() < 1.0
+    rim = next(a for a in built.actors if a.name == "rim 0|2")
+    # The rim runs around the 32 mm square between S6 and S2; smoothing rounds its corners.
+    length = np.linalg.norm(np.diff(rim.points[rim.faces], axis=1), axis=2).sum()
+    assert 0.9 * 4 * 32 < length <= 4 * 32
+    assert rim.colour == palette.RIM
+
+
+def test_later_stage_keeps_the_wall_between_two_stages() -> None:
+    case, removed = box_case()
+    removed[20:36, 4:20, 4:20] = 1
+    built = build_scene(case, removed, FATES, title="all goes")
+    (wall,) = built.of_kind("cut_surface")
+    assert (wall.name, wall.colour) == ("cut 2|1", palette.fate_colour(1))
+
+
+def test_removed_tissue_is_not_drawn_after_its_stage() -> None:
+    after = scene(up_to_stage=1)
+    assert names(after, "liver") == {"S6/2", "S2/0"}
+    assert names(after, "lesion") == {"L1"}
+    assert {label.text for label in after.labels} == {"L1"}
+    assert "cut 0|1" in names(after, "cut_surface"), "the wound of stage 1 stays to be seen"
+    last = scene(up_to_stage=2)
+    assert names(last, "liver") == {"S2/0"}
+    assert names(last, "lesion") == set()
+
+
+def test_all_stages_share_one_frame() -> None:
+    for built in (scene(), scene(up_to_stage=2)):
+        low, high = built.bounds_mm
+        assert low.tolist() == [-33.0, -23.0, 107.0]
+        assert high.tolist() == [31.0, 9.0, 139.0]
+
+
+def test_lesions_wear_the_colour_of_the_stage_that_clears_them() -> None:
+    colours = {a.name: a.colour for a in scene().of_kind("lesion")}
+    assert colours == {"L1": palette.fate_ink(2), "L2": palette.fate_ink(1)}
+
+
+@pytest.mark.parametrize("what", ["left", "cut_through"])
+def test_a_lesion_that_is_not_cleared_is_loud(what: str) -> None:
+    built = scene(L2=fate("L2", what, None, 0.3))
+    colours = {a.name: a.colour for a in built.of_kind("lesion")}
+    assert colours == {"L1": palette.fate_ink(2), "L2": palette.LOUD}
+    entry = next(e for e in built.legend if e.colour == palette.LOUD)
+    assert entry.text.startswith("lesion left or cut through: L2")
+    assert entry.ml == 0.3
+
+
+def test_a_lesion_nobody_judged_is_loud() -> None:
+    case, removed = box_case()
+    built = build_scene(case, removed, {}, title="box")
+    assert {a.colour for a in built.of_kind("lesion")} == {palette.LOUD}
+
+
+def test_only_the_rest_of_a_cut_lesion_is_drawn_afterwards() -> None:
+    case, removed = box_case()
+    removed[24:32, 4:14, 4:14] = 0
+    removed[26:28, 8:12, 8:12] = 1
+    cut = {"L1": FATES["L1"], "L2": fate("L2", "cut_through", None, 0.256)}
+    whole = build_scene(case, removed, cut, title="box").of_kind("lesion")[1]
+    rest = build_scene(case, removed, cut, up_to_stage=1, title="box").of_kind("lesion")[1]
+    # Voxels 28 and 29 stay: x from 15 to 19 mm.
+    assert np.ptp(whole.points[:, 0]) > 1.5 * np.ptp(rest.points[:, 0])
+    assert rest.points[:, 0].min() > 14.0
+    assert rest.colour == palette.LOUD
+
+
+def test_the_legend_counts_voxels_of_the_case() -> None:
+    built = scene()
+    ml = {e.stage: e.ml for e in built.legend if e.stage is not None}
+    # Stage 2 takes all of S6, 16³ voxels; stage 1 takes 8 x 10 x 10 of S2; the rest of S2 stays, without lesion.
+    assert ml == {
+        0: pytest.approx((16**3 - 800) * VOXEL_ML),
+        1: pytest.approx(800 * VOXEL_ML),
+        2: pytest.approx(16**3 * VOXEL_ML),
+    }
+
+
+def test_parenchyma_that_stays_excludes_lesions_left_behind() -> None:
+    case, _ = box_case()
+    built = build_scene(case, np.zeros(SHAPE, np.int16), {}, title="nothing goes")
+    (stays,) = [e for e in built.legend if e.stage == 0]
+    assert stays.ml == pytest.approx((2 * 16**3 - 2 * 64) * VOXEL_ML)
+
+
+def test_the_legend_does_not_move_when_display_is_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = [(e.text, e.ml) for e in scene().legend]
+    monkeypatch.setattr(display.thinned, "__kwdefaults__", {"limit": 500})
+    coarse = scene()
+    assert [(e.text, e.ml) for e in coarse.legend] == fine
+    assert sum(len(a.faces) for a in coarse.of_kind("liver")) < 600
+
+
+def test_thinning_keeps_the_place_and_respects_the_limit() -> None:
+    labels = np.zeros((60, 60, 30), np.uint16)
+    labels[10:50, 10:50, 5:25] = 1
+    affine = np.diag([0.5, 0.5, 1.0, 1.0])
+    affine[:3, 3] = (7.0, 8.0, 9.0)
+    coarse, moved = display.thinned(labels, affine, limit=4000)
+    assert display.wall_triangles(coarse) <= 4000 < display.wall_triangles(labels)
+    spacing = np.diag(moved)[:3]
+    assert spacing[0] == spacing[1] > 0.5
+    for fine, a, thin, b in ((labels, affine, coarse, moved),):
+        before = np.argwhere(fine).mean(axis=0) @ a[:3, :3].T + a[:3, 3]
+        after = np.argwhere(thin).mean(axis=0) @ b[:3, :3].T + b[:3, 3]
+        assert np.abs(before - after).max() < spacing.max()
+    same, untouched = display.thinned(labels, affine, limit=10**6)
+    assert same is labels
+    assert np.array_equal(untouched, affine)
+
+
+def test_vessels_are_never_drawn_when_not_supplied() -> None:
+    built = scene()
+    assert built.of_kind("vessel") == ()
+    assert built.banners == ("vessels not supplied",)
+
+
+def test_supplied_vessels_are_drawn_and_the_missing_tree_is_named() -> None:
+    case, removed = box_case(vessels=(Vessel("portal_vein", "portal_vein", None, 0.72),))
+    built = build_scene(case, removed, FATES, title="box")
+    (portal,) = built.of_kind("vessel")
+    assert (portal.colour, portal.opacity) == (palette.PORTAL_VEIN, 1.0)
+    assert built.banners == ("hepatic vein not supplied",)
+    assert any(e.colour == palette.PORTAL_VEIN for e in built.legend)
+
+
+def test_segments_are_named_where_they_are_seen() -> None:
+    built = scene()
+    labels, hidden = built.segment_labels(CAMERAS["anterior"])
+    assert hidden == ()
+    place = {label.text: label.position for label in labels}
+    assert place["S6"][0] < -8.0 < 8.0 < place["S2"][0]
+    # Seen from the patient's side only one of the two is in sight.
+    from flrsim.viewer.camera import Camera
+
+    labels, hidden = built.segment_labels(Camera("right", "", (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+    assert [label.text for label in labels] == ["S6"]
+    assert hidden == ("S2",)
+
+
+def test_cameras_show_the_patient_as_scans_do() -> None:
+    def at_right(view: str) -> str:
+        return next(k for k, v in ORIENTATION.items() if np.allclose(v, CAMERAS[view].right))
+
+    def on_top(view: str) -> str:
+        return next(k for k, v in ORIENTATION.items() if np.allclose(v, CAMERAS[view].up))
+
+    assert (at_right("anterior"), on_top("anterior")) == ("L", "S")
+    assert (at_right("inferior"), on_top("inferior")) == ("L", "A")
+    assert (at_right("posterior"), on_top("posterior")) == ("R", "S")
+
+
+def test_names_do_not_overlap_and_stay_in_the_picture() -> None:
+    rng = np.random.default_rng(3)
+    boxes = [
+        Box(Label(f"L{i}", (0.0, 0.0, 0.0), "lesion", "#000000"), float(x), float(y), 20.0, 12.0, (0.0, 0.0))
+        for i, (x, y) in enumerate(rng.normal((300.0, 200.0), 15.0, (12, 2)))
+    ]
+    boxes[1].x, boxes[1].y = boxes[0].x, boxes[0].y
+    done = spread_out(boxes, (600, 400))
+    for i, a in enumerate(done):
+        assert 20.0 <= a.x <= 580.0
+        assert 12.0 <= a.y <= 388.0
+        for b in done[i + 1 :]:
+            assert abs(a.x - b.x) > 39.9 or abs(a.y - b.y) > 23.9
+
+
+def test_smoothing_keeps_a_flat_wall_flat_and_rounds_a_staircase() -> None:
+    grid = np.arange(49).reshape(7, 7)
+    quads = np.stack([grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]], axis=-1).reshape(-1, 4)
+    x, y = np.meshgrid(np.arange(7.0), np.arange(7.0), indexing="ij")
+    flat = np.column_stack([x.ravel(), y.ravel(), np.full(49, 5.0)])
+    assert np.abs(display.smoothed(flat, quads)[:, 2] - 5.0).max() < 1e-12
+    rough = flat + np.array([0.0, 0.0, 0.5]) * (np.arange(49) % 2)[:, None]
+    assert np.std(display.smoothed(rough, quads)[:, 2]) < 0.2 * np.std(rough[:, 2])
+
+
+def test_rims_and_borders_of_a_known_sheet() -> None:
+    grid = np.arange(12).reshape(3, 4)
+    quads = np.stack([grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]], axis=-1).reshape(-1, 4)
+    assert len(display.rim_edges(quads)) == 2 * (2 + 3)
+    group = np.array([0, 0, 1, 0, 0, 1])
+    assert sorted(map(tuple, display.border_edges(quads, group))) == [(2, 6), (6, 10)]
+
+
+def test_a_grid_of_another_shape_is_refused() -> None:
+    case, removed = box_case()
+    with pytest.raises(ValueError, match="the case's grid has"):
+        build_scene(case, removed[1:], FATES, title="box")
+
+
+def test_the_scene_needs_no_drawing_library() -> None:
+    code = (
+        "import sys, flrsim.viewer.scene; "
+        "raise SystemExit(any(m.split('.')[0] in ('vtk', 'vtkmodules', 'pyvista', 'matplotlib') for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
