@@ -27,8 +27,14 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         truth = make_case(folder, scenario=name, seed=seed)
         lines += ["", f'[cases."{name}"]', f'scenario = "{name}"', f"seed = {seed}"]
-        lines += [f"true_total_ml = {truth.total.value:.2f}", f"standard_error_ml = {truth.total.standard_error:.2f}"]
-        lines += ["# the meshes' own volumes lie within these fractions of the truth", "tolerance_segments = 0.005"]
+        lines += [
+            f"true_total_ml = {truth.total.value:.2f}",
+            f"standard_error_ml = {truth.total.standard_error:.2f}",
+        ]
+        lines += [
+            "# the meshes' own volumes lie within these fractions of the truth",
+            "tolerance_segments = 0.005",
+        ]
         lines += ["tolerance_lesions = 0.01", "", f'[cases."{name}".true_segments_ml]']
         lines += [f"{s} = {e.value:.2f}" for s, e in truth.segments.items()]
         lines += ["", f'[cases."{name}".true_lesions_ml]']

@@ -41,23 +41,53 @@ SEGMENTS: dict[str, Segment] = {
         Segment("S2", "left lateral superior", "left_lateral", ("main", "left", "S2"), ("left",), "#56b4e9"),
         Segment("S3", "left lateral inferior", "left_lateral", ("main", "left", "S3"), ("left",), "#0072b2"),
         Segment("S4", "left medial", "left_medial", ("main", "left", "S4"), ("middle", "left"), "#009e73"),
-        Segment("S4a", "left medial superior", "left_medial", ("main", "left", "S4", "S4a"), ("middle",), "#00b386"),
-        Segment("S4b", "left medial inferior", "left_medial", ("main", "left", "S4", "S4b"), ("middle",), "#007a59"),
         Segment(
-            "S5", "right anterior inferior", "right_anterior", ("main", "right", "right_anterior", "S5"),
-            ("middle", "right"), "#f0e442",
+            "S4a",
+            "left medial superior",
+            "left_medial",
+            ("main", "left", "S4", "S4a"),
+            ("middle",),
+            "#00b386",
         ),
         Segment(
-            "S6", "right posterior inferior", "right_posterior", ("main", "right", "right_posterior", "S6"),
-            ("right",), "#e69f00",
+            "S4b",
+            "left medial inferior",
+            "left_medial",
+            ("main", "left", "S4", "S4b"),
+            ("middle",),
+            "#007a59",
         ),
         Segment(
-            "S7", "right posterior superior", "right_posterior", ("main", "right", "right_posterior", "S7"),
-            ("right",), "#d55e00",
+            "S5",
+            "right anterior inferior",
+            "right_anterior",
+            ("main", "right", "right_anterior", "S5"),
+            ("middle", "right"),
+            "#f0e442",
         ),
         Segment(
-            "S8", "right anterior superior", "right_anterior", ("main", "right", "right_anterior", "S8"),
-            ("middle", "right"), "#cc79a7",
+            "S6",
+            "right posterior inferior",
+            "right_posterior",
+            ("main", "right", "right_posterior", "S6"),
+            ("right",),
+            "#e69f00",
+        ),
+        Segment(
+            "S7",
+            "right posterior superior",
+            "right_posterior",
+            ("main", "right", "right_posterior", "S7"),
+            ("right",),
+            "#d55e00",
+        ),
+        Segment(
+            "S8",
+            "right anterior superior",
+            "right_anterior",
+            ("main", "right", "right_anterior", "S8"),
+            ("middle", "right"),
+            "#cc79a7",
         ),
     )
 }
@@ -118,23 +148,64 @@ class NamedResection:
 NAMED_RESECTIONS: dict[str, NamedResection] = {
     r.name: r
     for r in (
-        NamedResection("right_hepatectomy", "H5678", ("S5", "S6", "S7", "S8"), True,
-                       ("right hemihepatectomy", "right lobectomy")),
-        NamedResection("left_hepatectomy", "H234", ("S2", "S3", "S4"), True,
-                       ("left hemihepatectomy", "left lobectomy")),
-        NamedResection("right_trisectionectomy", "H45678", ("S4", "S5", "S6", "S7", "S8"), True,
-                       ("extended right hepatectomy", "extended right hemihepatectomy", "extended right",
-                        "right trisegmentectomy", "extended right lobectomy")),
-        NamedResection("left_trisectionectomy", "H23458", ("S2", "S3", "S4", "S5", "S8"), True,
-                       ("extended left hepatectomy", "extended left hemihepatectomy", "extended left",
-                        "left trisegmentectomy")),
-        NamedResection("left_lateral_sectionectomy", "H23", ("S2", "S3"), False,
-                       ("left lateral segmentectomy", "bisegmentectomy 2 3", "lateral sectionectomy")),
-        NamedResection("left_medial_sectionectomy", "H4", ("S4",), False, ("segmentectomy 4", "medial sectionectomy")),
-        NamedResection("right_anterior_sectionectomy", "H58", ("S5", "S8"), False, ("anterior sectionectomy",)),
-        NamedResection("right_posterior_sectionectomy", "H67", ("S6", "S7"), False, ("posterior sectionectomy",)),
-        NamedResection("central_hepatectomy", "H458", ("S4", "S5", "S8"), True,
-                       ("mesohepatectomy", "central bisectionectomy")),
+        NamedResection(
+            "right_hepatectomy",
+            "H5678",
+            ("S5", "S6", "S7", "S8"),
+            True,
+            ("right hemihepatectomy", "right lobectomy"),
+        ),
+        NamedResection(
+            "left_hepatectomy", "H234", ("S2", "S3", "S4"), True, ("left hemihepatectomy", "left lobectomy")
+        ),
+        NamedResection(
+            "right_trisectionectomy",
+            "H45678",
+            ("S4", "S5", "S6", "S7", "S8"),
+            True,
+            (
+                "extended right hepatectomy",
+                "extended right hemihepatectomy",
+                "extended right",
+                "right trisegmentectomy",
+                "extended right lobectomy",
+            ),
+        ),
+        NamedResection(
+            "left_trisectionectomy",
+            "H23458",
+            ("S2", "S3", "S4", "S5", "S8"),
+            True,
+            (
+                "extended left hepatectomy",
+                "extended left hemihepatectomy",
+                "extended left",
+                "left trisegmentectomy",
+            ),
+        ),
+        NamedResection(
+            "left_lateral_sectionectomy",
+            "H23",
+            ("S2", "S3"),
+            False,
+            ("left lateral segmentectomy", "bisegmentectomy 2 3", "lateral sectionectomy"),
+        ),
+        NamedResection(
+            "left_medial_sectionectomy", "H4", ("S4",), False, ("segmentectomy 4", "medial sectionectomy")
+        ),
+        NamedResection(
+            "right_anterior_sectionectomy", "H58", ("S5", "S8"), False, ("anterior sectionectomy",)
+        ),
+        NamedResection(
+            "right_posterior_sectionectomy", "H67", ("S6", "S7"), False, ("posterior sectionectomy",)
+        ),
+        NamedResection(
+            "central_hepatectomy",
+            "H458",
+            ("S4", "S5", "S8"),
+            True,
+            ("mesohepatectomy", "central bisectionectomy"),
+        ),
         NamedResection("caudate_resection", "H1", ("S1",), False, ("caudate lobectomy",)),
     )
 }

@@ -85,14 +85,18 @@ class Accepted:
         """Return what was accepted, one sentence each."""
         out = []
         if self.spacing_mm is not None:
-            out.append("accepted by hand: voxel size " + " × ".join(f"{v:g}" for v in self.spacing_mm) + " mm")
+            out.append(
+                "accepted by hand: voxel size " + " × ".join(f"{v:g}" for v in self.spacing_mm) + " mm"
+            )
         if self.mirrored:
             out.append("accepted by hand: the file is mirrored and was read the right way round")
         if self.same_grid:
             out.append("accepted by hand: files with different headers share one grid")
         if self.proportions:
             out.append("accepted by hand: unusual size or proportions")
-        out.extend(f"accepted by hand: {name} lies outside the labelled liver" for name in self.lesions_outside)
+        out.extend(
+            f"accepted by hand: {name} lies outside the labelled liver" for name in self.lesions_outside
+        )
         out.extend(f"accepted by hand: {name} is absent" for name in self.missing_segments)
         return tuple(out)
 
@@ -132,7 +136,10 @@ class LiverCase:
     @property
     def parenchyma_ml(self) -> dict[str, float]:
         """Parenchyma of each segment, mL: without lesions, with the vessels that are not labelled."""
-        return {s: float(self.grid.ml[self.grid.ids(segments=[s], kind=PARENCHYMA)].sum()) for s in self.grid.segments}
+        return {
+            s: float(self.grid.ml[self.grid.ids(segments=[s], kind=PARENCHYMA)].sum())
+            for s in self.grid.segments
+        }
 
 
 @dataclass(frozen=True)
@@ -173,7 +180,9 @@ def assemble(
             full = file.tree if name == file.tree else f"{file.tree}:{name}"
             rows.append((full, "vessel"))
             tissue[(file.structures.labels == label) & (tissue == 0)] = len(rows) - 1
-            vessel_list.append((full, file.tree, None if name == file.tree else name, float(file.structures.ml[label])))
+            vessel_list.append(
+                (full, file.tree, None if name == file.tree else name, float(file.structures.ml[label]))
+            )
     if lesions is not None:
         warnings.extend(lesions.warnings)
         overlap = np.count_nonzero((lesions.labels > 0) & (tissue > 0))
@@ -199,7 +208,9 @@ def _check_segments(segments: Structures, accepted: Accepted) -> None:
             f"{segments.source}: {', '.join(sorted(unknown))} is not a Couinaud segment; segments are {', '.join(SEGMENTS)}"
         )
     if "S4" in have and have & {"S4a", "S4b"}:
-        raise AnatomyError(f"{segments.source} has S4 and also S4a or S4b: the same segment twice; keep one of the two forms")
+        raise AnatomyError(
+            f"{segments.source} has S4 and also S4a or S4b: the same segment twice; keep one of the two forms"
+        )
     needed = {f"S{i}" for i in range(1, 9)} - {"S4"} | ({"S4a", "S4b"} if have & {"S4a", "S4b"} else {"S4"})
     missing = sorted(needed - have - set(accepted.missing_segments))
     if missing:
@@ -264,7 +275,9 @@ def _region_grid(
     return RegionGrid(np.asarray(combine(seg, tis, region_of)), affine, tuple(table), np.array(ml))
 
 
-def _lesions(grid: RegionGrid, structures: Structures, accepted: Accepted, warnings: list[str]) -> list[Lesion]:
+def _lesions(
+    grid: RegionGrid, structures: Structures, accepted: Accepted, warnings: list[str]
+) -> list[Lesion]:
     """Return the facts of each lesion; warn of tissue outside the liver and refuse lesions that lie outside it."""
     out: list[Lesion] = []
     for name in structures.names[1:]:
@@ -326,9 +339,7 @@ def _diameters(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> tuple[fl
         points.append(edge + low - 1)
     everything = np.concatenate(points)
     in_slice = np.concatenate(points[:2])
-    axial = max(
-        _longest(in_slice[in_slice[:, 2] == k] @ affine[:3, :3].T) for k in np.unique(in_slice[:, 2])
-    )
+    axial = max(_longest(in_slice[in_slice[:, 2] == k] @ affine[:3, :3].T) for k in np.unique(in_slice[:, 2]))
     return _longest(everything @ affine[:3, :3].T), axial
 
 

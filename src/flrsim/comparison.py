@@ -16,6 +16,7 @@ from flrsim.evidence import Evidence, Parameter
 from flrsim.physiology.adequacy import label_sd_fraction
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
 from flrsim.plan import Plan, check_plan, describe
+from flrsim.remnant import vessel_answers
 from flrsim.results import (
     COMPARISON_SCHEMA,
     SIMULATION_SCHEMA,
@@ -32,7 +33,7 @@ from flrsim.results import (
     plain,
 )
 from flrsim.rules import RuleResult, evaluate
-from flrsim.staging import StagedPlan, course_of, stage_plans, vessel_answers
+from flrsim.staging import StagedPlan, course_of, stage_plans
 from flrsim.timeline import Curve, Timeline, simulate
 from flrsim.verdict import fate_note, judge, judged
 from flrsim.volumetry import lesion_volumes, not_supplied, segment_volumes, tlv_functional_ml
@@ -54,7 +55,10 @@ def telv_table(case: LiverCase, evidence: Evidence) -> tuple[EstimatedVolume, ..
     """Return the TELV of the case's patient by every formula, or nothing without a patient."""
     if case.patient is None:
         return ()
-    return tuple(EstimatedVolume(t.formula, t.ml, t.reason or t.note, t.source) for t in all_telv(case.patient, evidence))
+    return tuple(
+        EstimatedVolume(t.formula, t.ml, t.reason or t.note, t.source)
+        for t in all_telv(case.patient, evidence)
+    )
 
 
 def compare(
@@ -99,7 +103,13 @@ def compare(
         timeline = None
         if case.patient is not None:
             timeline = simulate(
-                course, case.patient, case.history, evidence, seed=seed, draws=draws, modifiers_off=modifiers_off
+                course,
+                case.patient,
+                case.history,
+                evidence,
+                seed=seed,
+                draws=draws,
+                modifiers_off=modifiers_off,
             )
             used.update(timeline.used)
         results.append(_plan_result(case, one, timeline, functional, sd, remarks[one.plan.name], evidence))
@@ -111,7 +121,9 @@ def compare(
         schema=COMPARISON_SCHEMA,
         run=Run(__version__, case.inputs_sha256, seed, draws, evidence.parameter_set),
         case=case.name,
-        patient=None if case.patient is None else plain(case.patient) | {"bsa_m2": case.patient.bsa_m2, "history": plain(case.history)},
+        patient=None
+        if case.patient is None
+        else plain(case.patient) | {"bsa_m2": case.patient.bsa_m2, "history": plain(case.history)},
         tlv_ml=sum(case.segment_ml.values()),
         tlv_functional_ml=functional,
         telv=telv,
@@ -149,7 +161,9 @@ def _plan_result(
     weight = None if patient is None else patient.weight_kg * GRAMS_PER_KG
     at = None if timeline is None else timeline.at_resection
     fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
-    uncleared = tuple(f.name for f in fates if f.fate not in ("removed", "ablated", "vanished") or f.margin_short)
+    uncleared = tuple(
+        f.name for f in fates if f.fate not in ("removed", "ablated", "vanished") or f.margin_short
+    )
     now = _with_label_error(flr, label_sd * functional)
     last = staged.operations[-1]
     return PlanResult(
@@ -157,7 +171,11 @@ def _plan_result(
         family=staged.plan.family,
         steps=tuple(describe(s, case.grid.segments) for s in staged.plan.steps),
         stages=_stages(staged, uncleared),
-        lesions=tuple(sorted(fates, key=lambda f: ("cut_through", "left", "vanished", "ablated", "removed").index(f.fate))),
+        lesions=tuple(
+            sorted(
+                fates, key=lambda f: ("cut_through", "left", "vanished", "ablated", "removed").index(f.fate)
+            )
+        ),
         all_lesions_cleared=bool(fates) and not uncleared,
         lesions_left=uncleared,
         flr_segments=tuple(s for s in SEGMENTS if s in staged.flr_ml),
@@ -173,7 +191,9 @@ def _plan_result(
         sflr_at_resection_other_law=None if at is None else _quantiles(at.sflr_absolute),
         flr_body_weight_at_resection=None if at is None or weight is None else _quantiles(at.flr_ml / weight),
         function_at_resection=None if at is None else _quantiles(at.function),
-        kgr_per_week=None if timeline is None or timeline.kgr_per_week is None else _of_spread(timeline.kgr_per_week),
+        kgr_per_week=None
+        if timeline is None or timeline.kgr_per_week is None
+        else _of_spread(timeline.kgr_per_week),
         degree_of_hypertrophy=None
         if timeline is None or timeline.degree_of_hypertrophy is None
         else _of_spread(timeline.degree_of_hypertrophy),
@@ -204,7 +224,9 @@ def _plan_result(
         blocking=judgement.blocking,
         not_supplied=not_supplied(case),
         axis_notes={a.name: a.sentence for a in judgement.axes},
-        decisions=() if timeline is None else tuple(_decision(timeline, i) for i in range(len(timeline.decisions))),
+        decisions=()
+        if timeline is None
+        else tuple(_decision(timeline, i) for i in range(len(timeline.decisions))),
     )
 
 
@@ -213,7 +235,9 @@ def _stages(staged: StagedPlan, uncleared: tuple[str, ...]) -> tuple[StageResult
     for op in staged.operations:
         before, resected, after = (sum(d.values()) for d in (op.before_ml, op.resected_ml, op.after_ml))
         cleared = tuple(
-            f.lesion.name for f in staged.fates if f.stage == op.stage and f.fate == "removed" and f.lesion.name not in uncleared
+            f.lesion.name
+            for f in staged.fates
+            if f.stage == op.stage and f.fate == "removed" and f.lesion.name not in uncleared
         )
         out.append(
             StageResult(
@@ -237,10 +261,14 @@ def _lesion_fate(staged: StagedPlan, index: int, timeline: Timeline | None) -> L
     fate = staged.fates[index]
     then = None
     if timeline is not None and fate.margin_measured_mm is not None:
-        grown = next((x for x in timeline.lesions if x.name == fate.lesion.name and x.stage == fate.stage), None)
+        grown = next(
+            (x for x in timeline.lesions if x.name == fate.lesion.name and x.stage == fate.stage), None
+        )
         if grown is not None:
             # A sphere that grows eats its margin by the growth of its radius.
-            then = fate.margin_measured_mm - 0.5 * max(grown.diameter_mm.median - fate.lesion.longest_axial_mm, 0.0)
+            then = fate.margin_measured_mm - 0.5 * max(
+                grown.diameter_mm.median - fate.lesion.longest_axial_mm, 0.0
+            )
     return LesionFate(
         name=fate.lesion.name,
         fate=fate.fate,
@@ -283,15 +311,28 @@ def _earliest(timeline: Timeline) -> DayQuantiles:
 
 def _rule(r: RuleResult) -> RuleOutcome:
     return RuleOutcome(
-        rule=r.rule.removeprefix("rules."), threshold=r.threshold, formula=r.formula, population=r.population, value=r.value, p_pass=r.p_pass,
-        distance_ml=r.distance_ml, binding=r.binding, note=r.note, source=r.source, title=r.title, unit=r.unit,
+        rule=r.rule.removeprefix("rules."),
+        threshold=r.threshold,
+        formula=r.formula,
+        population=r.population,
+        value=r.value,
+        p_pass=r.p_pass,
+        distance_ml=r.distance_ml,
+        binding=r.binding,
+        note=r.note,
+        source=r.source,
+        title=r.title,
+        unit=r.unit,
     )
 
 
 def _ledger(timeline: Timeline) -> tuple[dict[str, Any], ...]:
     return tuple(
         {
-            "factor": line.modifier, "text": line.text, "value": line.multiplier, "cost_ml": line.cost_ml,
+            "factor": line.modifier,
+            "text": line.text,
+            "value": line.multiplier,
+            "cost_ml": line.cost_ml,
             "cost_points": None if not timeline.telv.ml else 100 * line.cost_ml / timeline.telv.ml,
         }
         for line in timeline.ledger
@@ -316,8 +357,13 @@ def _growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
 def _decision(timeline: Timeline, index: int) -> dict[str, Any]:
     d = timeline.decisions[index]
     return {
-        "day": d.day, "kind": d.kind, "stage": d.stage, "flr_ml": _quantiles(d.flr_ml), "sflr": _quantiles(d.sflr),
-        "sflr_other_law": _quantiles(d.sflr_absolute), "function": _quantiles(d.function),
+        "day": d.day,
+        "kind": d.kind,
+        "stage": d.stage,
+        "flr_ml": _quantiles(d.flr_ml),
+        "sflr": _quantiles(d.sflr),
+        "sflr_other_law": _quantiles(d.sflr_absolute),
+        "function": _quantiles(d.function),
     }
 
 

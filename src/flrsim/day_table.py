@@ -52,7 +52,11 @@ def write_days(plan: PlanResult, path: Path) -> None:
             import pyarrow as pa
             import pyarrow.parquet as pq
         except ModuleNotFoundError:
-            raise CaseError('Parquet needs pyarrow; install it with pip install "flrsim[parquet]", or write .csv') from None
+            raise CaseError(
+                'Parquet needs pyarrow; install it with pip install "flrsim[parquet]", or write .csv'
+            ) from None
         pq.write_table(pa.table(columns(plan)), path, compression="zstd")
     else:
-        raise FileError(f"{path.name}: {path.suffix or 'no extension'} is not a table format; give .csv or .parquet")
+        raise FileError(
+            f"{path.name}: {path.suffix or 'no extension'} is not a table format; give .csv or .parquet"
+        )

@@ -107,15 +107,21 @@ def _proportions(
     tlv = float(segments.ml.sum())
     # Meshes have no header to doubt; a grid of exactly 1 mm in a file is often a converter's placeholder.
     placeholder = not segments.surfaces and bool(np.all(np.abs(spacing - 1.0) < 1e-6))
-    low = evidence.value("plausibility.placeholder.height_to_width" if placeholder else "plausibility.height_to_width.low")
+    low = evidence.value(
+        "plausibility.placeholder.height_to_width" if placeholder else "plausibility.height_to_width.low"
+    )
     high = evidence.value("plausibility.height_to_width.high")
     largest = evidence.value("plausibility.placeholder.tlv" if placeholder else "volumetry.tlv.high")
     smallest = evidence.value("volumetry.tlv.low")
     reasons = []
     if not low <= height / width <= high:
-        reasons.append(f"{height:.0f} mm high and {width:.0f} mm wide (ratio {height / width:.2f}; {low:g} to {high:g} is possible)")
+        reasons.append(
+            f"{height:.0f} mm high and {width:.0f} mm wide (ratio {height / width:.2f}; {low:g} to {high:g} is possible)"
+        )
     if width > evidence.value("plausibility.width.high"):
-        reasons.append(f"{width:.0f} mm wide (up to {evidence.value('plausibility.width.high'):.0f} mm is possible)")
+        reasons.append(
+            f"{width:.0f} mm wide (up to {evidence.value('plausibility.width.high'):.0f} mm is possible)"
+        )
     if not smallest <= tlv <= largest:
         reasons.append(f"{tlv:.0f} mL ({smallest:.0f} to {largest:.0f} mL is possible)")
     if reasons and not accepted.proportions:

@@ -85,7 +85,9 @@ class RegionGrid:
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", as_affine(self.affine, name="affine"))
         if self.regions.dtype != np.uint16 or self.regions.ndim != 3:
-            raise ValueError(f"regions are {self.regions.dtype} {self.regions.shape}; (nx, ny, nz) uint16 is needed")
+            raise ValueError(
+                f"regions are {self.regions.dtype} {self.regions.shape}; (nx, ny, nz) uint16 is needed"
+            )
 
     @property
     def spacing_mm(self) -> NDArray[np.float64]:
@@ -105,7 +107,11 @@ class RegionGrid:
         return tuple(sorted({r.segment for r in self.table if r is not None and r.segment is not None}))
 
     def ids(
-        self, *, segments: Iterable[str | None] | None = None, kind: str | None = None, tissue: str | None = None
+        self,
+        *,
+        segments: Iterable[str | None] | None = None,
+        kind: str | None = None,
+        tissue: str | None = None,
     ) -> NDArray[np.int64]:
         """Return the ids of the regions that match every condition given; None sets no condition."""
         wanted = None if segments is None else set(segments)
@@ -183,7 +189,8 @@ class Pieces:
 
     @cached_property
     def _region_counts(self) -> NDArray[np.float64]:
-        return np.bincount(self.region, weights=self.counts, minlength=len(self.grid.table))
+        counts = np.bincount(self.region, weights=self.counts, minlength=len(self.grid.table))
+        return counts.astype(np.float64)
 
     def volume_ml(self, member: NDArray[np.bool_]) -> float:
         """Return the volume of some pieces, mL.
@@ -192,7 +199,9 @@ class Pieces:
         have divided the same tissue.
         """
         counts = np.bincount(self.region[member], weights=self.counts[member], minlength=len(self.grid.table))
-        share = np.divide(counts, self._region_counts, out=np.zeros(len(counts)), where=self._region_counts > 0)
+        share = np.divide(
+            counts, self._region_counts, out=np.zeros(len(counts)), where=self._region_counts > 0
+        )
         return float((self.grid.ml * share).sum())
 
     def paint(self, values: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -60,7 +60,9 @@ class LabelledMesh:
         faces = np.ascontiguousarray(self.faces, dtype=np.int64)
         sides = np.ascontiguousarray(self.sides, dtype=np.uint16)
         if faces.ndim != 2 or faces.shape[1] not in (3, 4):
-            raise GeometryError(f"faces have shape {faces.shape}; triangles (m, 3) or quads (m, 4) are needed")
+            raise GeometryError(
+                f"faces have shape {faces.shape}; triangles (m, 3) or quads (m, 4) are needed"
+            )
         if sides.shape != (len(faces), 2):
             raise GeometryError(
                 f"BoundaryLabels has shape {sides.shape} for {len(faces)} faces; it must name the two sides of each face"
@@ -87,8 +89,12 @@ class LabelledMesh:
         from flrsim.kernels.integrals import integrate
 
         # A local origin keeps the digits: volumes summed about a far origin lose them.
-        origin = 0.5 * (self.points.min(axis=0) + self.points.max(axis=0)) if len(self.points) else np.zeros(3)
-        volume, moment, vector, contact = integrate(self.points, self.faces, self.sides, len(self.names), origin)
+        origin = (
+            0.5 * (self.points.min(axis=0) + self.points.max(axis=0)) if len(self.points) else np.zeros(3)
+        )
+        volume, moment, vector, contact = integrate(
+            self.points, self.faces, self.sides, len(self.names), origin
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
             centroid = np.where(volume[:, None] != 0, moment / volume[:, None], np.nan) + origin
         return MeshMeasures(volume / MM3_PER_ML, vector / MM2_PER_CM2, centroid, contact / MM2_PER_CM2)

@@ -110,10 +110,14 @@ def merged(meshes: Sequence[LabelledMesh]) -> LabelledMesh:
         names.extend(mesh.names[1:])
         faces.append(mesh.faces + offset)
         sides.append(np.where(mesh.sides > 0, mesh.sides + base, 0).astype(np.uint16))
-    return LabelledMesh(np.concatenate([m.points for m in meshes]), np.concatenate(faces), np.concatenate(sides), tuple(names))
+    return LabelledMesh(
+        np.concatenate([m.points for m in meshes]), np.concatenate(faces), np.concatenate(sides), tuple(names)
+    )
 
 
-def contact_areas_cm2(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64], n_labels: int) -> NDArray[np.float64]:
+def contact_areas_cm2(
+    labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64], n_labels: int
+) -> NDArray[np.float64]:
     """Return the area of the smoothed wall between each pair of labels, (n_labels, n_labels) cm²; row 0 is the outside."""
     mesh = mesh_from_labels(labels, affine, [str(i) for i in range(n_labels)], iterations=WALL_ITERATIONS)
     return mesh.measure().contact_cm2
@@ -229,7 +233,9 @@ def labels_from_mesh(
     return np.asarray(labels)
 
 
-def surface_of_mask(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def surface_of_mask(
+    mask: NDArray[np.bool_], affine: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return a smoothed surface around a voxel mask that encloses exactly the voxels' volume.
 
     The smoothing that removes the staircase also shrinks a small lesion by more than half; every point is moved out along
@@ -263,7 +269,11 @@ def surface_of_mask(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> tup
 
 
 def distance_to_surface(
-    queries: NDArray[np.float64], points: NDArray[np.float64], triangles: NDArray[np.int64], *, reach_mm: float = np.inf
+    queries: NDArray[np.float64],
+    points: NDArray[np.float64],
+    triangles: NDArray[np.int64],
+    *,
+    reach_mm: float = np.inf,
 ) -> NDArray[np.float64]:
     """Return the distance of each query point to a triangle surface, (n,) mm; infinite beyond `reach_mm`."""
     from scipy.spatial import cKDTree
@@ -284,7 +294,9 @@ def distance_to_surface(
     return out
 
 
-def bounding_slices(affine: NDArray[np.float64], shape: tuple[int, ...], points: NDArray[np.float64], pad_mm: float) -> tuple[slice, slice, slice]:
+def bounding_slices(
+    affine: NDArray[np.float64], shape: tuple[int, ...], points: NDArray[np.float64], pad_mm: float
+) -> tuple[slice, slice, slice]:
     """Return the part of a grid that holds `points` and everything within `pad_mm` of them."""
     inverse = np.linalg.inv(affine)
     voxel = points @ inverse[:3, :3].T + inverse[:3, 3]
@@ -292,4 +304,3 @@ def bounding_slices(affine: NDArray[np.float64], shape: tuple[int, ...], points:
     low = np.maximum(np.floor(voxel.min(axis=0) - pad).astype(int), 0)
     high = np.minimum(np.ceil(voxel.max(axis=0) + pad).astype(int) + 1, np.asarray(shape))
     return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
-

@@ -113,7 +113,9 @@ def occluded_segments(action: Occlude, present: tuple[str, ...]) -> frozenset[st
     out: set[str] = set()
     for branch in action.portal:
         if branch not in PORTAL_BRANCHES:
-            raise PlanError(f'portal branch "{branch}" is not known; branches are {", ".join(PORTAL_BRANCHES)}')
+            raise PlanError(
+                f'portal branch "{branch}" is not known; branches are {", ".join(PORTAL_BRANCHES)}'
+            )
         out.update(leaf for segment in PORTAL_BRANCHES[branch] for leaf in leaves(segment))
     return frozenset(out & set(present))
 
@@ -142,12 +144,16 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
     present = case.grid.segments
     days = [s.day for s in plan.steps]
     if days != sorted(days):
-        raise PlanError(f"{where}: the steps are on days {', '.join(map(str, days))}; put them in the order of their days")
+        raise PlanError(
+            f"{where}: the steps are on days {', '.join(map(str, days))}; put them in the order of their days"
+        )
     if not plan.operations:
         raise PlanError(f"{where} has no operation; a plan needs at least one step that operates")
     touching = [s for s in plan.steps if isinstance(s.action, (Operate, Occlude))]
     if touching[0].day != 0:
-        raise PlanError(f"{where}: the first step that touches the liver is on day {touching[0].day}; it is day 0 by definition")
+        raise PlanError(
+            f"{where}: the first step that touches the liver is on day {touching[0].day}; it is day 0 by definition"
+        )
     if plan.caudate not in CAUDATE:
         raise PlanError(f'{where}: caudate is "{plan.caudate}"; it {" or ".join(CAUDATE)}')
     known = {lesion.name for lesion in case.lesions}
@@ -159,7 +165,9 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
         if not isinstance(action, Operate):
             continue
         if not action.resect and not action.wedge:
-            raise PlanError(f"{where}, day {step.day}: the operation takes nothing; name a resection or lesions to wedge")
+            raise PlanError(
+                f"{where}, day {step.day}: the operation takes nothing; name a resection or lesions to wedge"
+            )
         absent = [name for name in action.wedge if name not in known]
         if absent:
             raise PlanError(
@@ -167,26 +175,38 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
                 f"{', '.join(sorted(known)) or 'none'}"
             )
         if action.wedge and action.margin_mm is None:
-            raise PlanError(f"{where}, day {step.day}: a wedge needs its margin; say margin_mm = 5, or what is planned")
+            raise PlanError(
+                f"{where}, day {step.day}: a wedge needs its margin; say margin_mm = 5, or what is planned"
+            )
         missing = [name for name in action.resect if not segments_of((name,), present)]
         if missing:
-            raise PlanError(f"{where}, day {step.day}: {', '.join(missing)} names no segment that this liver has")
+            raise PlanError(
+                f"{where}, day {step.day}: {', '.join(missing)} names no segment that this liver has"
+            )
         twice = sorted(taken & gone)
         if twice:
-            raise PlanError(f"{where}, day {step.day}: {', '.join(twice)} is resected a second time; it is already gone")
+            raise PlanError(
+                f"{where}, day {step.day}: {', '.join(twice)} is resected a second time; it is already gone"
+            )
         gone |= taken
     flr = set(present) - gone
     if not flr:
-        raise PlanError(f"{where} leaves no segment; at least two contiguous segments with their vessels must stay")
+        raise PlanError(
+            f"{where} leaves no segment; at least two contiguous segments with their vessels must stay"
+        )
     occluded: set[str] = set()
     for step in plan.steps:
         if not isinstance(step.action, Occlude):
             continue
         if step.action.technique not in TECHNIQUES:
-            raise PlanError(f'{where}, day {step.day}: technique "{step.action.technique}" is not one of {", ".join(TECHNIQUES)}')
+            raise PlanError(
+                f'{where}, day {step.day}: technique "{step.action.technique}" is not one of {", ".join(TECHNIQUES)}'
+            )
         fed = sorted(occluded_segments(step.action, present) & flr)
         if fed:
-            branches = [b for b in step.action.portal if occluded_segments(Occlude("pve", (b,)), present) & flr]
+            branches = [
+                b for b in step.action.portal if occluded_segments(Occlude("pve", (b,)), present) & flr
+            ]
             raise PlanError(
                 f"{where}, day {step.day}: occluding {', '.join(branches)} takes the portal inflow of {', '.join(fed)}, which stays; "
                 "occlude only branches of what will be resected"
@@ -194,10 +214,14 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
         occluded |= occluded_segments(step.action, present)
         later = [s for s in plan.operations if s.day > step.day]
         if not later:
-            raise PlanError(f"{where}, day {step.day}: no operation follows the embolization; it would serve nothing")
+            raise PlanError(
+                f"{where}, day {step.day}: no operation follows the embolization; it would serve nothing"
+            )
     s4 = {s for s in present if s.startswith("S4")}
     if occluded and s4 & gone and not s4 & occluded:
-        remarks.append("S4 is resected but its portal branches are not embolized: it takes part in the growth and S2 + S3 grow less")
+        remarks.append(
+            "S4 is resected but its portal branches are not embolized: it takes part in the growth and S2 + S3 grow less"
+        )
     return tuple(remarks)
 
 

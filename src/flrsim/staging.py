@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, VEIN_PROXIES, leaves, resection_title
+from flrsim.anatomy import VEIN_PROXIES, leaves, resection_title
 from flrsim.case import Lesion, LiverCase
 from flrsim.course import Course, CourseLesion, CourseStep
 from flrsim.evidence import Evidence
@@ -173,9 +173,12 @@ class _Surroundings:
             if vessel is None and not self._split:
                 if self._proxies is None:
                     self._proxies = proxy_clouds(self._case.grid)
-                deciding, others = {}, {}
+                deciding: dict[str, Cloud] = {}
+                others: dict[str, Cloud] = {}
                 for name, one, other, decides in VEIN_PROXIES:
-                    sides = {leaf for s in (*one, *other) for leaf in leaves(s)} & set(self._case.grid.segments)
+                    sides = {leaf for s in (*one, *other) for leaf in leaves(s)} & set(
+                        self._case.grid.segments
+                    )
                     if not sides <= gone:
                         (deciding if decides else others)[name] = self._proxies[name]
                 vessel = nearest_vessel(lesion, deciding, proxy=True, reach_mm=self._reach)
@@ -197,7 +200,9 @@ def _carry_out(
     present = np.ones(len(pieces.region), dtype=np.bool_)
     operations: list[Operation] = []
     removed_at = np.zeros(len(pieces.region), dtype=np.int16)
-    for number, (step, resects) in enumerate(zip(plan.operations, resected_by(plan, grid.segments), strict=True), start=1):
+    for number, (step, resects) in enumerate(
+        zip(plan.operations, resected_by(plan, grid.segments), strict=True), start=1
+    ):
         action = step.action
         if not isinstance(action, Operate):
             continue
@@ -236,7 +241,9 @@ def _carry_out(
         removed_at[goes] = number
         present = stay
     grid_removed = pieces.paint(removed_at).astype(np.int16)
-    fates = tuple(_fate(case, plan, pieces, operations, lesion, present, surroundings) for lesion in case.lesions)
+    fates = tuple(
+        _fate(case, plan, pieces, operations, lesion, present, surroundings) for lesion in case.lesions
+    )
     return StagedPlan(plan, pieces, tuple(operations), fates, present & in_liver, grid_removed)
 
 
@@ -248,7 +255,11 @@ def _title(resects: frozenset[str], action: Operate) -> str:
 
 
 def _outside_parts(
-    case: LiverCase, pieces: Pieces, stay: NDArray[np.bool_], goes: NDArray[np.bool_], in_liver: NDArray[np.bool_]
+    case: LiverCase,
+    pieces: Pieces,
+    stay: NDArray[np.bool_],
+    goes: NDArray[np.bool_],
+    in_liver: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Return pieces of lesion outside the labelled liver that go because all of the lesion inside it goes.
 
@@ -296,13 +307,33 @@ def _fate(
     left = own & stays
     wedged = any(lesion.name in op.wedges for op in operations)
     if not any(t.any() for t in taken):
-        return Fate(lesion, "left", None, pieces.volume_ml(left & inner), _by_segment(pieces, left), False, None, None, False, None, None)
+        return Fate(
+            lesion,
+            "left",
+            None,
+            pieces.volume_ml(left & inner),
+            _by_segment(pieces, left),
+            False,
+            None,
+            None,
+            False,
+            None,
+            None,
+        )
     stage = max(i for i, t in enumerate(taken, start=1) if t.any())
     if left.any() or sum(t.any() for t in taken) > 1:
         # Cut through is cut through, however small the part and even if the rest goes later.
         ml = pieces.volume_ml(left & inner)
         return Fate(
-            lesion, "cut_through", stage if not left.any() else None, ml, _by_segment(pieces, left), wedged, None, 0.0, False,
+            lesion,
+            "cut_through",
+            stage if not left.any() else None,
+            ml,
+            _by_segment(pieces, left),
+            wedged,
+            None,
+            0.0,
+            False,
             *(surroundings.near(lesion, _gone(operations, len(operations))) if wedged else (None, None)),
         )
     operation = operations[stage - 1]
@@ -312,8 +343,24 @@ def _fate(
     # A wedge's margin is cut voxel by voxel; its smoothed wall may come half a voxel nearer.
     slack = HALF * float(grid.spacing_mm.max())
     short = planned is not None and measured < planned - slack
-    near, remark = surroundings.near(lesion, _gone(operations, stage)) if lesion.name in operation.wedges else (None, None)
-    return Fate(lesion, "removed", stage, 0.0, {}, lesion.name in operation.wedges, planned, measured, short, near, remark)
+    near, remark = (
+        surroundings.near(lesion, _gone(operations, stage))
+        if lesion.name in operation.wedges
+        else (None, None)
+    )
+    return Fate(
+        lesion,
+        "removed",
+        stage,
+        0.0,
+        {},
+        lesion.name in operation.wedges,
+        planned,
+        measured,
+        short,
+        near,
+        remark,
+    )
 
 
 def _gone(operations: list[Operation], stage: int) -> frozenset[str]:
@@ -330,78 +377,9 @@ def _by_segment(pieces: Pieces, member: NDArray[np.bool_]) -> dict[str, float]:
     return out
 
 
-@dataclass(frozen=True)
-class VesselAnswer:
-    """Inflow or outflow of what stays: yes, no or not_supplied, with the sentence that says why."""
-
-    question: str
-    answer: str
-    sentence: str
-
-
-def vessel_answers(case: LiverCase, staged: StagedPlan) -> tuple[VesselAnswer, ...]:
-    """Return whether what stays keeps portal inflow, venous outflow, artery and bile duct.
-
-    A portal branch is lost when a wedge takes at least half of its labelled volume; in an anatomical resection the surgeon
-    dissects the branches of what stays free and divides the others, so a trunk that runs through a resected segment is kept. A
-    hepatic vein is lost when at least half of it goes. Without labelled vessels nothing is assumed.
-    """
-    pieces, grid = staged.pieces, staged.pieces.grid
-    staying = set(staged.flr_ml)
-    gone = np.zeros(len(pieces.region), dtype=np.bool_)
-    wedged = np.zeros(len(pieces.region), dtype=np.bool_)
-    for op in staged.operations:
-        gone |= op.goes
-        wedged |= op.goes & ~np.isin(pieces.region, grid.ids(segments=op.resects))
-    kept: dict[str, dict[str, bool]] = {"portal_vein": {}, "hepatic_vein": {}}
-    for vessel in case.vessels:
-        if vessel.tree in kept and vessel.branch is not None:
-            own = np.isin(pieces.region, grid.ids(tissue=vessel.name, kind="vessel"))
-            taken = wedged if vessel.tree == "portal_vein" else gone
-            total = pieces.volume_ml(own)
-            kept[vessel.tree][vessel.branch] = total <= 0 or pieces.volume_ml(own & taken) < HALF * total
-    whole = sorted(s for s in staying if not any(s in op.resects for op in staged.operations))
-    out = []
-    portal = kept["portal_vein"]
-    if not portal:
-        out.append(VesselAnswer("inflow", "not_supplied", "portal branches were not supplied: inflow of what stays is unchecked"))
-    else:
-        lost = {s: [b for b in SEGMENTS[s].portal if b in portal and not portal[b]] for s in whole}
-        bad = {s: b for s, b in lost.items() if b}
-        if bad:
-            text = "; ".join(f"{s} loses its {' and '.join(b)} portal branch" for s, b in bad.items())
-            out.append(VesselAnswer("inflow", "no", text.replace("_", " ")))
-        else:
-            out.append(VesselAnswer("inflow", "yes", "portal branches of all that stays are kept; the hepatic artery was not supplied"))
-    veins = kept["hepatic_vein"]
-    if not veins:
-        out.append(VesselAnswer("outflow", "not_supplied", "hepatic veins were not supplied: outflow of what stays is unchecked"))
-    else:
-        drained = {s: [v for v in HEPATIC_VEINS if s in HEPATIC_VEINS[v] and v in veins] for s in whole if s != "S1"}
-        dry = [s for s, v in drained.items() if v and not any(veins[x] for x in v)]
-        half = [s for s, v in drained.items() if v and s not in dry and not all(veins[x] for x in v)]
-        if dry:
-            out.append(VesselAnswer("outflow", "no", f"{', '.join(dry)} keeps no hepatic vein that drains it"))
-        else:
-            text = "each segment that stays keeps a hepatic vein"
-            if half:
-                text += f"; {', '.join(half)} loses one of two and may congest"
-            out.append(VesselAnswer("outflow", "yes", text))
-    out.append(VesselAnswer("bile", "not_supplied", "bile ducts were not supplied: drainage of what stays is unchecked"))
-    parts = staged.operations[-1].remnant_pieces_ml if staged.operations else ()
-    if len(parts) > 1:
-        out.append(
-            VesselAnswer(
-                "contiguity", "no",
-                f"what stays is in {len(parts)} parts of {', '.join(f'{p:.0f}' for p in parts[:4])} mL: a part without a pedicle dies",
-            )
-        )
-    else:
-        out.append(VesselAnswer("contiguity", "yes", "what stays is one part"))
-    return tuple(out)
-
-
-def course_of(case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, label_sd_fraction: float) -> Course:
+def course_of(
+    case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, label_sd_fraction: float
+) -> Course:
     """Return a staged plan in mL and days, as the timeline plays it."""
     operations = iter(staged.operations)
     steps: list[CourseStep] = []
@@ -410,14 +388,20 @@ def course_of(case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, 
             op = next(operations)
             steps.append(
                 CourseStep(
-                    day=step.day, kind="operate", stage=op.stage, removed_ml=op.removed_ml,
-                    major=_segment_count(op.resects) >= MAJOR_SEGMENTS, extent=op.title,
+                    day=step.day,
+                    kind="operate",
+                    stage=op.stage,
+                    removed_ml=op.removed_ml,
+                    major=_segment_count(op.resects) >= MAJOR_SEGMENTS,
+                    extent=op.title,
                 )
             )
         elif isinstance(step.action, Occlude):
             steps.append(
                 CourseStep(
-                    day=step.day, kind="occlude", technique=step.action.technique,
+                    day=step.day,
+                    kind="occlude",
+                    technique=step.action.technique,
                     occluded=tuple(sorted(occluded_segments(step.action, case.grid.segments))),
                 )
             )
@@ -433,7 +417,11 @@ def course_of(case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, 
         steps=tuple(steps),
         lesions=tuple(
             CourseLesion(
-                f.lesion.name, f.lesion.volume_ml, f.lesion.longest_axial_mm, f.fate, f.stage if f.fate == "removed" else None
+                f.lesion.name,
+                f.lesion.volume_ml,
+                f.lesion.longest_axial_mm,
+                f.fate,
+                f.stage if f.fate == "removed" else None,
             )
             for f in staged.fates
         ),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flrsim.evidence import Evidence
+from flrsim.remnant import VesselAnswer
 from flrsim.rules import RuleResult
-from flrsim.staging import Fate, StagedPlan, VesselAnswer
+from flrsim.staging import Fate, StagedPlan
 from flrsim.timeline import Timeline
 
 MEETS, BORDERLINE, CANNOT_JUDGE, MISSES = "meets_rules", "borderline", "cannot_judge", "does_not_meet"
@@ -56,7 +57,9 @@ def judge(
         _time(timeline, evidence),
         _risk(timeline, evidence),
     )
-    worst = max(sorted(axes, key=lambda a: SPOKEN_FIRST.index(a.name)), key=lambda a: VERDICTS.index(a.verdict))
+    worst = max(
+        sorted(axes, key=lambda a: SPOKEN_FIRST.index(a.name)), key=lambda a: VERDICTS.index(a.verdict)
+    )
     blocking = worst.sentence
     if worst.verdict == MEETS:
         blocking = f"nothing stands against it under these rules; {axes[2].sentence}"
@@ -78,7 +81,9 @@ def fate_note(fate: Fate) -> str:
         stand_in = " (segment border as proxy)" if fate.near.proxy else ""
         notes.append(f"{fate.near.distance_mm:.0f} mm from {fate.near.name}{stand_in}")
     if fate.remark is not None:
-        notes.append(f"{fate.remark.distance_mm:.0f} mm from {fate.remark.name} (segment border as proxy, remarked only)")
+        notes.append(
+            f"{fate.remark.distance_mm:.0f} mm from {fate.remark.name} (segment border as proxy, remarked only)"
+        )
     return "; ".join(notes)
 
 
@@ -95,7 +100,9 @@ def _clearance(fates: Sequence[Fate], supplied: bool) -> Axis:
     bad = [f for f in fates if f.fate == "cut_through"]
     left = [f.lesion.name for f in fates if f.fate == "left"]
     if bad:
-        parts = [f"{f.lesion.name} ({_left(f)})" if f.left_ml > 0 else f"{f.lesion.name} (in parts)" for f in bad]
+        parts = [
+            f"{f.lesion.name} ({_left(f)})" if f.left_ml > 0 else f"{f.lesion.name} (in parts)" for f in bad
+        ]
         tail = f"; left behind: {', '.join(left)}" if left else ""
         return Axis("clearance", MISSES, f"cut through: {', '.join(parts)}{tail}")
     if left:
@@ -105,7 +112,9 @@ def _clearance(fates: Sequence[Fate], supplied: bool) -> Axis:
         parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} of {f.margin_planned_mm:g} mm" for f in short]
         return Axis("clearance", MISSES, f"margin too small: {', '.join(parts)}")
     said = f"all {len(fates)} lesions go whole" if len(fates) > 1 else "the lesion goes whole"
-    near = min(fates, key=lambda f: f.margin_measured_mm if f.margin_measured_mm is not None else float("inf"))
+    near = min(
+        fates, key=lambda f: f.margin_measured_mm if f.margin_measured_mm is not None else float("inf")
+    )
     if near.margin_measured_mm is not None:
         said += f"; the smallest margin is {near.margin_measured_mm:.1f} mm ({near.lesion.name})"
     return Axis("clearance", MEETS, said)
@@ -120,17 +129,31 @@ def _vessels(fates: Sequence[Fate], answers: Sequence[VesselAnswer]) -> Axis:
         f = vetoed[0]
         near = f.near
         where = f"{near.distance_mm:.0f} mm from {near.name}" if near is not None else "at a vessel"
-        return Axis("vessels_bile", MISSES, f"{f.lesion.name} lies {where}: not a wedge, but a segment, R1 vascular, or ablation")
+        return Axis(
+            "vessels_bile",
+            MISSES,
+            f"{f.lesion.name} lies {where}: not a wedge, but a segment, R1 vascular, or ablation",
+        )
     unknown = [f.lesion.name for f in fates if judged(f) == "cannot_judge"]
     if unknown:
-        return Axis("vessels_bile", CANNOT_JUDGE, f"vessels not supplied: {', '.join(unknown)} cannot be judged")
+        return Axis(
+            "vessels_bile", CANNOT_JUDGE, f"vessels not supplied: {', '.join(unknown)} cannot be judged"
+        )
     parts = [a.sentence for a in answers if a.answer == "no"]
     if parts:
         return Axis("vessels_bile", BORDERLINE, parts[0])
     missing = [a.question for a in answers if a.answer == "not_supplied" and a.question != "bile"]
     if missing:
-        return Axis("vessels_bile", BORDERLINE, f"vessels not supplied: {' and '.join(missing)} of what stays are unchecked")
-    return Axis("vessels_bile", MEETS, "portal inflow and venous outflow of what stays are kept; artery and bile were not supplied")
+        return Axis(
+            "vessels_bile",
+            BORDERLINE,
+            f"vessels not supplied: {' and '.join(missing)} of what stays are unchecked",
+        )
+    return Axis(
+        "vessels_bile",
+        MEETS,
+        "portal inflow and venous outflow of what stays are kept; artery and bile were not supplied",
+    )
 
 
 def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Evidence) -> Axis:
@@ -151,7 +174,11 @@ def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Ev
         verdict = MEETS
     if timeline.growth_law_disagrees:
         return Axis(name, BORDERLINE, f"{said}; depends on the growth law")
-    missed = [r for r in rules if not r.binding and r.p_pass is not None and r.p_pass < evidence.value("verdict.rule_missed")]
+    missed = [
+        r
+        for r in rules
+        if not r.binding and r.p_pass is not None and r.p_pass < evidence.value("verdict.rule_missed")
+    ]
     if verdict == MEETS and missed:
         return Axis(name, BORDERLINE, f"{said}, but {missed[0].title} is missed")
     return Axis(name, verdict, said)
@@ -168,12 +195,22 @@ def _time(timeline: Timeline | None, evidence: Evidence) -> Axis:
         return Axis("time", MISSES, f"volume is never sufficient in {100 * earliest.never:.0f} % of draws")
     if last.day < earliest.floor.day:
         return Axis(
-            "time", BORDERLINE, f"operation on day {last.day}, before day {earliest.floor.day} ({earliest.floor.reason})"
+            "time",
+            BORDERLINE,
+            f"operation on day {last.day}, before day {earliest.floor.day} ({earliest.floor.reason})",
         )
     if earliest.median is not None and last.day < earliest.median:
-        return Axis("time", BORDERLINE, f"operation on day {last.day}; volume suffices from day {earliest.median:.0f} (median)")
+        return Axis(
+            "time",
+            BORDERLINE,
+            f"operation on day {last.day}; volume suffices from day {earliest.median:.0f} (median)",
+        )
     day = "" if earliest.median is None else f"volume suffices from day {earliest.median:.0f} (median), "
-    return Axis("time", MEETS, f"{day}operation on day {last.day}; completed in {100 * timeline.p_complete:.0f} % of draws")
+    return Axis(
+        "time",
+        MEETS,
+        f"{day}operation on day {last.day}; completed in {100 * timeline.p_complete:.0f} % of draws",
+    )
 
 
 def _risk(timeline: Timeline | None, evidence: Evidence) -> Axis:

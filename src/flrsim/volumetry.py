@@ -65,9 +65,14 @@ def segment_volumes(case: LiverCase) -> tuple[SegmentVolume, ...]:
     tlv = float(grid.ml[grid.liver_ids].sum())
     out = []
     for name in grid.segments:
-        parts = {kind: float(grid.ml[grid.ids(segments=[name], kind=kind)].sum()) for kind in ("parenchyma", "lesion", "vessel")}
+        parts = {
+            kind: float(grid.ml[grid.ids(segments=[name], kind=kind)].sum())
+            for kind in ("parenchyma", "lesion", "vessel")
+        }
         volume = float(grid.ml[grid.ids(segments=[name])].sum())
-        out.append(SegmentVolume(name, volume, parts["parenchyma"], parts["lesion"], parts["vessel"], volume / tlv))
+        out.append(
+            SegmentVolume(name, volume, parts["parenchyma"], parts["lesion"], parts["vessel"], volume / tlv)
+        )
     return tuple(out)
 
 

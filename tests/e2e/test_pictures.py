@@ -1,4 +1,4 @@
-"""Pictures as they are seen: colours are counted in pixels, since a picture without its liver looks fine to a program."""
+"""Pictures as they are seen: colours are counted in pixels, since a program would not miss the liver."""
 
 from __future__ import annotations
 

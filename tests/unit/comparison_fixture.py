@@ -35,19 +35,40 @@ def lesion(name: str, ml: float, segments: dict[str, float]) -> LesionVolume:
 
 def fate(name: str, what: str, stage: int | None, **more: Any) -> LesionFate:
     values: dict[str, Any] = {
-        "left_ml": 0.0, "left_in": {}, "margin_planned_mm": 5.0, "margin_at_operation_mm": 4.2,
-        "margin_measured_mm": 6.0, "margin_short": False, "judged": "yes", "note": "",
-    }  # fmt: skip
+        "left_ml": 0.0,
+        "left_in": {},
+        "margin_planned_mm": 5.0,
+        "margin_at_operation_mm": 4.2,
+        "margin_measured_mm": 6.0,
+        "margin_short": False,
+        "judged": "yes",
+        "note": "",
+    }
     return LesionFate(name=name, fate=what, stage=stage, **(values | more))
 
 
 def rule(value: float, p: float, distance: float) -> tuple[RuleOutcome, ...]:
     return (
-        RuleOutcome("sflr.chemotherapy", 0.30, "vauthey2002", "chemotherapy > 12 weeks", value, p, distance, True, "", "k"),
-        RuleOutcome("sflr.normal", 0.20, "vauthey2002", "normal liver", value, 0.999, distance + 160, False, "", "k"),
-        RuleOutcome("flr_body_weight.normal", 0.005, None, "normal liver", 0.0061, 0.97, 82.0, False, "", "p"),
+        RuleOutcome(
+            "sflr.chemotherapy",
+            0.30,
+            "vauthey2002",
+            "chemotherapy > 12 weeks",
+            value,
+            p,
+            distance,
+            True,
+            "",
+            "k",
+        ),
+        RuleOutcome(
+            "sflr.normal", 0.20, "vauthey2002", "normal liver", value, 0.999, distance + 160, False, "", "k"
+        ),
+        RuleOutcome(
+            "flr_body_weight.normal", 0.005, None, "normal liver", 0.0061, 0.97, 82.0, False, "", "p"
+        ),
         RuleOutcome("kgr", 0.02, None, "after PVE", 0.0263, 0.71, None, False, "", "s"),
-    )  # fmt: skip
+    )
 
 
 def curve(start: float, end: float, n: int) -> dict[str, Any]:
@@ -60,14 +81,16 @@ def plan(name: str, **more: Any) -> PlanResult:
         "name": name,
         "family": "single_stage",
         "steps": ("right hepatectomy, day 0",),
-        "stages": (StageResult(1, 0, "right hepatectomy", 1031.2, 951.2, 80.0, 0.704, ("L3",), 433.0, 81.7, 1),),
+        "stages": (
+            StageResult(1, 0, "right hepatectomy", 1031.2, 951.2, 80.0, 0.704, ("L3",), 433.0, 81.7, 1),
+        ),
         "lesions": (
             fate("L3", "removed", 1),
             fate(HOSTILE, "cut_through", None, left_ml=36.2, left_in={"S4": 36.2}),
             fate("L2", "removed", 1, margin_short=True, note="margin 2 mm at the middle hepatic vein"),
         ),
         "all_lesions_cleared": False,
-        "lesions_left": (HOSTILE,),
+        "lesions_left": (HOSTILE, "L2"),
         "flr_segments": ("S1", "S2", "S3", "S4"),
         "flr_ml": 396.4,
         "flr_gross_ml": 432.9,
@@ -98,12 +121,17 @@ def plan(name: str, **more: Any) -> PlanResult:
         "curves": {},
         "legality": (LegalCheck("inflow", "not_supplied", "no portal vein was supplied"),),
         "notes": (),
-        "axes": {"clearance": "does_not_meet", "vessels_bile": "cannot_judge", "volume_function": "does_not_meet",
-                 "time": "meets_rules", "risk": "borderline"},
+        "axes": {
+            "clearance": "does_not_meet",
+            "vessels_bile": "cannot_judge",
+            "volume_function": "does_not_meet",
+            "time": "meets_rules",
+            "risk": "borderline",
+        },
         "verdict": "does_not_meet",
         "blocking": "One lesion is cut through: 36 mL stays in S4.",
         "not_supplied": ("portal_vein", "hepatic_vein"),
-    }  # fmt: skip
+    }
     return PlanResult(**(values | more))
 
 
@@ -111,10 +139,17 @@ def two_stage() -> PlanResult:
     return plan(
         "clear left, PVE, right trisectionectomy",
         family="two_stage",
-        steps=("day 0: wedges of L3, 5 mm", "day 14: PVE right + S4", "day 42: scan", "day 45: right trisectionectomy"),
+        steps=(
+            "day 0: wedges of L3, 5 mm",
+            "day 14: PVE right + S4",
+            "day 42: scan",
+            "day 45: right trisectionectomy",
+        ),
         stages=(
             StageResult(1, 0, "wedge L3", 30.4, 24.4, 6.0, 0.021, ("L3",), 1433.0, 28.3, 1),
-            StageResult(2, 45, "right trisectionectomy", 1190.0, 1100.0, 90.0, 0.812, (HOSTILE, "L2"), 240.0, 84.2, 1),
+            StageResult(
+                2, 45, "right trisectionectomy", 1190.0, 1100.0, 90.0, 0.812, (HOSTILE, "L2"), 240.0, 84.2, 1
+            ),
         ),
         lesions=(fate(HOSTILE, "removed", 2), fate("L2", "removed", 2), fate("L3", "removed", 1)),
         all_lesions_cleared=True,
@@ -141,17 +176,36 @@ def two_stage() -> PlanResult:
         p_death_90d=0.046,
         p_textbook=0.41,
         modifiers=(
-            {"factor": "steatohepatitis", "value": 0.88, "cost_ml": 14.2, "cost_points": 0.9, "source": "chouker2004"},
+            {
+                "factor": "steatohepatitis",
+                "value": 0.88,
+                "cost_ml": 14.2,
+                "cost_points": 0.9,
+                "source": "chouker2004",
+            },
         ),
         axis_notes={"volume_function": "sFLR 22 % on day 45; 30 % is needed."},
-        decisions=({"day": 42, "kind": "scan", "stage": None, "flr_ml": q(343.0, 295.0, 410.0), "sflr": q(0.214, 0.18, 0.26),
-                    "function": None},),
+        decisions=(
+            {
+                "day": 42,
+                "kind": "scan",
+                "stage": None,
+                "flr_ml": q(343.0, 295.0, 410.0),
+                "sflr": q(0.214, 0.18, 0.26),
+                "function": None,
+            },
+        ),
         curves={"days": list(range(61)), "flr_ml": curve(214.0, 391.0, 61)},
-        axes={"clearance": "meets_rules", "vessels_bile": "cannot_judge", "volume_function": "borderline",
-              "time": "meets_rules", "risk": "borderline"},
+        axes={
+            "clearance": "meets_rules",
+            "vessels_bile": "cannot_judge",
+            "volume_function": "borderline",
+            "time": "meets_rules",
+            "risk": "borderline",
+        },
         verdict="cannot_judge",
         blocking="Vessels were not supplied: inflow and outflow of S1-S3 cannot be judged.",
-    )  # fmt: skip
+    )
 
 
 def comparison() -> Comparison:
@@ -164,8 +218,14 @@ def comparison() -> Comparison:
         schema=COMPARISON_SCHEMA,
         run=Run("0.1.0", {"segments.nii.gz": "ab12" * 16}, seed=7, draws=10_000, parameter_set="2026-11"),
         case="Case <b>one</b>",
-        patient={"sex": "male", "age": 57, "height_cm": 172.0, "weight_kg": 75.0, "disease": "crlm",
-                 "liver": {"steatohepatitis": True, "fibrosis": "F1", "icg_r15": None}},
+        patient={
+            "sex": "male",
+            "age": 57,
+            "height_cm": 172.0,
+            "weight_kg": 75.0,
+            "disease": "crlm",
+            "liver": {"steatohepatitis": True, "fibrosis": "F1", "icg_r15": None},
+        },
         tlv_ml=1464.1,
         tlv_functional_ml=1374.9,
         telv=(
@@ -174,17 +234,33 @@ def comparison() -> Comparison:
             EstimatedVolume("children", None, "adults only outside its range", "x"),
         ),
         telv_formula="vauthey2002",
-        segments=(SegmentVolume("S1", 40.6, 40.4, 0.2, 0.0, 0.0277), SegmentVolume("S4", 165.8, 129.2, 36.6, 0.0, 0.113)),
+        segments=(
+            SegmentVolume("S1", 40.6, 40.4, 0.2, 0.0, 0.0277),
+            SegmentVolume("S4", 165.8, 129.2, 36.6, 0.0, 0.113),
+        ),
         lesions=lesions,
         plans=(plan("right hepatectomy"), two_stage()),
         accepted=("accepted by hand: L3 lies outside the labelled liver",),
         warnings=(f"{HOSTILE}: 4.22 mL (5.0 %) lies outside the labelled liver",),
         assumptions=(
-            {"id": "growth.brake", "value": 0.8, "unit": "1", "low": 0.6, "high": 1.0, "kind": "assumed",
-             "note": "small-for-size <brake>"},
+            {
+                "id": "growth.brake",
+                "value": 0.8,
+                "unit": "1",
+                "low": 0.6,
+                "high": 1.0,
+                "kind": "assumed",
+                "note": "small-for-size <brake>",
+            },
         ),
-        references=({"key": "vauthey2002", "citation": "Vauthey. Liver Transpl 2002;8:233", "doi": "10.1053/jlts.2002.31654"},),
-    )  # fmt: skip
+        references=(
+            {
+                "key": "vauthey2002",
+                "citation": "Vauthey. Liver Transpl 2002;8:233",
+                "doi": "10.1053/jlts.2002.31654",
+            },
+        ),
+    )
 
 
 def png(width: int = 3, height: int = 2) -> bytes:

@@ -1,4 +1,4 @@
-"""The page and its tables: what is printed equals the result, hostile names stay text, nothing asks the network."""
+"""The page and its tables: what is printed equals the result, hostile names stay text, no network."""
 
 from __future__ import annotations
 
@@ -67,11 +67,21 @@ def page() -> Page:
 @pytest.mark.parametrize(
     ("value", "printed"),
     [
-        (None, "–"), (0.0, "0 mL"), (0.004, "<0.01 mL"), (0.117, "0.12 mL"), (0.995, "1.00 mL"), (1.0, "1 mL"),
-        (3.843, "4 mL"), (19.4, "19 mL"), (20.0, "20 mL"), (22.4, "20 mL"), (22.5, "25 mL"), (1464.1, "1465 mL"),
+        (None, "–"),
+        (0.0, "0 mL"),
+        (0.004, "<0.01 mL"),
+        (0.117, "0.12 mL"),
+        (0.995, "1.00 mL"),
+        (1.0, "1 mL"),
+        (3.843, "4 mL"),
+        (19.4, "19 mL"),
+        (20.0, "20 mL"),
+        (22.4, "20 mL"),
+        (22.5, "25 mL"),
+        (1464.1, "1465 mL"),
         (-76.2, "−75 mL"),
     ],
-)  # fmt: skip
+)
 def test_volumes_are_rounded_as_people_read_them(value: float | None, printed: str) -> None:
     assert show.ml(value) == printed
 
@@ -295,9 +305,18 @@ def test_every_printed_row_is_on_the_page(page: Page) -> None:
 
 
 def test_the_page_shows_what_makes_it_reproducible(page: Page) -> None:
-    for words in ("ab12" * 16, "10000", "2026-11", "0.1.0", "Vauthey. Liver Transpl 2002;8:233", "accepted by hand: L3",
-                  "growth.brake", "steatohepatitis 0.88 14 mL 0.9 points chouker2004",
-                  "day 42 scan 345 (295–410) mL 21 (18–26) % –", "sFLR 22 % on day 45; 30 % is needed."):  # fmt: skip
+    for words in (
+        "ab12" * 16,
+        "10000",
+        "2026-11",
+        "0.1.0",
+        "Vauthey. Liver Transpl 2002;8:233",
+        "accepted by hand: L3",
+        "growth.brake",
+        "steatohepatitis 0.88 14 mL 0.9 points chouker2004",
+        "day 42 scan 345 (295–410) mL 21 (18–26) % –",
+        "sFLR 22 % on day 45; 30 % is needed.",
+    ):
         assert words in page.text
 
 
@@ -312,9 +331,17 @@ def test_pictures_stand_with_their_plan(page: Page) -> None:
 
 def test_a_case_without_lesions_patient_or_plans_still_makes_a_page() -> None:
     bare = dataclasses.replace(
-        comparison(), patient=None, telv=(), telv_formula=None, lesions=(), plans=(), accepted=(), warnings=(),
-        assumptions=(), references=(),
-    )  # fmt: skip
+        comparison(),
+        patient=None,
+        telv=(),
+        telv_formula=None,
+        lesions=(),
+        plans=(),
+        accepted=(),
+        warnings=(),
+        assumptions=(),
+        references=(),
+    )
     assert "patient not supplied" in Page(render_html(bare)).text
 
 

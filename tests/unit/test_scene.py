@@ -1,4 +1,4 @@
-"""The scene as data: who is drawn where in which colour, checked on a box liver whose volumes are counted by hand."""
+"""The scene as data: what is drawn where in which colour, on a box liver counted by hand."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ VOXEL_ML = 0.008  # 2 mm cubes
 
 
 def box_case(*, vessels: tuple[Vessel, ...] = ()) -> tuple[LiverCase, np.ndarray]:
-    """A box: S6 on the patient's right (x < 20), S2 on the left; L1 in S6, L2 in S2, one tube of portal vein."""
+    """S6 on the patient's right (x < 20), S2 on the left; L1 in S6, L2 in S2, one tube of portal vein."""
     regions = np.zeros(SHAPE, np.uint16)
     regions[4:20, 4:20, 4:20] = 1
     regions[20:36, 4:20, 4:20] = 2
     regions[8:12, 8:12, 8:12] = 3
     regions[26:30, 8:12, 8:12] = 4
-    table = [None, Region("S6", "parenchyma", "parenchyma"), Region("S2", "parenchyma", "parenchyma"),
-             Region("S6", "L1", "lesion"), Region("S2", "L2", "lesion")]  # fmt: skip
+    table = [
+        None,
+        Region("S6", "parenchyma", "parenchyma"),
+        Region("S2", "parenchyma", "parenchyma"),
+        Region("S6", "L1", "lesion"),
+        Region("S2", "L2", "lesion"),
+    ]
     if vessels:
         regions[24:34, 15:18, 15:18] = 5
         table.append(Region("S2", vessels[0].name, "vessel"))

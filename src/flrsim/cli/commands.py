@@ -24,10 +24,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-evidence_app = typer.Typer(help="The clinical numbers and their sources.", no_args_is_help=True, rich_markup_mode=None)
+evidence_app = typer.Typer(
+    help="The clinical numbers and their sources.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(evidence_app, name="evidence")
 
-Source = Annotated[Path, typer.Argument(metavar="FILE|CASE", help="Label map, .vtp, folder of STL, case.toml or its folder.")]
+Source = Annotated[
+    Path, typer.Argument(metavar="FILE|CASE", help="Label map, .vtp, folder of STL, case.toml or its folder.")
+]
 CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="case.toml, or the folder that holds it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
@@ -68,7 +72,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -78,7 +84,13 @@ def _emit(result: dict[str, Any]) -> None:
 
 
 @app.command()
-def check(source: Source, frame: FrameOption = None, unit: UnitOption = None, lesions: LesionsOption = None, as_json: AsJson = False) -> int:
+def check(
+    source: Source,
+    frame: FrameOption = None,
+    unit: UnitOption = None,
+    lesions: LesionsOption = None,
+    as_json: AsJson = False,
+) -> int:
     """Say what is wrong with a file or case, where, and what to do."""
     from flrsim.checking import check_source
     from flrsim.cli.tables import print_check
@@ -92,7 +104,13 @@ def check(source: Source, frame: FrameOption = None, unit: UnitOption = None, le
 
 
 @app.command()
-def volumes(source: Source, frame: FrameOption = None, unit: UnitOption = None, lesions: LesionsOption = None, as_json: AsJson = False) -> None:
+def volumes(
+    source: Source,
+    frame: FrameOption = None,
+    unit: UnitOption = None,
+    lesions: LesionsOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Measure segments, lesions, vessels, total volume and contacts."""
     from flrsim.case_file import is_case, load_case, load_file
     from flrsim.cli.tables import print_volumes
@@ -184,7 +202,9 @@ def demo(
 def view(
     case_path: CasePath,
     screenshot: Annotated[Path, typer.Option(help="Write the picture here (.png); needs no display.")],
-    plan: Annotated[str | None, typer.Option("--plan", help="Plan whose stages colour the liver; the first by default.")] = None,
+    plan: Annotated[
+        str | None, typer.Option("--plan", help="Plan whose stages colour the liver; the first by default.")
+    ] = None,
     after_stage: Annotated[int, typer.Option(min=0, help="Show the liver after this operation.")] = 0,
     view_from: Annotated[str, typer.Option("--from", help="anterior, inferior or posterior.")] = "anterior",
 ) -> None:
@@ -201,11 +221,19 @@ def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the case.")],
     seed: Annotated[int, typer.Option(min=0, help="Which liver.")] = 0,
     scenario: Annotated[Scenario, typer.Option(help="Which lesions and plans.")] = Scenario.bilobar_two_stage,
-    confluence: Annotated[bool, typer.Option(help="Add a lesion at the hepatocaval confluence (bilobar only).")] = False,
-    tlv_ml: Annotated[float | None, typer.Option("--tlv", min=800, max=3000, help="Total liver volume, mL (plain only).")] = None,
+    confluence: Annotated[
+        bool, typer.Option(help="Add a lesion at the hepatocaval confluence (bilobar only).")
+    ] = False,
+    tlv_ml: Annotated[
+        float | None, typer.Option("--tlv", min=800, max=3000, help="Total liver volume, mL (plain only).")
+    ] = None,
     split_s4: Annotated[bool, typer.Option(help="Give S4 as S4a and S4b (plain only).")] = False,
-    file_format: Annotated[PhantomFormat, typer.Option("--format", help="Interface meshes or label maps.")] = PhantomFormat.vtp,
-    spacing: Annotated[tuple[float, float, float], typer.Option(min=0.3, max=10, help="Voxel edges of label maps, mm.")] = (0.8, 0.8, 1.0),
+    file_format: Annotated[
+        PhantomFormat, typer.Option("--format", help="Interface meshes or label maps.")
+    ] = PhantomFormat.vtp,
+    spacing: Annotated[
+        tuple[float, float, float], typer.Option(min=0.3, max=10, help="Voxel edges of label maps, mm.")
+    ] = (0.8, 0.8, 1.0),
     as_json: AsJson = False,
 ) -> None:
     """Make a parametric liver with independently known volumes, as a case every command reads."""
@@ -214,17 +242,28 @@ def phantom(
     if tlv_ml is not None and scenario is not Scenario.plain:
         raise typer.BadParameter("--tlv goes with --scenario plain")
     truth = make_case(
-        out, scenario=scenario.value, seed=seed, confluence=confluence, tlv_ml=tlv_ml, split_s4=split_s4,
-        file_format=file_format.value, spacing_mm=spacing,
+        out,
+        scenario=scenario.value,
+        seed=seed,
+        confluence=confluence,
+        tlv_ml=tlv_ml,
+        split_s4=split_s4,
+        file_format=file_format.value,
+        spacing_mm=spacing,
     )
     if as_json:
         _emit(truth.to_dict())
     else:
-        typer.echo(f"wrote {out}/case.toml; true volume {truth.total.value:.1f} ± {truth.total.standard_error:.1f} mL", err=True)
+        typer.echo(
+            f"wrote {out}/case.toml; true volume {truth.total.value:.1f} ± {truth.total.standard_error:.1f} mL",
+            err=True,
+        )
 
 
 @evidence_app.command("list")
-def evidence_list(topic: Annotated[str, typer.Argument(help="Only ids that begin so.")] = "", as_json: AsJson = False) -> None:
+def evidence_list(
+    topic: Annotated[str, typer.Argument(help="Only ids that begin so.")] = "", as_json: AsJson = False
+) -> None:
     """List the clinical numbers with value, unit, kind and source."""
     from flrsim.cli.tables import print_evidence
     from flrsim.evidence import load_evidence
@@ -232,9 +271,17 @@ def evidence_list(topic: Annotated[str, typer.Argument(help="Only ids that begin
     evidence = load_evidence()
     chosen = [evidence[name] for name in evidence.ids() if name.startswith(topic)]
     if not chosen:
-        raise CaseError(f'no number begins with "{topic}"; topics are {", ".join(sorted({n.split(".")[0] for n in evidence.ids()}))}')
+        raise CaseError(
+            f'no number begins with "{topic}"; topics are {", ".join(sorted({n.split(".")[0] for n in evidence.ids()}))}'
+        )
     if as_json:
-        _emit({"schema": "flrsim/evidence/1", "parameter_set": evidence.parameter_set, "parameters": [p.to_dict() for p in chosen]})
+        _emit(
+            {
+                "schema": "flrsim/evidence/1",
+                "parameter_set": evidence.parameter_set,
+                "parameters": [p.to_dict() for p in chosen],
+            }
+        )
     else:
         print_evidence(chosen, evidence.parameter_set)
 
@@ -268,7 +315,9 @@ def _load(case_path: Path, names: list[str] | None) -> tuple[Any, tuple[Any, ...
         known = {p.name: p for p in plans}
         absent = [n for n in names if n not in known]
         if absent:
-            raise PlanError(f'plan "{absent[0]}" is not in the case; its plans are {", ".join(known) or "none"}')
+            raise PlanError(
+                f'plan "{absent[0]}" is not in the case; its plans are {", ".join(known) or "none"}'
+            )
         plans = tuple(known[n] for n in names)
     if not plans:
         raise PlanError(f"case {case.name} has no plan; add [[plan]] tables to its case.toml")

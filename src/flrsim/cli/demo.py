@@ -51,4 +51,7 @@ def run_demo(out: Path, name: str, draws: int) -> None:
     print_comparison(compared.result)
     typer.echo(f"wrote {report} and {len(pictures)} pictures beside it", err=True)
     if not pictures:
-        typer.echo("no pictures: this machine has no OpenGL; install a software renderer such as Mesa's EGL", err=True)
+        typer.echo(
+            "no pictures: this machine has no OpenGL; install a software renderer such as Mesa's EGL",
+            err=True,
+        )

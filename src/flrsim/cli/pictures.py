@@ -31,13 +31,27 @@ def report_pictures(case: LiverCase, compared: Compared) -> tuple[ReportPicture,
 
 def _report_picture(case: LiverCase, result: PlanResult, staged: StagedPlan, stage: int) -> ReportPicture:
     title = f"{result.name}: the plan" if stage == 0 else f"{result.name}: after stage {stage}"
-    caption = "what stays and what goes, by stage" if stage == 0 else f"what is left after {result.stages[stage - 1].operation}"
-    scene = build_scene(case, staged.removed_at, {f.name: f for f in result.lesions}, up_to_stage=stage or None, title=title)
-    return ReportPicture(plan=result.name, stage=stage, title=title, png=picture(scene, size=(1000, 750)), caption=caption)
+    caption = (
+        "what stays and what goes, by stage"
+        if stage == 0
+        else f"what is left after {result.stages[stage - 1].operation}"
+    )
+    scene = build_scene(
+        case, staged.removed_at, {f.name: f for f in result.lesions}, up_to_stage=stage or None, title=title
+    )
+    return ReportPicture(
+        plan=result.name, stage=stage, title=title, png=picture(scene, size=(1000, 750)), caption=caption
+    )
 
 
 def write_screenshot(
-    case: LiverCase, plan: Plan, evidence: Evidence, path: Path, *, after_stage: int = 0, view: str = "anterior"
+    case: LiverCase,
+    plan: Plan,
+    evidence: Evidence,
+    path: Path,
+    *,
+    after_stage: int = 0,
+    view: str = "anterior",
 ) -> None:
     """Write one picture of a plan as PNG.
 
@@ -51,11 +65,19 @@ def write_screenshot(
     if not path.parent.exists():
         raise FileError(f"{path.parent}: no such folder; make it first")
     if after_stage > len(plan.operations):
-        raise PlanError(f'plan "{plan.name}" has {len(plan.operations)} operations; there is no stage {after_stage}')
+        raise PlanError(
+            f'plan "{plan.name}" has {len(plan.operations)} operations; there is no stage {after_stage}'
+        )
     if view not in ("anterior", "inferior", "posterior"):
         raise DisplayError(f'view "{view}" is not known; views are anterior, inferior, posterior')
     compared = compare(case, [plan], evidence, seed=0, draws=FEW_DRAWS)
     result, staged = compared.result.plans[0], compared.staged[0]
     title = plan.name if not after_stage else f"{plan.name}: after stage {after_stage}"
-    scene = build_scene(case, staged.removed_at, {f.name: f for f in result.lesions}, up_to_stage=after_stage or None, title=title)
+    scene = build_scene(
+        case,
+        staged.removed_at,
+        {f.name: f for f in result.lesions},
+        up_to_stage=after_stage or None,
+        title=title,
+    )
     path.write_bytes(picture(scene, view=view))

@@ -52,21 +52,47 @@ def print_volumes(table: VolumeTable) -> None:
     from rich.markup import escape
 
     console = _console()
-    segments = _table("segment", "mL", "% of liver", "parenchyma", "lesion", "vessel", title=f"{escape(table.case)}: segments")
+    segments = _table(
+        "segment",
+        "mL",
+        "% of liver",
+        "parenchyma",
+        "lesion",
+        "vessel",
+        title=f"{escape(table.case)}: segments",
+    )
     for s in table.segments:
         segments.add_row(
-            s.name, f"{s.volume_ml:.1f}", f"{100 * s.fraction:.1f}", f"{s.parenchyma_ml:.1f}", f"{s.lesion_ml:.1f}", f"{s.vessel_ml:.1f}"
+            s.name,
+            f"{s.volume_ml:.1f}",
+            f"{100 * s.fraction:.1f}",
+            f"{s.parenchyma_ml:.1f}",
+            f"{s.lesion_ml:.1f}",
+            f"{s.vessel_ml:.1f}",
         )
     segments.add_section()
     segments.add_row("total (TLV)", f"{table.tlv_ml:.1f}", "100.0")
-    segments.add_row("without lesion", f"{table.tlv_functional_ml:.1f}", f"{100 * table.tlv_functional_ml / table.tlv_ml:.1f}")
+    segments.add_row(
+        "without lesion",
+        f"{table.tlv_functional_ml:.1f}",
+        f"{100 * table.tlv_functional_ml / table.tlv_ml:.1f}",
+    )
     console.print(segments)
     if table.lesions:
-        lesions = _table("lesion", "mL", "outside mL", "longest axial mm", "longest 3D mm", "segments", title="lesions")
+        lesions = _table(
+            "lesion", "mL", "outside mL", "longest axial mm", "longest 3D mm", "segments", title="lesions"
+        )
         for les in table.lesions:
-            where = ", ".join(f"{s} {100 * share:.0f} %" for s, share in les.segments.items() if share >= 0.0005)
+            where = ", ".join(
+                f"{s} {100 * share:.0f} %" for s, share in les.segments.items() if share >= 0.0005
+            )
             lesions.add_row(
-                escape(les.name), f"{les.volume_ml:.2f}", f"{les.outside_ml:.2f}", f"{les.longest_axial_mm:.0f}", f"{les.longest_3d_mm:.0f}", where
+                escape(les.name),
+                f"{les.volume_ml:.2f}",
+                f"{les.outside_ml:.2f}",
+                f"{les.longest_axial_mm:.0f}",
+                f"{les.longest_3d_mm:.0f}",
+                where,
             )
         console.print(lesions)
     if table.vessels:
@@ -115,7 +141,16 @@ def print_comparison(comparison: Comparison) -> None:
 
 def print_evidence(parameters: Sequence[Parameter], parameter_set: str) -> None:
     """Print clinical numbers, one a line."""
-    table = _table("id", "value", "unit", "spread", "kind", "source", title=f"parameter set {parameter_set}", numbers=False)
+    table = _table(
+        "id",
+        "value",
+        "unit",
+        "spread",
+        "kind",
+        "source",
+        title=f"parameter set {parameter_set}",
+        numbers=False,
+    )
     for p in parameters:
         table.add_row(p.id, f"{p.value:g}", p.unit, _spread(p), p.kind, p.source or "–")
     _console().print(table)
@@ -138,8 +173,12 @@ def print_parameter(parameter: Parameter, sources: Sequence[Reference]) -> None:
         if text:
             console.print(f"  {name}: {escape(text)}")
     for s in sources:
-        ids = ", ".join(f"{k} {v}" for k, v in (("doi", s.doi), ("PMID", s.pmid), ("PMCID", s.pmcid), ("", s.url)) if v)
-        console.print(f"  source: {escape(f'{s.key}: {s.author}. {s.journal} {s.year};{s.volume}:{s.pages}. {ids}')}")
+        ids = ", ".join(
+            f"{k} {v}" for k, v in (("doi", s.doi), ("PMID", s.pmid), ("PMCID", s.pmcid), ("", s.url)) if v
+        )
+        console.print(
+            f"  source: {escape(f'{s.key}: {s.author}. {s.journal} {s.year};{s.volume}:{s.pages}. {ids}')}"
+        )
 
 
 def _spread(p: Parameter) -> str:

@@ -29,7 +29,9 @@ def to_lps_mm(points: NDArray[np.float64], *, frame: str, unit: str) -> NDArray[
 def check_frame(frame: str) -> None:
     """Raise unless `frame` is one flrsim reads."""
     if frame not in FRAMES:
-        raise CaseError(f'frame is "{frame}"; it must be LPS (x toward the patient\'s left) or RAS (x toward the right)')
+        raise CaseError(
+            f'frame is "{frame}"; it must be LPS (x toward the patient\'s left) or RAS (x toward the right)'
+        )
 
 
 def check_unit(unit: str) -> None:

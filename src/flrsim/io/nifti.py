@@ -40,7 +40,9 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
     try:
         image = nib.load(path)
     except (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error, ValueError) as error:
-        raise FileError(f"{path.name} is not a NIfTI file that can be read ({_first_line(error)}); export it again") from None
+        raise FileError(
+            f"{path.name} is not a NIfTI file that can be read ({_first_line(error)}); export it again"
+        ) from None
     shape = tuple(int(n) for n in image.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -62,7 +64,9 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
     try:
         data = np.asanyarray(image.dataobj).reshape(shape)
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise FileError(f"{path.name} is truncated or damaged ({_first_line(error)}); export it again") from None
+        raise FileError(
+            f"{path.name} is truncated or damaged ({_first_line(error)}); export it again"
+        ) from None
     labels = _as_labels(data, path.name)
 
     # nibabel's canonical order is RAS+; flipping the first two axes makes it LPS+ with the same voxels.
@@ -78,7 +82,9 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
 def _check_affine(affine: NDArray[np.float64], source: str) -> None:
     columns = affine[:3, :3]
     if not np.isfinite(affine).all() or abs(np.linalg.det(columns)) < 1e-9:
-        raise GeometryError(f"{source}: the header's affine is singular or not finite; the file carries no geometry")
+        raise GeometryError(
+            f"{source}: the header's affine is singular or not finite; the file carries no geometry"
+        )
     unit = columns / np.linalg.norm(columns, axis=0)
     shear = float(np.abs(unit.T @ unit - np.eye(3)).max())
     if shear > SHEAR_LIMIT:
@@ -96,7 +102,9 @@ def _as_labels(data: NDArray[np.generic], source: str) -> NDArray[np.unsignedint
         if not np.isfinite(np.asarray(data, dtype=np.float64)).all():
             raise GeometryError(f"{source} has values that are not finite (NaN); labels are whole numbers")
         if (data != np.rint(np.asarray(data, dtype=np.float64))).any():
-            raise GeometryError(f"{source} has values that are not whole numbers; it is an image, not a label map")
+            raise GeometryError(
+                f"{source} has values that are not whole numbers; it is an image, not a label map"
+            )
     low, high = float(data.min()), float(data.max())
     if low < 0 or high >= LABEL_LIMIT:
         raise GeometryError(
@@ -106,9 +114,7 @@ def _as_labels(data: NDArray[np.generic], source: str) -> NDArray[np.unsignedint
     return data.astype(np.uint8 if high < 256 else np.uint16)
 
 
-def write_label_map(
-    path: Path, labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]
-) -> None:
+def write_label_map(path: Path, labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]) -> None:
     """Write labels on an LPS grid as NIfTI (which states its affine in RAS)."""
     import nibabel as nib
 

@@ -145,7 +145,11 @@ def from_closed_surfaces(
 
 
 def _overlaps_and_gaps(
-    labels: NDArray[np.uint16], overlap: NDArray[np.int64], own: NDArray[np.int64], names: tuple[str, ...], source: str
+    labels: NDArray[np.uint16],
+    overlap: NDArray[np.int64],
+    own: NDArray[np.int64],
+    names: tuple[str, ...],
+    source: str,
 ) -> tuple[str, ...]:
     """Return warnings about overlaps and gaps between the surfaces of one organ; raise when they are large."""
     from scipy import ndimage
@@ -234,7 +238,9 @@ def read_surface_table(
     must_touch: bool = True,
 ) -> Structures:
     """Return the structures of a table name → closed STL file."""
-    meshes = {name: read_closed_surface(file, name=name, frame=frame, unit=unit) for name, file in files.items()}
+    meshes = {
+        name: read_closed_surface(file, name=name, frame=frame, unit=unit) for name, file in files.items()
+    }
     if whole_liver:
         check_extent(np.concatenate([m.points for m in meshes.values()]), source=source, unit=unit)
     target = None if onto is None else (onto.affine, _shape(onto.labels))
@@ -263,7 +269,9 @@ def _read_folder(
         if name in named:
             raise AnatomyError(f"{path.name}: {named[name].name} and {file.name} are both {name}; keep one")
         named[name] = file
-    meshes = {name: read_closed_surface(file, name=name, frame=frame, unit=unit) for name, file in named.items()}
+    meshes = {
+        name: read_closed_surface(file, name=name, frame=frame, unit=unit) for name, file in named.items()
+    }
     if whole_liver:
         check_extent(np.concatenate([m.points for m in meshes.values()]), source=path.name, unit=unit)
     return from_closed_surfaces(meshes, source=path.name, frame=target, must_touch=whole_liver)

@@ -29,11 +29,15 @@ def read_closed_surface(path: Path, *, name: str, frame: str, unit: str) -> Labe
 
     existing_file(path)
     if path.suffix.lower() != ".stl":
-        raise FileError(f"{path.name}: {path.suffix or 'no extension'} is not a surface file flrsim reads; give .stl")
+        raise FileError(
+            f"{path.name}: {path.suffix or 'no extension'} is not a surface file flrsim reads; give .stl"
+        )
     try:
         loaded = trimesh.load_mesh(path, process=False)
     except (ValueError, KeyError, IndexError, OSError, UnicodeDecodeError, TypeError, EOFError) as error:
-        raise FileError(f"{path.name} is not an STL file that can be read ({type(error).__name__}); export it again") from None
+        raise FileError(
+            f"{path.name} is not an STL file that can be read ({type(error).__name__}); export it again"
+        ) from None
     points = np.asarray(loaded.vertices, dtype=np.float64)
     faces = np.asarray(loaded.faces, dtype=np.int64)
     if not len(faces):
@@ -42,7 +46,9 @@ def read_closed_surface(path: Path, *, name: str, frame: str, unit: str) -> Labe
     points, index = np.unique(points, axis=0, return_inverse=True)
     faces = index.reshape(-1)[faces]
     points = to_lps_mm(points, frame=frame, unit=unit)
-    mesh = LabelledMesh(points, faces, np.tile(np.array([1, 0], np.uint16), (len(faces), 1)), ("outside", name))
+    mesh = LabelledMesh(
+        points, faces, np.tile(np.array([1, 0], np.uint16), (len(faces), 1)), ("outside", name)
+    )
     check_closed(mesh, source=path.name)
     return mesh
 

@@ -40,9 +40,13 @@ def read_interface_mesh(path: Path, *, frame: str | None, unit: str | None) -> L
             "write an interface mesh, e.g. with VTK's surface nets, or give one closed mesh a structure"
         )
     if sides.ndim != 2 or sides.shape[1] != 2 or len(sides) != len(faces):
-        raise GeometryError(f"{path.name}: BoundaryLabels has the shape {sides.shape}; ({len(faces)}, 2) is needed")
+        raise GeometryError(
+            f"{path.name}: BoundaryLabels has the shape {sides.shape}; ({len(faces)}, 2) is needed"
+        )
     if (sides < 0).any() or not np.isfinite(sides).all():
-        raise GeometryError(f"{path.name}: BoundaryLabels has negative labels; 0 is outside, 1 and up are regions")
+        raise GeometryError(
+            f"{path.name}: BoundaryLabels has negative labels; 0 is outside, 1 and up are regions"
+        )
     frame, unit = _frame_and_unit(data, path, frame, unit)
     names = _names(data, int(sides.max(initial=0)))
     mesh = LabelledMesh(to_lps_mm(points, frame=frame, unit=unit), faces, sides.astype(np.uint16), names)

@@ -17,8 +17,13 @@ from flrsim import __version__
 
 def _cache_folder() -> Path | None:
     """Return a writable folder for compiled kernels, named after this version, or None."""
-    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    for parent in (Path(base), Path(tempfile.gettempdir()) / f"flrsim-{os.getuid() if hasattr(os, 'getuid') else 0}"):
+    base = (
+        os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    )
+    for parent in (
+        Path(base),
+        Path(tempfile.gettempdir()) / f"flrsim-{os.getuid() if hasattr(os, 'getuid') else 0}",
+    ):
         folder = parent / f"flrsim-kernels-{__version__}"
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,11 @@ def _count_faces(padded):
             left = padded[i - 1, j]
             front = padded[i, j - 1]
             for k in range(1, nz):
-                n += np.int64(here[k] != left[k]) + np.int64(here[k] != front[k]) + np.int64(here[k] != here[k - 1])
+                n += (
+                    np.int64(here[k] != left[k])
+                    + np.int64(here[k] != front[k])
+                    + np.int64(here[k] != here[k - 1])
+                )
     return n
 
 

@@ -115,11 +115,18 @@ def make_case(
     """
     phantom, tables = _scenario(scenario, seed, confluence, tlv_ml, split_s4)
     return write_phantom(
-        phantom, folder, case_id=f"phantom-{scenario}-{seed}", file_format=file_format, spacing_mm=spacing_mm, case_tables=tables
+        phantom,
+        folder,
+        case_id=f"phantom-{scenario}-{seed}",
+        file_format=file_format,
+        spacing_mm=spacing_mm,
+        case_tables=tables,
     )
 
 
-def _scenario(scenario: str, seed: int, confluence: bool, tlv_ml: float | None, split_s4: bool) -> tuple[Phantom, str]:
+def _scenario(
+    scenario: str, seed: int, confluence: bool, tlv_ml: float | None, split_s4: bool
+) -> tuple[Phantom, str]:
     if scenario not in SCENARIOS:
         raise CaseError(f'scenario "{scenario}" is not known; scenarios are {", ".join(SCENARIOS)}')
     if confluence and scenario != "bilobar-two-stage":

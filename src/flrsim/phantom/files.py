@@ -121,7 +121,7 @@ def _only(
     look_up: Callable[[NDArray[np.float64]], NDArray[np.uint8]], label: int
 ) -> Callable[[NDArray[np.float64]], NDArray[np.uint8]]:
     def one(points: NDArray[np.float64]) -> NDArray[np.uint8]:
-        return (look_up(points) == label).astype(np.uint8)
+        return np.asarray(look_up(points) == label, dtype=np.uint8)
 
     return one
 

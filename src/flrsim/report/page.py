@@ -17,6 +17,7 @@ from flrsim.evidence.records import Reference
 from flrsim.report import format as show
 from flrsim.report import palette, tables
 from flrsim.report.curves import growth_svg
+from flrsim.report.records import flat, records
 from flrsim.results import Comparison, PlanResult
 
 DISEASES = {
@@ -76,7 +77,7 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         groups=_groups(tables.comparison_rows(comparison, with_verdict=False)),
         denominators=tables.denominator_rows(comparison),
         shares=tables.shares,
-        assumptions=tables.records(comparison.assumptions, ASSUMPTION_KEYS),
+        assumptions=records(comparison.assumptions, ASSUMPTION_KEYS),
         references=[_citation(r) for r in comparison.references],
         reference_keys=[str(r.get("key") or "") for r in comparison.references],
         stages_max=max((len(p.stages) for p in comparison.plans), default=0),
@@ -132,7 +133,7 @@ def _plan(
         ],
         "decisions": tables.decision_rows(plan),
         "lesions": tables.lesion_lines(comparison, plan),
-        "modifiers": tables.records(plan.modifiers, MODIFIER_KEYS),
+        "modifiers": records(plan.modifiers, MODIFIER_KEYS),
         "svg": growth_svg(comparison, plan, salt=str(n)),
         "pictures": [
             {"title": i.title, "caption": i.caption, "data": base64.b64encode(i.png).decode("ascii")}
@@ -169,7 +170,7 @@ def _patient(comparison: Comparison) -> str:
     disease = str(known.pop("disease", None) or "")
     if disease:
         parts.append(DISEASES.get(disease, show.words(disease)))
-    parts += [f"{show.words(k)}: {tables.flat(v)}" for k, v in known.items() if tables.flat(v) != show.NONE]
+    parts += [f"{show.words(k)}: {flat(v)}" for k, v in known.items() if flat(v) != show.NONE]
     return ", ".join(parts)
 
 

@@ -116,12 +116,16 @@ class VesselVoxels:
 def proxy_clouds(grid: RegionGrid) -> dict[str, Cloud]:
     """Return the borders that stand in for vessels."""
     return {
-        name: Cloud(border(grid, *(frozenset(leaf for s in group for leaf in leaves(s)) for group in (one, other))))
+        name: Cloud(
+            border(grid, *(frozenset(leaf for s in group for leaf in leaves(s)) for group in (one, other)))
+        )
         for name, one, other, _ in VEIN_PROXIES
     }
 
 
-def nearest_vessel(lesion: Lesion, clouds: Mapping[str, Cloud], *, proxy: bool, reach_mm: float) -> Neighbour | None:
+def nearest_vessel(
+    lesion: Lesion, clouds: Mapping[str, Cloud], *, proxy: bool, reach_mm: float
+) -> Neighbour | None:
     """Return the vessel (or proxy border) nearest to a lesion within `reach_mm`, or None."""
     best: Neighbour | None = None
     for name, cloud in clouds.items():

@@ -96,7 +96,9 @@ def wedge(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> NDArray[np.bool
     # Everything the sweep can touch: the ball that holds the zone, moved along the way out.
     ends = np.stack([middle, middle + direction * reach / spacing])
     low = np.maximum(np.floor(ends.min(axis=0) - radius / spacing).astype(int), 0)
-    high = np.minimum(np.ceil(ends.max(axis=0) + radius / spacing).astype(int) + 1, np.asarray(grid.regions.shape))
+    high = np.minimum(
+        np.ceil(ends.max(axis=0) + radius / spacing).astype(int) + 1, np.asarray(grid.regions.shape)
+    )
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     taken = np.zeros(grid.regions.shape, dtype=np.bool_)
     taken[inner] = zone

@@ -1,4 +1,4 @@
-"""``case.toml`` to case and plans; the only room that speaks pydantic."""
+"""Files to a case: ``case.toml`` with everything it names, or one bare liver file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from flrsim.anatomy import COUINAUD_LABELS, segment_name
 from flrsim.case import Accepted, LiverCase, VesselFile, assemble
+from flrsim.case_file.schema import AnatomyTable, CaseFile, MeshTable, PatientTable, PlanTable
 from flrsim.errors import AnatomyError, CaseError, FileError
 from flrsim.evidence import Evidence
 from flrsim.forensics import examine_liver, refuse
@@ -21,134 +22,6 @@ from flrsim.io.structures import Structures, read_structures, read_surface_table
 from flrsim.patient import LiverCondition, Patient, Treatment
 from flrsim.plan import Occlude, Operate, Plan, Scan, Step, Wait, check_plan
 from flrsim.results import Finding
-
-MeshTable = dict[str, str]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Case(_Strict):
-    id: str = Field(min_length=1, max_length=200)
-
-
-class _Accept(_Strict):
-    spacing_mm: tuple[float, float, float] | None = None
-    mirrored: bool = False
-    same_grid: bool = False
-    proportions: bool = False
-    lesions_outside: tuple[str, ...] = ()
-    missing_segments: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _positive(self) -> _Accept:
-        if self.spacing_mm is not None and not all(0.05 <= v <= 20 for v in self.spacing_mm):
-            raise ValueError("spacing_mm must be three voxel edges between 0.05 and 20 mm")
-        return self
-
-
-class _Anatomy(_Strict):
-    labelmap: str | None = None
-    mesh: str | None = None
-    meshes: MeshTable | None = None
-    lesions: str | MeshTable | None = None
-    vessels: str | MeshTable | None = None
-    portal_vein: str | MeshTable | None = None
-    hepatic_vein: str | MeshTable | None = None
-    labels: dict[int, str] = Field(default_factory=dict)
-    frame: Literal["LPS", "RAS"] | None = None
-    unit: Literal["mm", "cm", "m"] | None = None
-    scan_day: int = Field(default=0, le=0, ge=-3650)
-    accept: _Accept = Field(default_factory=_Accept)
-
-    @model_validator(mode="after")
-    def _one_liver(self) -> _Anatomy:
-        given = [k for k in ("labelmap", "mesh", "meshes") if getattr(self, k) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                f"{' and '.join(given) if given else 'no liver'} given; give exactly one of labelmap, mesh, meshes"
-            )
-        if self.meshes is not None and (self.frame is None or self.unit is None):
-            raise ValueError('meshes need their frame ("LPS" or "RAS") and unit ("mm", "cm" or "m")')
-        return self
-
-
-class _Liver(_Strict):
-    steatosis_fraction: float | None = Field(default=None, ge=0, le=1)
-    steatohepatitis: bool | None = None
-    fibrosis: Literal["F0", "F1", "F2", "F3", "F4"] | None = None
-    sos_grade: int | None = Field(default=None, ge=0, le=3)
-    nrh_grade: int | None = Field(default=None, ge=0, le=3)
-    icg_r15: float | None = Field(default=None, ge=0, le=1)
-    child_pugh: Literal["A", "B", "C"] | None = None
-
-
-class _Patient(_Strict):
-    sex: Literal["female", "male"]
-    age: float = Field(ge=18, le=110)
-    height_cm: float = Field(ge=120, le=230)
-    weight_kg: float = Field(ge=30, le=300)
-    disease: Literal["crlm", "hcc", "cholangiocarcinoma", "other"] = "crlm"
-    diabetes: bool | None = None
-    liver: _Liver = Field(default_factory=_Liver)
-
-
-class _Treatment(_Strict):
-    regimen: str
-    cycles: int = Field(ge=1, le=100)
-    last_dose_day: int = Field(le=0, ge=-3650)
-
-
-class _Operate(_Strict):
-    resect: str | tuple[str, ...] = ()
-    wedge: tuple[str, ...] = ()
-    margin_mm: float | None = Field(default=None, ge=0, le=50)
-
-
-class _Occlude(_Strict):
-    technique: Literal["pve"]
-    portal: tuple[str, ...] = Field(min_length=1)
-
-
-class _Step(_Strict):
-    day: int = Field(ge=-365, le=730)
-    operate: _Operate | None = None
-    occlude: _Occlude | None = None
-    scan: bool | None = None
-    flr_ml: float | None = Field(default=None, gt=0, le=5000)
-    wait: bool | None = None
-
-    @model_validator(mode="after")
-    def _one_action(self) -> _Step:
-        given = [k for k in ("operate", "occlude", "scan", "wait") if getattr(self, k)]
-        if len(given) != 1:
-            raise ValueError(f"a step does one thing; {len(given)} of operate, occlude, scan, wait are given")
-        if self.flr_ml is not None and not self.scan:
-            raise ValueError("flr_ml belongs to a scan")
-        return self
-
-
-class _Plan(_Strict):
-    name: str = Field(min_length=1, max_length=120)
-    caudate: Literal["stays", "goes"] = "stays"
-    step: Annotated[tuple[_Step, ...], Field(min_length=1)]
-
-
-class _File(_Strict):
-    case: _Case
-    anatomy: _Anatomy
-    patient: _Patient | None = None
-    treatment: tuple[_Treatment, ...] = ()
-    plan: tuple[_Plan, ...] = ()
-
-    @model_validator(mode="after")
-    def _names(self) -> _File:
-        names = [p.name for p in self.plan]
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice:
-            raise ValueError(f'two plans are called "{twice[0]}"; give each plan its own name')
-        return self
 
 
 def load_case(path: Path, evidence: Evidence) -> tuple[LiverCase, tuple[Plan, ...]]:
@@ -199,7 +72,12 @@ def load_file(
 
 
 def examine_file(
-    path: Path, evidence: Evidence, *, frame: str | None = None, unit: str | None = None, lesions: Path | None = None
+    path: Path,
+    evidence: Evidence,
+    *,
+    frame: str | None = None,
+    unit: str | None = None,
+    lesions: Path | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything found about one liver file."""
     case, findings = _load_bare(path, evidence, frame, unit, lesions)
@@ -218,7 +96,12 @@ def _load_bare(
     path: Path, evidence: Evidence, frame: str | None, unit: str | None, lesions: Path | None
 ) -> tuple[LiverCase | None, tuple[Finding, ...]]:
     segments = read_structures(
-        path, name_of=_segment_of({}, path.name), frame=frame, unit=unit, whole_liver=True, surface_name=_surface_segment
+        path,
+        name_of=_segment_of({}, path.name),
+        frame=frame,
+        unit=unit,
+        whole_liver=True,
+        surface_name=_surface_segment,
     )
     findings = examine_liver(segments, evidence, Accepted())
     if any(f.level == "refused" for f in findings):
@@ -248,7 +131,9 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         if not target.is_relative_to(folder.resolve()):
             raise CaseError(f"{path.name}: {key} = {name!r} leaves the case's folder; paths stay inside it")
         if not target.exists():
-            raise FileError(f"{path.name}: {key} = {name!r}: no such file in {folder.name or folder}; check the path")
+            raise FileError(
+                f"{path.name}: {key} = {name!r}: no such file in {folder.name or folder}; check the path"
+            )
         inputs[name] = sha256(target)
         return target
 
@@ -257,7 +142,9 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
     mirrored = accepted.mirrored and any(f.code == "mirrored" for f in findings)
     if mirrored:
         if a.labelmap is None:
-            raise CaseError(f"{path.name}: anatomy.accept.mirrored is for label maps; a mirrored mesh has the wrong frame: state it")
+            raise CaseError(
+                f"{path.name}: anatomy.accept.mirrored is for label maps; a mirrored mesh has the wrong frame: state it"
+            )
         segments = _flipped(segments)
         findings = examine_liver(segments, evidence, accepted)
     if any(f.level == "refused" for f in findings):
@@ -266,15 +153,23 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
     if a.lesions is not None:
         lesions = _table_or_file("anatomy.lesions", a.lesions, a, inside, segments, mirrored, _lesions)
     vessels = []
-    for key, tree in (("portal_vein", "portal_vein"), ("hepatic_vein", "hepatic_vein"), ("vessels", "unsplit")):
+    for key, tree in (
+        ("portal_vein", "portal_vein"),
+        ("hepatic_vein", "hepatic_vein"),
+        ("vessels", "unsplit"),
+    ):
         given = getattr(a, key)
         if given is not None:
-            found = _table_or_file(f"anatomy.{key}", given, a, inside, segments, mirrored, _vessel_reader(tree))
+            found = _table_or_file(
+                f"anatomy.{key}", given, a, inside, segments, mirrored, _vessel_reader(tree)
+            )
             vessels.append(VesselFile(tree, found))
     grid, lesion_list, vessel_list, warnings = assemble(segments, lesions, tuple(vessels), accepted=accepted)
     unknown = sorted(set(accepted.lesions_outside) - {les.name for les in lesion_list})
     if unknown:
-        raise CaseError(f"{path.name}: anatomy.accept.lesions_outside names {', '.join(unknown)}, which the case does not have")
+        raise CaseError(
+            f"{path.name}: anatomy.accept.lesions_outside names {', '.join(unknown)}, which the case does not have"
+        )
     case = LiverCase(
         name=file.case.id,
         grid=grid,
@@ -290,7 +185,7 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
     return case, tuple(_plan(p) for p in file.plan), findings
 
 
-def _parse(path: Path) -> _File:
+def _parse(path: Path) -> CaseFile:
     if not path.exists():
         raise FileError(f"{path.name}: no such file ({path}); check the path")
     try:
@@ -298,7 +193,7 @@ def _parse(path: Path) -> _File:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CaseError(f"{path.name} is not valid TOML: {error}") from None
     try:
-        return _File.model_validate(content)
+        return CaseFile.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(p) for p in first["loc"]) or "the file"
@@ -314,23 +209,33 @@ def _parse(path: Path) -> _File:
         raise CaseError(f"{path.name}: {key}: {text}{tail}") from None
 
 
-def _segments(a: _Anatomy, inside: Callable[[str, str], Path], source: str) -> Structures:
+def _segments(a: AnatomyTable, inside: Callable[[str, str], Path], source: str) -> Structures:
     if a.labelmap is not None:
         return read_structures(
-            inside("anatomy.labelmap", a.labelmap), name_of=_segment_of(a.labels, a.labelmap), spacing_mm=a.accept.spacing_mm
+            inside("anatomy.labelmap", a.labelmap),
+            name_of=_segment_of(a.labels, a.labelmap),
+            spacing_mm=a.accept.spacing_mm,
         )
     if a.mesh is not None:
         return read_structures(
-            inside("anatomy.mesh", a.mesh), name_of=_segment_of(a.labels, a.mesh), frame=a.frame, unit=a.unit, whole_liver=True,
+            inside("anatomy.mesh", a.mesh),
+            name_of=_segment_of(a.labels, a.mesh),
+            frame=a.frame,
+            unit=a.unit,
+            whole_liver=True,
             surface_name=_surface_segment,
         )
     files: dict[str, Path] = {}
     for key, name in (a.meshes or {}).items():
         segment = _surface_segment(key)
         if segment in files:
-            raise CaseError(f"{source}: anatomy.meshes.{key}: {segment} is given twice; keep one file a segment")
+            raise CaseError(
+                f"{source}: anatomy.meshes.{key}: {segment} is given twice; keep one file a segment"
+            )
         files[segment] = inside(f"anatomy.meshes.{key}", name)
-    return read_surface_table(files, frame=a.frame or "LPS", unit=a.unit or "mm", source="anatomy.meshes", whole_liver=True)
+    return read_surface_table(
+        files, frame=a.frame or "LPS", unit=a.unit or "mm", source="anatomy.meshes", whole_liver=True
+    )
 
 
 def _segment_of(labels: dict[int, str], source: str) -> Callable[[int], str]:
@@ -352,7 +257,9 @@ def _segment_of(labels: dict[int, str], source: str) -> Callable[[int], str]:
 def _surface_segment(text: str) -> str:
     found = segment_name(text)
     if found is None:
-        raise AnatomyError(f'"{text}" is not a segment; name each file or key after its segment: S1 … S8, S4a, S4b')
+        raise AnatomyError(
+            f'"{text}" is not a segment; name each file or key after its segment: S1 … S8, S4a, S4b'
+        )
     return found
 
 
@@ -362,7 +269,7 @@ Reader = Callable[[Path, Structures, str | None, str | None, bool], Structures]
 def _table_or_file(
     key: str,
     given: str | MeshTable,
-    a: _Anatomy,
+    a: AnatomyTable,
     inside: Callable[[str, str], Path],
     segments: Structures,
     mirrored: bool,
@@ -371,21 +278,40 @@ def _table_or_file(
     """Return the structures of a file, or of a table name → closed surface."""
     if isinstance(given, str):
         file = inside(key, given)
-        found = reader(file, _unflipped(segments) if mirrored else segments, a.frame, a.unit, same_grid=a.accept.same_grid,
-                       spacing_mm=a.accept.spacing_mm)
+        found = reader(
+            file,
+            _unflipped(segments) if mirrored else segments,
+            a.frame,
+            a.unit,
+            same_grid=a.accept.same_grid,
+            spacing_mm=a.accept.spacing_mm,
+        )
         return _flipped(found) if mirrored else found
     if a.frame is None or a.unit is None:
-        raise CaseError(f'{key}: surfaces need anatomy.frame ("LPS" or "RAS") and anatomy.unit ("mm", "cm" or "m")')
+        raise CaseError(
+            f'{key}: surfaces need anatomy.frame ("LPS" or "RAS") and anatomy.unit ("mm", "cm" or "m")'
+        )
     files = {name: inside(f"{key}.{name}", file) for name, file in given.items()}
     return read_surface_table(files, frame=a.frame, unit=a.unit, source=key, onto=segments, must_touch=False)
 
 
 def _lesions(
-    path: Path, segments: Structures, frame: str | None, unit: str | None, *, same_grid: bool,
+    path: Path,
+    segments: Structures,
+    frame: str | None,
+    unit: str | None,
+    *,
+    same_grid: bool,
     spacing_mm: tuple[float, float, float] | None = None,
 ) -> Structures:
     found = read_structures(
-        path, name_of=lambda label: f"L{label}", frame=frame, unit=unit, onto=segments, same_grid=same_grid, spacing_mm=spacing_mm
+        path,
+        name_of=lambda label: f"L{label}",
+        frame=frame,
+        unit=unit,
+        onto=segments,
+        same_grid=same_grid,
+        spacing_mm=spacing_mm,
     )
     if len(found.names) == 2 and not found.surfaces:
         return _components(found)
@@ -413,7 +339,10 @@ def _components(lesions: Structures) -> Structures:
     specks = [float(ml[i]) for i in order if i not in kept]
     warnings = lesions.warnings
     if specks:
-        warnings = (*warnings, f"{lesions.source}: {len(specks)} specks under {SPECK_ML} mL ({sum(specks):.3f} mL together) are no lesions")
+        warnings = (
+            *warnings,
+            f"{lesions.source}: {len(specks)} specks under {SPECK_ML} mL ({sum(specks):.3f} mL together) are no lesions",
+        )
     return replace(
         lesions,
         labels=lut[found],
@@ -425,12 +354,22 @@ def _components(lesions: Structures) -> Structures:
 
 def _vessel_reader(tree: str) -> Callable[..., Structures]:
     def read(
-        path: Path, segments: Structures, frame: str | None, unit: str | None, *, same_grid: bool,
+        path: Path,
+        segments: Structures,
+        frame: str | None,
+        unit: str | None,
+        *,
+        same_grid: bool,
         spacing_mm: tuple[float, float, float] | None = None,
     ) -> Structures:
         found = read_structures(
-            path, name_of=lambda label: tree if label == 1 else f"branch {label}", frame=frame, unit=unit, onto=segments,
-            same_grid=same_grid, spacing_mm=spacing_mm,
+            path,
+            name_of=lambda label: tree if label == 1 else f"branch {label}",
+            frame=frame,
+            unit=unit,
+            onto=segments,
+            same_grid=same_grid,
+            spacing_mm=spacing_mm,
         )
         if len(found.names) == 1:
             raise AnatomyError(f"{path.name} holds no vessel; leave the key out if there is none")
@@ -446,14 +385,14 @@ def _flipped(structures: Structures) -> Structures:
 _unflipped = _flipped
 
 
-def _patient(given: _Patient | None) -> Patient | None:
+def _patient(given: PatientTable | None) -> Patient | None:
     if given is None:
         return None
     body = given.model_dump(exclude={"liver"})
     return Patient(**body, liver=LiverCondition(**given.liver.model_dump()))
 
 
-def _plan(given: _Plan) -> Plan:
+def _plan(given: PlanTable) -> Plan:
     steps = []
     for s in given.step:
         action: Any

@@ -1,0 +1,159 @@
+"""The keys of ``case.toml``, their types and limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MeshTable = dict[str, str]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CaseTable(Strict):
+    """``[case]``."""
+
+    id: str = Field(min_length=1, max_length=200)
+
+
+class AcceptTable(Strict):
+    """``[anatomy.accept]``: what a person vouches for."""
+
+    spacing_mm: tuple[float, float, float] | None = None
+    mirrored: bool = False
+    same_grid: bool = False
+    proportions: bool = False
+    lesions_outside: tuple[str, ...] = ()
+    missing_segments: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _positive(self) -> AcceptTable:
+        if self.spacing_mm is not None and not all(0.05 <= v <= 20 for v in self.spacing_mm):
+            raise ValueError("spacing_mm must be three voxel edges between 0.05 and 20 mm")
+        return self
+
+
+class AnatomyTable(Strict):
+    """``[anatomy]``: the liver, its lesions and its vessels."""
+
+    labelmap: str | None = None
+    mesh: str | None = None
+    meshes: MeshTable | None = None
+    lesions: str | MeshTable | None = None
+    vessels: str | MeshTable | None = None
+    portal_vein: str | MeshTable | None = None
+    hepatic_vein: str | MeshTable | None = None
+    labels: dict[int, str] = Field(default_factory=dict)
+    frame: Literal["LPS", "RAS"] | None = None
+    unit: Literal["mm", "cm", "m"] | None = None
+    scan_day: int = Field(default=0, le=0, ge=-3650)
+    accept: AcceptTable = Field(default_factory=AcceptTable)
+
+    @model_validator(mode="after")
+    def _one_liver(self) -> AnatomyTable:
+        given = [k for k in ("labelmap", "mesh", "meshes") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"{' and '.join(given) if given else 'no liver'} given; give exactly one of labelmap, mesh, meshes"
+            )
+        if self.meshes is not None and (self.frame is None or self.unit is None):
+            raise ValueError('meshes need their frame ("LPS" or "RAS") and unit ("mm", "cm" or "m")')
+        return self
+
+
+class LiverTable(Strict):
+    """``[patient.liver]``."""
+
+    steatosis_fraction: float | None = Field(default=None, ge=0, le=1)
+    steatohepatitis: bool | None = None
+    fibrosis: Literal["F0", "F1", "F2", "F3", "F4"] | None = None
+    sos_grade: int | None = Field(default=None, ge=0, le=3)
+    nrh_grade: int | None = Field(default=None, ge=0, le=3)
+    icg_r15: float | None = Field(default=None, ge=0, le=1)
+    child_pugh: Literal["A", "B", "C"] | None = None
+
+
+class PatientTable(Strict):
+    """``[patient]``."""
+
+    sex: Literal["female", "male"]
+    age: float = Field(ge=18, le=110)
+    height_cm: float = Field(ge=120, le=230)
+    weight_kg: float = Field(ge=30, le=300)
+    disease: Literal["crlm", "hcc", "cholangiocarcinoma", "other"] = "crlm"
+    diabetes: bool | None = None
+    liver: LiverTable = Field(default_factory=LiverTable)
+
+
+class TreatmentTable(Strict):
+    """``[[treatment]]``."""
+
+    regimen: str
+    cycles: int = Field(ge=1, le=100)
+    last_dose_day: int = Field(le=0, ge=-3650)
+
+
+class OperateTable(Strict):
+    """``operate = { … }``."""
+
+    resect: str | tuple[str, ...] = ()
+    wedge: tuple[str, ...] = ()
+    margin_mm: float | None = Field(default=None, ge=0, le=50)
+
+
+class OccludeTable(Strict):
+    """``occlude = { … }``."""
+
+    technique: Literal["pve"]
+    portal: tuple[str, ...] = Field(min_length=1)
+
+
+class StepTable(Strict):
+    """``[[plan.step]]``."""
+
+    day: int = Field(ge=-365, le=730)
+    operate: OperateTable | None = None
+    occlude: OccludeTable | None = None
+    scan: bool | None = None
+    flr_ml: float | None = Field(default=None, gt=0, le=5000)
+    wait: bool | None = None
+
+    @model_validator(mode="after")
+    def _one_action(self) -> StepTable:
+        given = [k for k in ("operate", "occlude", "scan", "wait") if getattr(self, k)]
+        if len(given) != 1:
+            raise ValueError(f"a step does one thing; {len(given)} of operate, occlude, scan, wait are given")
+        if self.flr_ml is not None and not self.scan:
+            raise ValueError("flr_ml belongs to a scan")
+        return self
+
+
+class PlanTable(Strict):
+    """``[[plan]]``."""
+
+    name: str = Field(min_length=1, max_length=120)
+    caudate: Literal["stays", "goes"] = "stays"
+    step: Annotated[tuple[StepTable, ...], Field(min_length=1)]
+
+
+class CaseFile(Strict):
+    """The whole file."""
+
+    case: CaseTable
+    anatomy: AnatomyTable
+    patient: PatientTable | None = None
+    treatment: tuple[TreatmentTable, ...] = ()
+    plan: tuple[PlanTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _names(self) -> CaseFile:
+        names = [p.name for p in self.plan]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f'two plans are called "{twice[0]}"; give each plan its own name')
+        return self
