@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
+    """Write every case and the manifest."""
     lines = [
         "# Demo cases: parametric livers of flrsim's own making (Apache-2.0), no patient's data.",
         "# Frame LPS, unit mm. True volumes come from a quadrature of the implicit solid, not from the meshes.",

@@ -163,6 +163,7 @@ def _patient(comparison: Comparison) -> str:
         ("age", "{:g} years"),
         ("height_cm", "{:g} cm"),
         ("weight_kg", "{:g} kg"),
+        ("bsa_m2", "BSA {:.2f} m²"),
     ):
         value = known.pop(key, None)
         if value is not None:

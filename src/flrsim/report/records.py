@@ -1,4 +1,4 @@
-"""Free-form records of a result as text: keys and values as they come, numbers printed like everywhere else."""
+"""Free-form records of a result as text: keys and values as they come, in the usual roundings."""
 
 from __future__ import annotations
 

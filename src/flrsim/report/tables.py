@@ -185,7 +185,9 @@ def lesion_lines(comparison: Comparison, plan: PlanResult) -> tuple[LesionLine, 
     """Return the lesion by stage ledger of a plan, what is not cleared first."""
     imaged = {m.name: m for m in comparison.lesions}
     lines = []
-    for fate in sorted(plan.lesions, key=lambda f: (not uncleared(plan, f), not careful(f))):
+    for fate in sorted(
+        plan.lesions, key=lambda f: (not uncleared(plan, f), f.fate in CLEARED, not careful(f))
+    ):
         size = where = show.NONE
         if fate.name in imaged:
             lesion = imaged[fate.name]

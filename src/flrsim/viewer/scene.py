@@ -239,9 +239,11 @@ def _liver(
     cut = (outer > 0) & (owner != other) & ((owner == 0) | (owner > gone))
     for k, j in sorted({(int(a), int(b)) for a, b in zip(owner[cut], other[cut], strict=True)}):
         faces = mesh.faces[cut & (owner == k) & (other == j)]
-        add(
-            f"cut {k}|{j}", "cut_surface", display.as_triangles(faces), palette.fate_colour(k), OPACITY_CUT, k
-        )
+        # Bare, it is the wound of what stays; covered, it is the deep face of what will go.
+        bare = 0 < j <= gone
+        shown, opacity = (k, OPACITY_BARE) if bare else (j, OPACITY_COVERED)
+        wall = display.as_triangles(faces)
+        add(f"cut {k}|{j}", "cut_surface", wall, palette.fate_colour(shown), opacity, shown)
         rim = display.long_lines(points, display.rim_edges(faces), at_least_mm=SHORTEST_RIM_MM)
         add(f"rim {k}|{j}", "cut_rim", rim, palette.RIM, 1.0, k)
     lines = display.border_edges(mesh.faces[skin], np.where(skin, segment[inner], -1)[skin])

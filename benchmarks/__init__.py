@@ -1,0 +1,1 @@
+"""Timings of whole commands, in fresh processes, from cold files."""
