@@ -139,15 +139,15 @@ class Wall:
 
 def wall_between(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]) -> Wall:
     """Return the smoothed wall between label 1 and label 2 of a grid; other labels but 0 are not allowed."""
-    from flrsim.kernels.labels import faces_between
+    from flrsim.kernels.labels import wall_box
 
-    middles = faces_between(labels, np.array([0, 1, 2], np.uint8))
-    if not len(middles):
+    box = wall_box(labels)
+    if box[0, 0] < 0:
         return Wall(np.zeros((0, 3)), 0.0)
     # A point is moved by what lies up to one corner away per iteration: farther tissue does not touch the wall.
     pad = WALL_ITERATIONS + 2
-    low = np.maximum(np.floor(middles.min(axis=0)).astype(int) - pad, 0)
-    high = np.minimum(np.ceil(middles.max(axis=0)).astype(int) + pad + 1, np.asarray(labels.shape))
+    low = np.maximum(box[0] - pad, 0)
+    high = np.minimum(box[1] + pad + 1, np.asarray(labels.shape))
     part = labels[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
     shifted = affine.copy()
     shifted[:3, 3] = affine[:3, :3] @ low + affine[:3, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,22 +129,24 @@ def stage_plans(case: LiverCase, plans: Sequence[Plan], evidence: Evidence) -> t
     pieces = cut_into_pieces(case.grid, _cuts(case, plans))
     surroundings = _Surroundings(case, evidence)
     done: dict[bytes, Cut] = {}
-    return tuple(_carry_out(case, plan, pieces, surroundings, done) for plan in plans)
+    # Two plans at a time: kernels and search trees leave the interpreter free. What both ask for is the same whoever is first.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return tuple(pool.map(lambda plan: _carry_out(case, plan, pieces, surroundings, done), plans))
 
 
 def _cuts(case: LiverCase, plans: Sequence[Plan]) -> dict[str, NDArray[np.bool_]]:
     """Return the voxel mask of every wedge that any plan names; segments need none, regions know theirs."""
-    cuts: dict[str, NDArray[np.bool_]] = {}
+    wanted: dict[str, tuple[str, float]] = {}
     for plan in plans:
         for step in plan.operations:
             action = step.action
-            if not isinstance(action, Operate) or action.margin_mm is None:
-                continue
-            for name in action.wedge:
-                key = _wedge_name(name, action.margin_mm)
-                if key not in cuts:
-                    cuts[key] = wedge(case.grid, case.lesion(name), action.margin_mm)
-    return dict(sorted(cuts.items()))
+            if isinstance(action, Operate) and action.margin_mm is not None:
+                wanted.update({_wedge_name(name, action.margin_mm): (name, action.margin_mm) for name in action.wedge})
+    keys = sorted(wanted)
+    _ = case.grid.liver  # shared by all wedges; made before the threads ask for it
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        masks = list(pool.map(lambda k: wedge(case.grid, case.lesion(wanted[k][0]), wanted[k][1]), keys))
+    return dict(zip(keys, masks, strict=True))
 
 
 def _wedge_name(lesion: str, margin_mm: float) -> str:

@@ -8,47 +8,45 @@ from flrsim.kernels import kernel
 
 
 @kernel
-def _dot(a, b):
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-@kernel
-def _point_triangle_squared(p, a, b, c):
-    """Return the squared distance of p to triangle abc, by the seven Voronoi regions of the triangle."""
-    ab = b - a
-    ac = c - a
-    ap = p - a
-    d1 = _dot(ab, ap)
-    d2 = _dot(ac, ap)
+def _point_triangle_squared(px, py, pz, points, a, b, c):
+    """Return the squared distance of (px, py, pz) to the triangle of vertices a, b, c, by its seven Voronoi regions."""
+    ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+    abx, aby, abz = points[b, 0] - ax, points[b, 1] - ay, points[b, 2] - az
+    acx, acy, acz = points[c, 0] - ax, points[c, 1] - ay, points[c, 2] - az
+    apx, apy, apz = px - ax, py - ay, pz - az
+    d1 = abx * apx + aby * apy + abz * apz
+    d2 = acx * apx + acy * apy + acz * apz
     if d1 <= 0.0 and d2 <= 0.0:
-        return _dot(ap, ap)
-    bp = p - b
-    d3 = _dot(ab, bp)
-    d4 = _dot(ac, bp)
+        return apx * apx + apy * apy + apz * apz
+    bpx, bpy, bpz = apx - abx, apy - aby, apz - abz
+    d3 = abx * bpx + aby * bpy + abz * bpz
+    d4 = acx * bpx + acy * bpy + acz * bpz
     if d3 >= 0.0 and d4 <= d3:
-        return _dot(bp, bp)
-    cp = p - c
-    d5 = _dot(ab, cp)
-    d6 = _dot(ac, cp)
+        return bpx * bpx + bpy * bpy + bpz * bpz
+    cpx, cpy, cpz = apx - acx, apy - acy, apz - acz
+    d5 = abx * cpx + aby * cpy + abz * cpz
+    d6 = acx * cpx + acy * cpy + acz * cpz
     if d6 >= 0.0 and d5 <= d6:
-        return _dot(cp, cp)
+        return cpx * cpx + cpy * cpy + cpz * cpz
     vc = d1 * d4 - d3 * d2
-    if vc <= 0.0 and d1 >= 0.0 and d3 <= 0.0:
-        w = ap - ab * (d1 / (d1 - d3))
-        return _dot(w, w)
     vb = d5 * d2 - d1 * d6
-    if vb <= 0.0 and d2 >= 0.0 and d6 <= 0.0:
-        w = ap - ac * (d2 / (d2 - d6))
-        return _dot(w, w)
     va = d3 * d6 - d5 * d4
-    if va <= 0.0 and (d4 - d3) >= 0.0 and (d5 - d6) >= 0.0:
-        w = bp - (c - b) * ((d4 - d3) / ((d4 - d3) + (d5 - d6)))
-        return _dot(w, w)
-    total = va + vb + vc
-    if total == 0.0:
-        return _dot(ap, ap)
-    w = ap - ab * (vb / total) - ac * (vc / total)
-    return _dot(w, w)
+    if vc <= 0.0 and d1 >= 0.0 and d3 <= 0.0:
+        t, u = d1 / (d1 - d3), 0.0
+    elif vb <= 0.0 and d2 >= 0.0 and d6 <= 0.0:
+        t, u = 0.0, d2 / (d2 - d6)
+    elif va <= 0.0 and (d4 - d3) >= 0.0 and (d5 - d6) >= 0.0:
+        u = (d4 - d3) / ((d4 - d3) + (d5 - d6))
+        t = 1.0 - u
+    else:
+        total = va + vb + vc
+        if total == 0.0:
+            return apx * apx + apy * apy + apz * apz
+        t, u = vb / total, vc / total
+    x = apx - t * abx - u * acx
+    y = apy - t * aby - u * acy
+    z = apz - t * abz - u * acz
+    return x * x + y * y + z * z
 
 
 @kernel
@@ -61,13 +59,11 @@ def distance_to_triangles(queries, nearest, points, triangles, first, around):
     out = np.empty(queries.shape[0], np.float64)
     for i in range(queries.shape[0]):
         v = nearest[i]
-        w = queries[i] - points[v]
-        best = _dot(w, w)
+        x, y, z = queries[i, 0], queries[i, 1], queries[i, 2]
+        best = (x - points[v, 0]) ** 2 + (y - points[v, 1]) ** 2 + (z - points[v, 2]) ** 2
         for s in range(first[v], first[v + 1]):
             t = around[s]
-            d = _point_triangle_squared(
-                queries[i], points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
-            )
+            d = _point_triangle_squared(x, y, z, points, triangles[t, 0], triangles[t, 1], triangles[t, 2])
             best = min(best, d)
         out[i] = np.sqrt(best)
     return out

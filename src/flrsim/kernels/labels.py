@@ -175,3 +175,34 @@ def faces_between(labels, side_of):
                                 out[n, 2] = 0.5 * (k + z)
                             n += 1
     return out
+
+
+@kernel
+def wall_box(labels):
+    """Return the first and last voxel along each axis that touches the wall between labels 1 and 2: (2, 3), or -1.
+
+    labels : (nx, ny, nz) unsigned integers.
+    """
+    nx, ny, nz = labels.shape
+    box = np.full((2, 3), -1, np.int64)
+    for i in range(nx):
+        for j in range(ny):
+            here = labels[i, j]
+            beside = labels[min(i + 1, nx - 1), j]
+            behind = labels[i, min(j + 1, ny - 1)]
+            for k in range(nz):
+                a = here[k]
+                if a != 1 and a != 2:
+                    continue
+                other = 3 - a
+                if beside[k] != other and behind[k] != other and here[min(k + 1, nz - 1)] != other:
+                    continue
+                if box[0, 0] < 0:
+                    box[0, 0], box[0, 1], box[0, 2] = i, j, k
+                    box[1, 0], box[1, 1], box[1, 2] = i, j, k
+                box[0, 1] = min(box[0, 1], j)
+                box[0, 2] = min(box[0, 2], k)
+                box[1, 0] = max(box[1, 0], min(i + 1, nx - 1))
+                box[1, 1] = max(box[1, 1], min(j + 1, ny - 1))
+                box[1, 2] = max(box[1, 2], min(k + 1, nz - 1))
+    return box
