@@ -127,6 +127,22 @@ def test_intervals_print_their_unit_once_and_say_never() -> None:
     assert show.day_interval(DayQuantiles(0.0, 0.0, 0.0, 0.0)) == "day 0"
 
 
+def test_tumour_left_behind_is_printed_to_one_millilitre() -> None:
+    assert [show.tumour_ml(v) for v in (36.2, 1.4, 0.117, None)] == ["36 mL", "1 mL", "0.12 mL", "–"]
+
+
+def test_lengths_print_tenths_only_where_they_matter() -> None:
+    printed = [show.millimetres(v) for v in (41.2, 9.97, 4.64, 5.0, None)]
+    assert printed == ["41 mm", "10 mm", "4.6 mm", "5 mm", "–"]
+
+
+def test_a_margin_that_growth_has_used_up_is_marked() -> None:
+    first, *rest = two_stage().lesions
+    grown = dataclasses.replace(first, margin_at_operation_mm=0.0)
+    lines = lesion_lines(comparison(), dataclasses.replace(two_stage(), lesions=(grown, *rest)))
+    assert [m.tone for m in lines] == ["careful", "", ""]
+
+
 def cells(label: str) -> list[str]:
     (row,) = [r for r in comparison_rows(comparison()) if r.label.startswith(label)]
     return [c.text for c in row.cells]
@@ -138,7 +154,7 @@ def test_the_comparison_starts_with_what_is_left_and_ends_with_what_stands_in_th
     assert [c.tone for c in rows[0].cells] == ["loud", ""]
     assert (
         rows[0].cells[0].text
-        == f"{HOSTILE} cut through: 35 mL stays in S4; L2 removed in stage 1, margin short"
+        == f"{HOSTILE} cut through: 36 mL stays in S4; L2 removed in stage 1, margin short"
     )
     assert [r.label for r in rows[-3:]] == ["Verdict", "Stands in the way", "Not supplied"]
 
@@ -163,7 +179,8 @@ def test_the_comparison_starts_with_what_is_left_and_ends_with_what_stands_in_th
         ("Plan completed", ["100 %", "74 %"]),
         ("Drop-out: progression", ["–", "18 %"]),
         ("Drop-out: death", ["–", "<1 %"]),
-        ("Liver failure", ["4 % to 11 % (ISGLS B or C)", "8 % to 21 % (ISGLS B or C)"]),
+        ("Liver failure", ["4 % to 11 %", "8 % to 21 %"]),
+        ("… defined as", ["ISGLS B or C"] * 2),
         ("Death within 90 days", ["<1 %", "5 %"]),
         ("Textbook", ["–", "41 %"]),
         ("Verdict", ["Does not meet the rules", "Cannot judge"]),

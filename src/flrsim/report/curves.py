@@ -11,7 +11,7 @@ from flrsim.report import palette
 from flrsim.report.tables import rule_family, rule_number
 from flrsim.results import Comparison, PlanResult, plain
 
-INCHES = (7.6, 3.3)
+INCHES = (9.2, 3.3)
 RULE_STYLES = ((0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 SCAN_INK = "#555555"
 GRAMS_PER_KG = 1000.0
@@ -71,7 +71,7 @@ def growth_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str | 
             _mark(axes, plan.scan_day, "scan", SCAN_INK, ":", 1.08 * top, -span)
         axes.set_xlabel("day of the plan")
         axes.set_ylabel("future liver remnant, mL")
-        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=1.0, edgecolor="none")
+        figure.legend(loc="outside right center", fontsize=8.5, frameon=False)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     svg = out.getvalue()

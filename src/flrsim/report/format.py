@@ -39,6 +39,13 @@ def ml(value: float | None) -> str:
     return "0 mL" if value == 0 else f"{rounded(value, 2)} mL"
 
 
+def tumour_ml(value: float | None) -> str:
+    """Return a volume of tumour left behind: to 1 mL, since little of it counts, and to 0.01 mL below one."""
+    if value is None or abs(value) < 1.0:
+        return ml(value)
+    return f"{rounded(value)} mL"
+
+
 def percent(fraction: float | None, digits: int = 0) -> str:
     """Return a fraction as percent; what is not zero is never printed as zero."""
     if fraction is None:
@@ -122,7 +129,7 @@ def millimetres(value: float | None) -> str:
     """Return a length to 1 mm; margins below 10 mm to 0.1 mm."""
     if value is None:
         return NONE
-    return f"{rounded(value, 0 if abs(value) >= 10 or float(value).is_integer() else 1)} mm"
+    return f"{rounded(value, 0 if abs(value) >= 9.95 or float(value).is_integer() else 1)} mm"
 
 
 def square_cm(value: float | None) -> str:

@@ -26,7 +26,7 @@ DISEASES = {
     "cholangiocarcinoma": "cholangiocarcinoma",
 }
 UNIT_AFTER_NUMBER = re.compile(r"(?<=[\d)]) (?=(?:mL|%|mm|cm²|days?|points)(?:\W|$))")
-MODIFIER_KEYS = ("factor", "value", "cost_ml", "cost_points", "source")
+MODIFIER_KEYS = ("text", "factor", "value", "cost_ml", "cost_points", "source")
 ASSUMPTION_KEYS = ("id", "value", "unit", "low", "high", "sd", "note")
 
 

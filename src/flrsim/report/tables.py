@@ -126,6 +126,7 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     for reason in dict.fromkeys(r for p in comparison.plans for r in p.p_dropout):
         add(group, f"Drop-out: {show.words(reason)}", partial(_dropout, reason=reason))
     add(group, "Liver failure", _failure)
+    add(group, "… defined as", lambda p: str((p.p_phlf or {}).get("definition") or ""))
     add(group, "Major complications", lambda p: show.probability(p.p_major_morbidity))
     add(group, "Death within 90 days", lambda p: show.probability(p.p_death_90d))
     add(group, "Textbook outcome", lambda p: show.probability(p.p_textbook))
@@ -153,7 +154,9 @@ def rule_labels(comparison: Comparison) -> list[tuple[tuple[Any, ...], str]]:
     for rule in (r for p in comparison.plans for r in p.rules):
         title, kind = rule_family(rule.rule)
         formula = f" ({show.words(rule.formula)})" if rule.formula and kind == "percent" else ""
-        label = f"{title}{formula} ≥ {rule_number(rule)(rule.threshold, 0)}: {show.words(rule.population)}"
+        label = f"{title}{formula} ≥ {rule_number(rule)(rule.threshold, 0)}"
+        if rule.population:
+            label += f": {show.words(rule.population)}"
         before = found.get(_rule_key(rule), (False, label))
         found[_rule_key(rule)] = (before[0] or rule.binding, label)
     return [(key, label) for key, (binding, label) in sorted(found.items(), key=lambda item: not item[1][0])]
@@ -215,7 +218,7 @@ def fate_text(fate: LesionFate) -> str:
         stage = f" in stage {fate.stage}" if fate.stage is not None else ""
         return f"{show.words(fate.fate)}{stage}{', margin short' if fate.margin_short else ''}"
     where = f" in {', '.join(fate.left_in)}" if fate.left_in else ""
-    return f"{show.words(fate.fate)}: {show.ml(fate.left_ml)} stays{where}"
+    return f"{show.words(fate.fate)}: {show.tumour_ml(fate.left_ml)} stays{where}"
 
 
 def _outcome(fate: LesionFate) -> str:
@@ -225,8 +228,9 @@ def _outcome(fate: LesionFate) -> str:
 
 
 def careful(fate: LesionFate) -> bool:
-    """Return whether a lesion's fate needs a second look: margin short, or not judged."""
-    return fate.margin_short or fate.judged.startswith(("cannot", "not"))
+    """Return whether a lesion's fate needs a second look: margin short, used up by growth, or not judged."""
+    used_up = fate.margin_at_operation_mm is not None and fate.margin_at_operation_mm <= 0.0
+    return fate.margin_short or used_up or fate.judged.startswith(("cannot", "not"))
 
 
 def shares(segments: Mapping[str, float]) -> str:
@@ -360,9 +364,7 @@ def _failure(plan: PlanResult) -> str:
     if not phlf:
         return ""
     low, high = phlf.get("low"), phlf.get("high")
-    definition = str(phlf.get("definition") or "")
-    text = show.probability(low) if low == high else f"{show.probability(low)} to {show.probability(high)}"
-    return f"{text} ({definition})" if definition else text
+    return show.probability(low) if low == high else f"{show.probability(low)} to {show.probability(high)}"
 
 
 def _margins(fate: LesionFate) -> str:
@@ -375,7 +377,8 @@ def _margins(fate: LesionFate) -> str:
 
 
 def _note(fate: LesionFate) -> str:
-    parts = [fate.note]
+    # Sentences that only say the fate again are left to the outcome's own cell.
+    parts = [] if fate.note.startswith(show.words(fate.fate)) else [fate.note]
     if fate.judged.startswith(("cannot", "not")):
         parts.insert(0, show.words(fate.judged))
     return "; ".join(p for p in parts if p)

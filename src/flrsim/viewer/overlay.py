@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from flrsim.report import format as show
 from flrsim.viewer.camera import ORIENTATION, Camera
-from flrsim.viewer.scene import Label, Scene
+from flrsim.viewer.scene import Label, LegendEntry, Scene
 
 INK = "#20242a"
 GREY = "#6b7078"
@@ -201,10 +201,15 @@ def _legend(draw: Any, scene: Scene, size: tuple[int, int, int], unit: float) ->
             draw.rounded_rectangle(
                 (x0, y - 11 * unit, x0 + 30 * unit, y + 11 * unit), 4 * unit, fill=entry.colour, outline=INK
             )
-            text = entry.text if entry.ml is None else f"{entry.text}  {show.ml(entry.ml)}"
+            text = entry.text if entry.ml is None else f"{entry.text}  {_volume(entry)}"
             font = _fitting(draw, text, room - 42 * unit, 21 * unit)
             draw.text((x0 + 42 * unit, y), text, fill=INK, font=font, anchor="lm")
     draw.text((0.5 * width, top + rows - 8 * unit), scene.note, fill=GREY, font=_font(15 * unit), anchor="mb")
+
+
+def _volume(entry: LegendEntry) -> str:
+    """Return an entry's volume: tissue as everywhere else, tumour left behind to 1 mL."""
+    return show.tumour_ml(entry.ml) if entry.stage is None else show.ml(entry.ml)
 
 
 def _fitting(draw: Any, text: str, room: float, size: float) -> Any:
