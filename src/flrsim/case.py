@@ -212,11 +212,17 @@ def _check_segments(segments: Structures, accepted: Accepted) -> None:
             f"{segments.source} has S4 and also S4a or S4b: the same segment twice; keep one of the two forms"
         )
     needed = {f"S{i}" for i in range(1, 9)} - {"S4"} | ({"S4a", "S4b"} if have & {"S4a", "S4b"} else {"S4"})
+    if len(have) == 1:
+        raise AnatomyError(
+            f"{segments.source} holds one label only: a liver that is not split; all eight segments are needed, labels 1 to 8: "
+            "segment it, e.g. with a model for Couinaud segments"
+        )
     missing = sorted(needed - have - set(accepted.missing_segments))
     if missing:
+        keys = ", ".join(f'"{name}"' for name in missing)
         raise AnatomyError(
             f"{segments.source}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; all eight segments are "
-            f'needed; if resected before, accept it: missing_segments = ["{missing[0]}"]'
+            f"needed; if resected before, accept it: missing_segments = [{keys}]"
         )
 
 
@@ -226,12 +232,12 @@ def _region_grid(
     """Return the grid of the regions that exist, with exact volumes."""
     from flrsim.kernels.labels import bounding_box, combine, count_pairs
 
-    both = np.ascontiguousarray(np.where(segments.labels > 0, np.uint8(1), np.uint8(0)) | (tissue > 0))
-    box = bounding_box(both.astype(np.uint8))
-    if box[0, 0] < 0:
+    boxes = [bounding_box(np.ascontiguousarray(a)) for a in (segments.labels, tissue)]
+    boxes = [box for box in boxes if box[0, 0] >= 0]
+    if not boxes:
         raise GeometryError(f"{segments.source} holds no label at all; it is an empty map")
-    low = np.maximum(box[0] - 2, 0)
-    high = np.minimum(box[1] + 3, np.asarray(segments.labels.shape))
+    low = np.maximum(np.min([box[0] for box in boxes], axis=0) - 2, 0)
+    high = np.minimum(np.max([box[1] for box in boxes], axis=0) + 3, np.asarray(segments.labels.shape))
     part = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     seg = np.ascontiguousarray(segments.labels[part])
     tis = np.ascontiguousarray(tissue[part])

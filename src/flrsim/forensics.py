@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +30,24 @@ def examine_liver(segments: Structures, evidence: Evidence, accepted: Accepted) 
     """
     from flrsim.kernels.labels import bounding_box
 
-    if not segments.labels.any():
-        raise AnatomyError(f"{segments.source} holds no label at all; it is an empty map")
     box = bounding_box(np.ascontiguousarray(segments.labels))
+    if box[0, 0] < 0:
+        raise AnatomyError(f"{segments.source} holds no label at all; it is an empty map")
+    segments = _cropped(segments, box)
     centres = _centres(segments)
     return (
         *_orientation(segments, centres),
         *_proportions(segments, box, evidence, accepted),
         *_pieces(segments, evidence),
     )
+
+
+def _cropped(segments: Structures, box: NDArray[np.int64]) -> Structures:
+    """Return the same structures on the part of the grid that holds them."""
+    part = tuple(slice(int(a), int(b) + 1) for a, b in zip(box[0], box[1], strict=True))
+    affine = segments.affine.copy()
+    affine[:3, 3] = affine[:3, :3] @ box[0] + affine[:3, 3]
+    return replace(segments, labels=np.ascontiguousarray(segments.labels[part]), affine=affine)
 
 
 def _centres(segments: Structures) -> dict[str, NDArray[np.float64]]:

@@ -15,6 +15,8 @@ from flrsim.io.frames import RAS_TO_LPS, existing_file
 VOXEL_LIMIT = 2**31
 SHEAR_LIMIT = 1e-3
 LABEL_LIMIT = 4096
+DEFLATE_LIMIT = 1032
+"""No deflate stream grows by more than this factor (RFC 1951), so a packed file's size bounds what it can hold."""
 
 
 def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None = None) -> LabelVolume:
@@ -41,7 +43,7 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
         image = nib.load(path)
     except (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error, ValueError) as error:
         raise FileError(
-            f"{path.name} is not a NIfTI file that can be read ({_first_line(error)}); export it again"
+            f"{path.name} is not a NIfTI file that can be read ({_first_line(error, path)}); export it again"
         ) from None
     shape = tuple(int(n) for n in image.shape)
     while len(shape) > 3 and shape[-1] == 1:
@@ -56,6 +58,7 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
             f"{path.name}: the header claims {' × '.join(map(str, shape))} = {n_voxels:.3g} voxels; "
             f"flrsim reads up to {VOXEL_LIMIT:.3g}; the header is damaged, or crop the map to the liver"
         )
+    _check_size(path, n_voxels * int(image.get_data_dtype().itemsize))
     affine = np.asarray(image.affine, dtype=np.float64)
     _check_affine(affine, path.name)
     if spacing_mm is not None:
@@ -65,7 +68,7 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
         data = np.asanyarray(image.dataobj).reshape(shape)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise FileError(
-            f"{path.name} is truncated or damaged ({_first_line(error)}); export it again"
+            f"{path.name} is truncated or damaged ({_first_line(error, path)}); export it again"
         ) from None
     labels = _as_labels(data, path.name)
 
@@ -123,6 +126,17 @@ def write_label_map(path: Path, labels: NDArray[np.unsignedinteger], affine: NDA
     nib.save(image, path)
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
+def _check_size(path: Path, claimed: int) -> None:
+    """Raise when the file cannot hold what its header claims, before memory for it is asked for."""
+    size = path.stat().st_size
+    most = size * DEFLATE_LIMIT if path.suffix.lower() == ".gz" else size
+    if claimed > most:
+        raise FileError(
+            f"{path.name} is truncated or damaged: its header claims {claimed:.3g} bytes of voxels and its {size:.3g} bytes "
+            f"hold {most:.3g} at most; export it again"
+        )
+
+
+def _first_line(error: BaseException, path: Path) -> str:
+    text = str(error).replace(str(path), path.name).strip().splitlines()
     return text[0][:120] if text else type(error).__name__

@@ -34,7 +34,7 @@ class Structures:
 
     Attributes
     ----------
-    labels : (nx, ny, nz) uint16; 0 is none of them.
+    labels : (nx, ny, nz) uint8 or uint16; 0 is none of them.
     affine : (4, 4) voxel indices to LPS mm.
     names : name of each label; ``names[0] = "outside"``.
     ml : (n_labels,) exact volume of each structure: its voxels', or its mesh's.
@@ -43,7 +43,7 @@ class Structures:
     source : file name.
     """
 
-    labels: NDArray[np.uint16]
+    labels: NDArray[np.unsignedinteger]
     affine: NDArray[np.float64]
     names: tuple[str, ...]
     ml: NDArray[np.float64]
@@ -62,8 +62,10 @@ def from_label_volume(volume: LabelVolume, name_of: Callable[[int], str]) -> Str
     names = ("outside", *(name_of(int(label)) for label in present))
     lut = np.zeros(len(counts), dtype=np.uint16)
     lut[present] = np.arange(1, len(present) + 1)
+    # Most maps number their labels 1, 2, 3 … already; looking each voxel of a whole abdomen up costs a second.
+    numbered = bool((present == lut[present]).all())
     return Structures(
-        labels=lut[volume.labels],
+        labels=volume.labels if numbered else lut[volume.labels],
         affine=volume.affine,
         names=names,
         ml=np.concatenate([[0.0], counts[present] * volume.voxel_ml]),
@@ -277,7 +279,7 @@ def _read_folder(
     return from_closed_surfaces(meshes, source=path.name, frame=target, must_touch=whole_liver)
 
 
-def _shape(labels: NDArray[np.uint16]) -> tuple[int, int, int]:
+def _shape(labels: NDArray[np.unsignedinteger]) -> tuple[int, int, int]:
     return int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2])
 
 
