@@ -8,6 +8,7 @@ here, so a synonym exists in one place.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from flrsim.errors import AnatomyError, PlanError
@@ -244,6 +245,14 @@ def leaves(name: str) -> tuple[str, ...]:
     if name in SEGMENTS:
         return (name,)
     raise AnatomyError(f'segment "{name}" is not known; segments are {", ".join(SEGMENTS)}')
+
+
+def check_split_once(names: Collection[str], *, source: str) -> None:
+    """Raise when S4 is given whole and also in its parts."""
+    if "S4" in names and ("S4a" in names or "S4b" in names):
+        raise AnatomyError(
+            f"{source} has S4 and also S4a or S4b: the same segment twice; keep one of the two forms"
+        )
 
 
 def segment_name(text: str) -> str | None:

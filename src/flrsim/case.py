@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.anatomy import SEGMENTS
+from flrsim.anatomy import SEGMENTS, check_split_once
 from flrsim.errors import AnatomyError, GeometryError
 from flrsim.grid import PARENCHYMA, Region, RegionGrid
 from flrsim.io.structures import Structures, Surface
@@ -207,10 +207,7 @@ def _check_segments(segments: Structures, accepted: Accepted) -> None:
         raise AnatomyError(
             f"{segments.source}: {', '.join(sorted(unknown))} is not a Couinaud segment; segments are {', '.join(SEGMENTS)}"
         )
-    if "S4" in have and have & {"S4a", "S4b"}:
-        raise AnatomyError(
-            f"{segments.source} has S4 and also S4a or S4b: the same segment twice; keep one of the two forms"
-        )
+    check_split_once(have, source=segments.source)
     needed = {f"S{i}" for i in range(1, 9)} - {"S4"} | ({"S4a", "S4b"} if have & {"S4a", "S4b"} else {"S4"})
     if len(have) == 1:
         raise AnatomyError(
@@ -286,6 +283,7 @@ def _lesions(
 ) -> list[Lesion]:
     """Return the facts of each lesion; warn of tissue outside the liver and refuse lesions that lie outside it."""
     out: list[Lesion] = []
+    astray: dict[str, str] = {}
     for name in structures.names[1:]:
         ids = grid.ids(tissue=name, kind="lesion")
         if not len(ids):
@@ -301,11 +299,8 @@ def _lesions(
             shares[segment] = shares.get(segment, 0.0) + float(grid.ml[i]) / total
         outside = shares.get("outside", 0.0)
         if outside > LESION_OUTSIDE_LIMIT and name not in accepted.lesions_outside:
-            raise AnatomyError(
-                f"{structures.source}: {100 * outside:.0f} % of {name} ({outside * total:.3g} of {total:.3g} mL) lies outside the "
-                "labelled liver; up to 10 % can be read; extend the liver labels over it, or accept it: "
-                f'lesions_outside = ["{name}"]'
-            )
+            astray[name] = f"{100 * outside:.0f} % of {name} ({outside * total:.3g} of {total:.3g} mL)"
+            continue
         if outside > 0:
             warnings.append(
                 f"{name}: {outside * total:.2f} mL ({100 * outside:.1f} %) lies outside the labelled liver; it counts in the lesion, "
@@ -325,6 +320,13 @@ def _lesions(
                 centre_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
                 surface=surface,
             )
+        )
+    if astray:
+        keys = ", ".join(f'"{name}"' for name in astray)
+        raise AnatomyError(
+            f"{structures.source}: {' and '.join(astray.values())} {'lies' if len(astray) == 1 else 'lie'} outside the labelled "
+            f"liver; up to {100 * LESION_OUTSIDE_LIMIT:.0f} % can be read; extend the liver labels over it, or accept it: "
+            f"lesions_outside = [{keys}]"
         )
     return out
 

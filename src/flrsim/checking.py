@@ -9,6 +9,7 @@ from flrsim.case_file import examine_case, examine_file, is_case
 from flrsim.errors import AnatomyError, GeometryError
 from flrsim.evidence import load_evidence
 from flrsim.io.frames import sha256
+from flrsim.physiology.regimens import drugs
 from flrsim.results import CHECK_SCHEMA, CheckResult, Finding, Run
 
 
@@ -24,11 +25,12 @@ def check_source(
     """
     evidence = load_evidence()
     try:
-        findings = (
-            examine_case(source, evidence)
-            if is_case(source)
-            else examine_file(source, evidence, frame=frame, unit=unit, lesions=lesions)
-        )
+        if is_case(source):
+            case, findings = examine_case(source, evidence)
+            for treatment in () if case is None else case.history:
+                drugs(treatment.regimen)
+        else:
+            findings = examine_file(source, evidence, frame=frame, unit=unit, lesions=lesions)
     except (GeometryError, AnatomyError) as error:
         findings = (Finding("refused", error.code, error.sentence),)
     levels = {f.level for f in findings}

@@ -38,6 +38,7 @@ def examine_liver(segments: Structures, evidence: Evidence, accepted: Accepted) 
     return (
         *_orientation(segments, centres),
         *_proportions(segments, box, evidence, accepted),
+        *_left_share(segments, evidence),
         *_pieces(segments, evidence),
     )
 
@@ -156,6 +157,24 @@ def _proportions(
             )
         ]
     return []
+
+
+def _left_share(segments: Structures, evidence: Evidence) -> list[Finding]:
+    """Return a warning when S2 and S3 are an unusual part of the liver: often a label gone wrong."""
+    low, high = (evidence.value(f"volumetry.share_s2_s3.{end}") for end in ("low", "high"))
+    lateral = sum(float(segments.ml[i]) for i, name in enumerate(segments.names) if name in LEFT_SIDE)
+    share = lateral / float(segments.ml.sum())
+    if low <= share <= high:
+        return []
+    return [
+        Finding(
+            "warning",
+            "left_share",
+            f"{segments.source}: S2 and S3 are {100 * share:.1f} % of the liver ({lateral:.0f} mL); {100 * low:.0f} to "
+            f"{100 * high:.0f} % is usual; check the border with S4",
+            ml=lateral,
+        )
+    ]
 
 
 def _pieces(segments: Structures, evidence: Evidence) -> list[Finding]:

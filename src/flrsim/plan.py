@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flrsim.anatomy import PORTAL_BRANCHES, leaves, resection_segments, resection_title
-from flrsim.case import LiverCase
+from flrsim.case import Lesion, LiverCase
 from flrsim.errors import PlanError
 
 TECHNIQUES = ("pve",)
@@ -160,6 +160,7 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
     resected = resected_by(plan, present)
     remarks: list[str] = []
     gone: set[str] = set()
+    wedged: set[str] = set()
     for step, taken in zip(plan.operations, resected, strict=True):
         action = step.action
         if not isinstance(action, Operate):
@@ -174,6 +175,15 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
                 f"{where}, day {step.day}: lesion {', '.join(absent)} is not in the case; its lesions are "
                 f"{', '.join(sorted(known)) or 'none'}"
             )
+        twice = [name for name in dict.fromkeys(action.wedge) if name in wedged or action.wedge.count(name) > 1]
+        if twice:
+            raise PlanError(f"{where}, day {step.day}: lesion {', '.join(twice)} is wedged a second time; name it once")
+        wedged |= set(action.wedge)
+        absent = [name for name in action.wedge if _within(case.lesion(name), gone)]
+        if absent:
+            raise PlanError(
+                f"{where}, day {step.day}: lesion {', '.join(absent)} lies in what an earlier operation took; it is already gone"
+            )
         if action.wedge and action.margin_mm is None:
             raise PlanError(
                 f"{where}, day {step.day}: a wedge needs its margin; say margin_mm = 5, or what is planned"
@@ -183,10 +193,18 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
             raise PlanError(
                 f"{where}, day {step.day}: {', '.join(missing)} names no segment that this liver has"
             )
-        twice = sorted(taken & gone)
-        if twice:
+        again = sorted(taken & gone)
+        if again:
             raise PlanError(
-                f"{where}, day {step.day}: {', '.join(twice)} is resected a second time; it is already gone"
+                f"{where}, day {step.day}: {', '.join(again)} {'is' if len(again) == 1 else 'are'} resected a second time; "
+                "nothing of it is left"
+            )
+        each = [segments_of((name,), present) for name in action.resect]
+        both = sorted(s for s in taken if sum(s in part for part in each) > 1)
+        if both:
+            raise PlanError(
+                f"{where}, day {step.day}: {', '.join(both)} {'is' if len(both) == 1 else 'are'} taken by two of "
+                f"{', '.join(action.resect)}; name each segment once"
             )
         gone |= taken
     flr = set(present) - gone
@@ -223,6 +241,11 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
             "S4 is resected but its portal branches are not embolized: it takes part in the growth and S2 + S3 grow less"
         )
     return tuple(remarks)
+
+
+def _within(lesion: Lesion, segments: set[str]) -> bool:
+    """Return whether all of a lesion lies in some segments."""
+    return set(lesion.segments) <= segments
 
 
 def describe(step: Step, present: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from flrsim.anatomy import VEIN_PROXIES, leaves, resection_title
 from flrsim.case import Lesion, LiverCase
 from flrsim.course import Course, CourseLesion, CourseStep
+from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.grid import Pieces, cut_into_pieces
 from flrsim.meshing import wall_between
@@ -24,6 +25,8 @@ MAJOR_SEGMENTS = 3
 """Segments in a major hepatectomy (Brisbane 2000)."""
 FRAGMENT_ML = 1.0
 HALF = 0.5
+CONSERVED = 1e-9
+"""Largest share of the volume that rounding may lose at an operation."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,9 @@ def _cuts(case: LiverCase, plans: Sequence[Plan]) -> dict[str, NDArray[np.bool_]
         for step in plan.operations:
             action = step.action
             if isinstance(action, Operate) and action.margin_mm is not None:
-                wanted.update({_wedge_name(name, action.margin_mm): (name, action.margin_mm) for name in action.wedge})
+                wanted.update(
+                    {_wedge_name(name, action.margin_mm): (name, action.margin_mm) for name in action.wedge}
+                )
     keys = sorted(wanted)
     _ = case.grid.liver  # shared by all wedges; made before the threads ask for it
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -222,6 +227,9 @@ def _carry_out(
             s: pieces.volume_ml(goes & np.isin(pieces.region, grid.ids(segments=[s], kind="parenchyma")))
             for s in grid.segments
         }
+        _check_conserved(
+            pieces, present, goes, stay, (before, resected, after), f'plan "{plan.name}", day {step.day}'
+        )
         key = np.packbits(np.concatenate([goes, stay])).tobytes()
         if key not in done:
             done[key] = _cut(pieces, goes & in_liver, stay & in_liver)
@@ -248,6 +256,24 @@ def _carry_out(
         _fate(case, plan, pieces, operations, lesion, present, surroundings) for lesion in case.lesions
     )
     return StagedPlan(plan, pieces, tuple(operations), fates, present & in_liver, grid_removed)
+
+
+def _check_conserved(
+    pieces: Pieces,
+    before: NDArray[np.bool_],
+    goes: NDArray[np.bool_],
+    stays: NDArray[np.bool_],
+    ml: tuple[Mapping[str, float], ...],
+    where: str,
+) -> None:
+    """Raise unless voxels and millilitres before an operation are those of the specimen and of what stays."""
+    voxels = [int(pieces.counts[member].sum()) for member in (before, goes, stays)]
+    worst = max(abs(ml[0][k] - ml[1][k] - ml[2][k]) for k in KINDS)
+    if voxels[0] != voxels[1] + voxels[2] or worst > CONSERVED * max(sum(ml[0].values()), 1.0):
+        raise PlanError(
+            f"{where}: {voxels[0]} voxels before the operation, {voxels[1]} in the specimen and {voxels[2]} after it; "
+            f"{worst:.3g} mL are lost or gained: this is a defect in flrsim, please report it"
+        )
 
 
 def _title(resects: frozenset[str], action: Operate) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from flrsim.anatomy import COUINAUD_LABELS, segment_name
+from flrsim.anatomy import COUINAUD_LABELS, SEGMENTS, check_split_once, segment_name
 from flrsim.case import Accepted, LiverCase, VesselFile, assemble
 from flrsim.case_file.schema import AnatomyTable, CaseFile, MeshTable, PatientTable, PlanTable
+from flrsim.case_file.wording import wording
 from flrsim.errors import AnatomyError, CaseError, FileError
 from flrsim.evidence import Evidence
 from flrsim.forensics import examine_liver, refuse
@@ -46,15 +47,15 @@ def _read(case: LiverCase | None) -> LiverCase:
     return case
 
 
-def examine_case(path: Path, evidence: Evidence) -> tuple[Finding, ...]:
-    """Return everything found about a case, refused and warned, without raising for what was only implausible."""
+def examine_case(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Finding, ...]]:
+    """Return the case and everything found about it, without raising for what was only implausible; then there is no case."""
     case, plans, findings = _load(path, evidence)
     if case is None:
-        return findings
+        return None, findings
     for plan in plans:
         check_plan(plan, case)
     seen = {f.sentence for f in findings}
-    return (*findings, *(Finding("warning", "case", w) for w in case.warnings if w not in seen))
+    return case, (*findings, *(Finding("warning", "case", w) for w in case.warnings if w not in seen))
 
 
 def load_file(
@@ -195,18 +196,7 @@ def _parse(path: Path) -> CaseFile:
     try:
         return CaseFile.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(p) for p in first["loc"]) or "the file"
-        text = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            text = "unknown key; check its spelling"
-        elif first["type"] == "missing":
-            text = "is missing"
-        elif isinstance(first["input"], (int, float, str)):
-            text += f" (found {first['input']!r})"
-        more = len(error.errors()) - 1
-        tail = f"; {more} more problem{'s' if more > 1 else ''}" if more else ""
-        raise CaseError(f"{path.name}: {key}: {text}{tail}") from None
+        raise CaseError(f"{path.name}: {wording(error)}") from None
 
 
 def _segments(a: AnatomyTable, inside: Callable[[str, str], Path], source: str) -> Structures:
@@ -233,6 +223,7 @@ def _segments(a: AnatomyTable, inside: Callable[[str, str], Path], source: str) 
                 f"{source}: anatomy.meshes.{key}: {segment} is given twice; keep one file a segment"
             )
         files[segment] = inside(f"anatomy.meshes.{key}", name)
+    check_split_once(files, source=f"{source}: anatomy.meshes")
     return read_surface_table(
         files, frame=a.frame or "LPS", unit=a.unit or "mm", source="anatomy.meshes", whole_liver=True
     )
@@ -244,6 +235,10 @@ def _segment_of(labels: dict[int, str], source: str) -> Callable[[int], str]:
     def name(label: int) -> str:
         text = labels.get(label) or COUINAUD_LABELS.get(label)
         found = segment_name(text) if text is not None else None
+        if found is None and label in labels:
+            raise AnatomyError(
+                f'anatomy.labels.{label}: "{text}" is not a segment; segments are {", ".join(SEGMENTS)}'
+            )
         if found is None:
             raise AnatomyError(
                 f"{source} has the label {label}, which is not a segment; labels 1 to 8 are S1 to S8: "

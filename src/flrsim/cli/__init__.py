@@ -31,6 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         outcome = app(args=arguments, prog_name="flrsim", standalone_mode=False)
     except FlrsimError as error:
         return _fail(error.to_dict(), error.sentence, as_json="--json" in arguments, code=1)
+    except OSError as error:
+        # A folder or file the machine refuses: whatever it is, the name and the reason are what helps.
+        if error.filename is None:
+            raise
+        sentence = f"{error.filename}: {error.strerror}; check the path, the rights and the space on the disk"
+        body = {"schema": "flrsim/error/1", "code": "file", "error": sentence}
+        return _fail(body, sentence, as_json="--json" in arguments, code=1)
     except KeyboardInterrupt:
         return _fail({}, "stopped", as_json=False, code=130)
     except Exception as error:
@@ -38,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         show = getattr(error, "format_message", None)
         if show is None or not hasattr(error, "exit_code"):
             raise
-        body = {"schema": "flrsim/error/1", "code": "usage", "error": show()}
-        return _fail(body, f"{show()}; see flrsim --help", as_json="--json" in arguments, code=2)
+        said = str(show()).rstrip(".")
+        body = {"schema": "flrsim/error/1", "code": "usage", "error": said}
+        return _fail(body, f"{said}; see flrsim --help", as_json="--json" in arguments, code=2)
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -141,10 +141,13 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Hold the case's plans side by side: what goes, what stays, when it suffices, what can go wrong."""
+    from flrsim.cli.outputs import check_output
     from flrsim.cli.progress import steps
     from flrsim.cli.tables import print_comparison
     from flrsim.physiology.growth import MODIFIERS
 
+    if report is not None:
+        check_output(report, (".html", ".htm"), what="a report")
     case, plans, evidence = _load(case_path, plan)
     from flrsim.comparison import compare as run
 
@@ -169,10 +172,13 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Play one plan forward, day by day."""
+    from flrsim.cli.outputs import check_output
     from flrsim.comparison import compare as run
     from flrsim.comparison import simulation_dict
     from flrsim.day_table import day_table, write_days
 
+    if out is not None:
+        check_output(out, (".csv", ".parquet"), what="a table")
     case, plans, evidence = _load(case_path, [plan])
     if case.patient is None:
         raise CaseError("simulate needs the patient's body and treatment; add [patient] to the case.toml")
@@ -209,10 +215,14 @@ def view(
     view_from: Annotated[str, typer.Option("--from", help="anterior, inferior or posterior.")] = "anterior",
 ) -> None:
     """Draw a case in 3D, coloured by what each operation takes."""
+    from flrsim.cli.outputs import check_output
     from flrsim.cli.pictures import write_screenshot
 
-    case, plans, evidence = _load(case_path, [plan] if plan else None)
-    write_screenshot(case, plans[0], evidence, screenshot, after_stage=after_stage, view=view_from)
+    check_output(screenshot, (".png",), what="a picture")
+    case, plans, evidence = _load(case_path, [plan] if plan else None, needs_plans=False)
+    write_screenshot(
+        case, plans[0] if plans else None, evidence, screenshot, after_stage=after_stage, view=view_from
+    )
     typer.echo(f"wrote {screenshot}", err=True)
 
 
@@ -302,7 +312,9 @@ def evidence_show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: A
         print_parameter(parameter, sources)
 
 
-def _load(case_path: Path, names: list[str] | None) -> tuple[Any, tuple[Any, ...], Any]:
+def _load(
+    case_path: Path, names: list[str] | None, *, needs_plans: bool = True
+) -> tuple[Any, tuple[Any, ...], Any]:
     """Return the case, the plans asked for, and the evidence."""
     from flrsim.case_file import is_case, load_case
     from flrsim.evidence import load_evidence
@@ -318,8 +330,8 @@ def _load(case_path: Path, names: list[str] | None) -> tuple[Any, tuple[Any, ...
             raise PlanError(
                 f'plan "{absent[0]}" is not in the case; its plans are {", ".join(known) or "none"}'
             )
-        plans = tuple(known[n] for n in names)
-    if not plans:
+        plans = tuple(known[n] for n in dict.fromkeys(names))
+    if needs_plans and not plans:
         raise PlanError(f"case {case.name} has no plan; add [[plan]] tables to its case.toml")
     return case, plans, evidence
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from flrsim.case import LiverCase
 from flrsim.comparison import Compared, compare
-from flrsim.errors import DisplayError, FileError, PlanError
+from flrsim.errors import DisplayError, PlanError
 from flrsim.evidence import Evidence
 from flrsim.plan import Plan
 from flrsim.report import ReportPicture
-from flrsim.results import PlanResult
+from flrsim.results import LesionFate, PlanResult
 from flrsim.staging import StagedPlan
 from flrsim.viewer.pictures import gl_available, picture
 from flrsim.viewer.scene import build_scene
@@ -46,7 +48,7 @@ def _report_picture(case: LiverCase, result: PlanResult, staged: StagedPlan, sta
 
 def write_screenshot(
     case: LiverCase,
-    plan: Plan,
+    plan: Plan | None,
     evidence: Evidence,
     path: Path,
     *,
@@ -57,27 +59,25 @@ def write_screenshot(
 
     Raises
     ------
-    FileError, PlanError
-        When the path is not a ``.png`` in an existing folder, or the plan has no such stage.
+    PlanError
+        When the plan has no such stage.
     """
-    if path.suffix.lower() != ".png":
-        raise FileError(f"{path.name}: pictures are written as .png")
-    if not path.parent.exists():
-        raise FileError(f"{path.parent}: no such folder; make it first")
-    if after_stage > len(plan.operations):
-        raise PlanError(
-            f'plan "{plan.name}" has {len(plan.operations)} operations; there is no stage {after_stage}'
+    if after_stage > (0 if plan is None else len(plan.operations)):
+        named = (
+            "without a plan there"
+            if plan is None
+            else f'plan "{plan.name}" has {len(plan.operations)} operations; there'
         )
+        raise PlanError(f"{named} is no stage {after_stage}")
     if view not in ("anterior", "inferior", "posterior"):
         raise DisplayError(f'view "{view}" is not known; views are anterior, inferior, posterior')
-    compared = compare(case, [plan], evidence, seed=0, draws=FEW_DRAWS)
-    result, staged = compared.result.plans[0], compared.staged[0]
-    title = plan.name if not after_stage else f"{plan.name}: after stage {after_stage}"
-    scene = build_scene(
-        case,
-        staged.removed_at,
-        {f.name: f for f in result.lesions},
-        up_to_stage=after_stage or None,
-        title=title,
-    )
+    removed_at = np.zeros(case.grid.regions.shape, dtype=np.int16)
+    fates: dict[str, LesionFate] = {}
+    title = case.name
+    if plan is not None:
+        compared = compare(case, [plan], evidence, seed=0, draws=FEW_DRAWS)
+        removed_at = compared.staged[0].removed_at
+        fates = {f.name: f for f in compared.result.plans[0].lesions}
+        title = plan.name if not after_stage else f"{plan.name}: after stage {after_stage}"
+    scene = build_scene(case, removed_at, fates, up_to_stage=after_stage or None, title=title)
     path.write_bytes(picture(scene, view=view))

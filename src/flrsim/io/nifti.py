@@ -15,6 +15,8 @@ from flrsim.io.frames import RAS_TO_LPS, existing_file
 VOXEL_LIMIT = 2**31
 SHEAR_LIMIT = 1e-3
 LABEL_LIMIT = 4096
+UNIT_MM = {"meter": 1000.0, "micron": 0.001}
+"""Millimetres in the units a NIfTI header may state; unstated is millimetres."""
 DEFLATE_LIMIT = 1032
 """No deflate stream grows by more than this factor (RFC 1951), so a packed file's size bounds what it can hold."""
 
@@ -59,10 +61,10 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
             f"flrsim reads up to {VOXEL_LIMIT:.3g}; the header is damaged, or crop the map to the liver"
         )
     _check_size(path, n_voxels * int(image.get_data_dtype().itemsize))
-    affine = np.asarray(image.affine, dtype=np.float64)
+    affine = np.array(image.affine, dtype=np.float64)
     _check_affine(affine, path.name)
+    affine[:3] *= UNIT_MM.get(image.header.get_xyzt_units()[0], 1.0)
     if spacing_mm is not None:
-        affine = affine.copy()
         affine[:3, :3] *= np.asarray(spacing_mm) / np.linalg.norm(affine[:3, :3], axis=0)
     try:
         data = np.asanyarray(image.dataobj).reshape(shape)

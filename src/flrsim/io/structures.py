@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flrsim.anatomy import check_split_once
 from flrsim.errors import AnatomyError, FileError, GeometryError
 from flrsim.grid import LabelVolume
 from flrsim.io.frames import check_extent
@@ -60,6 +61,7 @@ def from_label_volume(volume: LabelVolume, name_of: Callable[[int], str]) -> Str
     present = np.flatnonzero(counts)
     present = present[present > 0]
     names = ("outside", *(name_of(int(label)) for label in present))
+    check_named_once(names, present, volume.source)
     lut = np.zeros(len(counts), dtype=np.uint16)
     lut[present] = np.arange(1, len(present) + 1)
     # Most maps number their labels 1, 2, 3 … already; looking each voxel of a whole abdomen up costs a second.
@@ -73,6 +75,14 @@ def from_label_volume(volume: LabelVolume, name_of: Callable[[int], str]) -> Str
         warnings=(),
         source=volume.source,
     )
+
+
+def check_named_once(names: tuple[str, ...], labels: NDArray[np.int64], source: str) -> None:
+    """Raise when two labels of a file carry one name; `names` has the outside first."""
+    for name in names[1:]:
+        same = [str(label) for given, label in zip(names[1:], labels, strict=True) if given == name]
+        if len(same) > 1:
+            raise AnatomyError(f"{source}: the labels {' and '.join(same)} are both {name}; join them, or name them apart")
 
 
 def from_interface_mesh(
@@ -96,6 +106,7 @@ def from_interface_mesh(
     lut = np.zeros(len(mesh.names), dtype=np.uint16)
     lut[present] = np.arange(1, len(present) + 1)
     names = ("outside", *(mesh.names[i] for i in present))
+    check_named_once(names, present, source)
     return Structures(
         labels=lut[scanned],
         affine=affine,
@@ -271,6 +282,7 @@ def _read_folder(
         if name in named:
             raise AnatomyError(f"{path.name}: {named[name].name} and {file.name} are both {name}; keep one")
         named[name] = file
+    check_split_once(named, source=path.name)
     meshes = {
         name: read_closed_surface(file, name=name, frame=frame, unit=unit) for name, file in named.items()
     }

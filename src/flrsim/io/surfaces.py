@@ -42,6 +42,11 @@ def read_closed_surface(path: Path, *, name: str, frame: str, unit: str) -> Labe
     faces = np.asarray(loaded.faces, dtype=np.int64)
     if not len(faces):
         raise FileError(f"{path.name} has no triangles; export it again")
+    bad = int((~np.isfinite(points)).any(axis=1).sum())
+    if bad:
+        raise GeometryError(
+            f"{path.name}: {bad} of {len(points)} corners are not finite numbers (NaN or infinite); export the mesh again"
+        )
     # STL repeats every corner in each triangle; equal corners are one point, so that scanning sees shared edges.
     points, index = np.unique(points, axis=0, return_inverse=True)
     faces = index.reshape(-1)[faces]

@@ -113,6 +113,8 @@ def make_case(
     confluence : adds a lesion at the hepatocaval confluence; bilobar only, and the plans are then the reader's to write.
     tlv_ml, split_s4 : of the plain liver.
     """
+    if (folder / "case.toml").exists():
+        raise FileError(f"{folder} already holds a case.toml; give a new folder")
     phantom, tables = _scenario(scenario, seed, confluence, tlv_ml, split_s4)
     return write_phantom(
         phantom,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.report import format as show
+from flrsim.report import palette
 from flrsim.viewer.camera import ORIENTATION, Camera
 from flrsim.viewer.scene import Label, LegendEntry, Scene
 
@@ -17,6 +18,8 @@ GREY = "#6b7078"
 PAPER = "#ffffff"
 SCALE_BAR_MM = 50.0
 PUSHES = 200
+TITLE_ROWS = 42.0
+"""How far the upper letter of the patient's axes stands below its place, to clear the title."""
 
 
 @dataclass
@@ -58,7 +61,8 @@ def draw_overlay(
     _names(draw, scene, camera, focus, pixels_per_mm, (width, height), unit)
     _axes(draw, camera, (width, height), unit)
     _scale_bar(draw, pixels_per_mm, (width, height), unit)
-    draw.text((20 * unit, 14 * unit), scene.title, fill=INK, font=_font(25 * unit, bold=True))
+    title = _fitting(draw, scene.title, 0.7 * width, 25 * unit, bold=True)
+    draw.text((20 * unit, 14 * unit), scene.title, fill=INK, font=title)
     draw.text((20 * unit, 47 * unit), f"seen {camera.title}", fill=GREY, font=_font(18 * unit))
     for n, banner in enumerate(scene.banners):
         _banner(draw, banner, (width - 18 * unit, (16 + 38 * n) * unit), unit)
@@ -98,6 +102,12 @@ def _names(
         # A lesion's name stands beside the lesion, so that both are seen.
         shift = 30 * unit if label.kind == "lesion" else 0.0
         boxes.append(Box(label, x + shift, y - shift, half_width, 15 * unit, (x, y)))
+    for box in boxes:
+        if box.label.kind == "lesion" and box.label.colour == palette.LOUD:
+            # What is left behind may be deep or tiny; a ring is seen through everything.
+            r = box.label.reach_mm * pixels_per_mm + 6 * unit
+            x, y = box.anchor
+            draw.ellipse((x - r, y - r, x + r, y + r), outline=palette.LOUD, width=max(round(4 * unit), 2))
     for box in spread_out(boxes, size):
         font = _label_font(box.label, unit)
         corners = (
@@ -159,7 +169,11 @@ def _axes(draw: Any, camera: Camera, size: tuple[int, int], unit: float) -> None
         x, y = float(np.dot(direction, right)), float(np.dot(direction, up))
         if abs(x) < 0.5 and abs(y) < 0.5:
             continue
-        place = (0.5 * size[0] + x * (0.5 * size[0] - edge), 0.5 * size[1] - y * (0.5 * size[1] - edge))
+        above = TITLE_ROWS * unit if y > 0 else 0.0
+        place = (
+            0.5 * size[0] + x * (0.5 * size[0] - edge),
+            0.5 * size[1] - y * (0.5 * size[1] - edge) + above,
+        )
         draw.text(
             place, letter, fill=INK, font=_font(26 * unit, bold=True), anchor="mm",
             stroke_width=max(round(3 * unit), 1), stroke_fill=PAPER,
@@ -212,8 +226,8 @@ def _volume(entry: LegendEntry) -> str:
     return show.tumour_ml(entry.ml) if entry.stage is None else show.ml(entry.ml)
 
 
-def _fitting(draw: Any, text: str, room: float, size: float) -> Any:
+def _fitting(draw: Any, text: str, room: float, size: float, *, bold: bool = False) -> Any:
     """Return the largest font, up to `size`, in which `text` fits."""
-    while size > 9 and draw.textlength(text, font=_font(size)) > room:
+    while size > 9 and draw.textlength(text, font=_font(size, bold=bold)) > room:
         size *= 0.93
-    return _font(size)
+    return _font(size, bold=bold)

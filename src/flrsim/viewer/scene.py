@@ -17,10 +17,10 @@ from flrsim.results import RESEARCH_NOTE, LesionFate
 from flrsim.viewer import display
 from flrsim.viewer.camera import Camera
 
-OPACITY_STAYS = 0.5
-OPACITY_GOES = (0.45, 0.32)
+OPACITY_STAYS = 0.56
+OPACITY_GOES = (0.52, 0.32)
 """Opacity of tissue that goes in stage 1, and later."""
-OPACITY_BARE, OPACITY_COVERED = 0.55, 0.30
+OPACITY_BARE, OPACITY_COVERED = 0.55, 0.20
 """Opacity of a cut surface once its specimen has gone, and before."""
 SIGHT_CELL_MM = 4.0
 SIGHT_REACH_MM = 25.0
@@ -58,12 +58,13 @@ class Actor:
 
 @dataclass(frozen=True)
 class Label:
-    """A word at a place: (3,) LPS mm."""
+    """A word at a place, (3,) LPS mm, and how far what it names reaches from there, mm."""
 
     text: str
     position: tuple[float, float, float]
     kind: str
     colour: str
+    reach_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,8 @@ def _lesion_labels(actors: list[Actor]) -> list[Label]:
     for lesion in actors:
         if lesion.kind == "lesion":
             x, y, z = (float(v) for v in lesion.points.mean(axis=0))
-            out.append(Label(lesion.name, (x, y, z), "lesion", lesion.colour))
+            reach = float(np.linalg.norm(lesion.points - (x, y, z), axis=1).max())
+            out.append(Label(lesion.name, (x, y, z), "lesion", lesion.colour, reach))
     return out
 
 

@@ -1,0 +1,30 @@
+"""Checks of where results shall be written, before the work that makes them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flrsim.errors import FileError
+
+
+def check_output(path: Path, suffixes: tuple[str, ...], *, what: str) -> None:
+    """Raise unless a file of one of these kinds can be written at `path`.
+
+    Parameters
+    ----------
+    what : the thing to be written, with its article.
+
+    Raises
+    ------
+    FileError
+        For another extension, a missing or closed folder, or a folder of that name.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise FileError(f"{path.name}: {what} is written as {' or '.join(suffixes)}; change the name")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise FileError(f"{path}: the folder {path.parent} does not exist; create it or name another")
+    if not os.access(path.parent, os.W_OK):
+        raise FileError(f"{path}: the folder {path.parent} is closed to writing; name another")
