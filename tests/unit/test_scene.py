@@ -155,6 +155,10 @@ def test_a_lesion_that_is_not_cleared_is_loud(what: str) -> None:
     built = scene(L2=fate("L2", what, None, 0.3))
     colours = {a.name: a.colour for a in built.of_kind("lesion")}
     assert colours == {"L1": palette.fate_ink(2), "L2": palette.LOUD}
+    label = next(label for label in built.labels if label.text == "L2")
+    assert label.colour == palette.LOUD
+    # A cube of 8 mm: its corners, rounded by smoothing, lie 6.9 mm from the middle.
+    assert 4.0 < label.reach_mm < 6.93
     entry = next(e for e in built.legend if e.colour == palette.LOUD)
     assert entry.text.startswith("lesion left or cut through: L2")
     assert entry.ml == 0.3
