@@ -219,7 +219,7 @@ def _check_segments(segments: Structures, accepted: Accepted) -> None:
         keys = ", ".join(f'"{name}"' for name in missing)
         raise AnatomyError(
             f"{segments.source}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; all eight segments are "
-            f"needed; if resected before, accept it: missing_segments = [{keys}]"
+            f"needed; if resected before, accept it in [anatomy.accept]: missing_segments = [{keys}]"
         )
 
 
@@ -325,8 +325,8 @@ def _lesions(
         keys = ", ".join(f'"{name}"' for name in astray)
         raise AnatomyError(
             f"{structures.source}: {' and '.join(astray.values())} {'lies' if len(astray) == 1 else 'lie'} outside the labelled "
-            f"liver; up to {100 * LESION_OUTSIDE_LIMIT:.0f} % can be read; extend the liver labels over it, or accept it: "
-            f"lesions_outside = [{keys}]"
+            f"liver; up to {100 * LESION_OUTSIDE_LIMIT:.0f} % can be read; extend the liver labels over it, or accept it in "
+            f"[anatomy.accept]: lesions_outside = [{keys}]"
         )
     return out
 

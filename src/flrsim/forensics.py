@@ -75,15 +75,40 @@ def _orientation(segments: Structures, centres: dict[str, NDArray[np.float64]]) 
     """Return findings about which way round the liver is; LPS axes point left, back and up."""
     out = []
     left, right = _mean(centres, LEFT_SIDE), _mean(centres, RIGHT_SIDE)
-    if left is not None and right is not None and left[0] <= right[0]:
+    front, back = _mean(centres, FRONT), _mean(centres, BACK)
+    mirrored = left is not None and right is not None and left[0] <= right[0]
+    turned = front is not None and back is not None and front[1] >= back[1]
+    if (
+        mirrored
+        and turned
+        and left is not None
+        and right is not None
+        and front is not None
+        and back is not None
+    ):
+        out.append(
+            Finding(
+                "refused",
+                "wrong_frame",
+                f"{segments.source}: S2 and S3 lie {right[0] - left[0]:.0f} mm to the patient's right of S6 and S7, and S3 to S5 "
+                f"{front[1] - back[1]:.0f} mm behind S1 and S7: LPS is read as RAS, or RAS as LPS; state the true frame, or "
+                "correct the header's orientation",
+            )
+        )
+    elif mirrored and left is not None and right is not None:
+        remedy = (
+            "export it again in the frame it states"
+            if segments.from_mesh
+            else "correct the header's orientation, or accept it in [anatomy.accept]: mirrored = true (it is then read the right "
+            "way round)"
+        )
         out.append(
             Finding(
                 "refused",
                 "mirrored",
-                f"{segments.source}: S2 and S3 lie {right[0] - left[0]:.0f} mm to the patient's right of S6 and S7: the map is "
-                "mirrored left to right; correct the header's orientation, or accept it: mirrored = true (it is then read "
-                "the right way round)",
-                accept="mirrored",
+                f"{segments.source}: S2 and S3 lie {right[0] - left[0]:.0f} mm to the patient's right of S6 and S7: it is "
+                f"mirrored left to right; {remedy}",
+                accept=None if segments.from_mesh else "mirrored",
             )
         )
     upper, lower = _mean(centres, UPPER), _mean(centres, LOWER)
@@ -92,17 +117,16 @@ def _orientation(segments: Structures, centres: dict[str, NDArray[np.float64]]) 
             Finding(
                 "refused",
                 "upside_down",
-                f"{segments.source}: S7 and S8 lie {lower[2] - upper[2]:.0f} mm below S5 and S6: the map is upside down; "
+                f"{segments.source}: S7 and S8 lie {lower[2] - upper[2]:.0f} mm below S5 and S6: it is upside down; "
                 "correct the header's orientation",
             )
         )
-    front, back = _mean(centres, FRONT), _mean(centres, BACK)
-    if front is not None and back is not None and front[1] >= back[1]:
+    if turned and not mirrored and front is not None and back is not None:
         out.append(
             Finding(
                 "refused",
                 "back_to_front",
-                f"{segments.source}: S3 to S5 lie {front[1] - back[1]:.0f} mm behind S1 and S7: the map is back to front; "
+                f"{segments.source}: S3 to S5 lie {front[1] - back[1]:.0f} mm behind S1 and S7: it is back to front; "
                 "correct the header's orientation",
             )
         )
@@ -117,7 +141,7 @@ def _proportions(
     width, depth, height = (box[1] - box[0] + 1) * spacing
     tlv = float(segments.ml.sum())
     # Meshes have no header to doubt; a grid of exactly 1 mm in a file is often a converter's placeholder.
-    placeholder = not segments.surfaces and bool(np.all(np.abs(spacing - 1.0) < 1e-6))
+    placeholder = not segments.from_mesh and bool(np.all(np.abs(spacing - 1.0) < 1e-6))
     low = evidence.value(
         "plausibility.placeholder.height_to_width" if placeholder else "plausibility.height_to_width.low"
     )
@@ -134,16 +158,28 @@ def _proportions(
             f"{width:.0f} mm wide (up to {evidence.value('plausibility.width.high'):.0f} mm is possible)"
         )
     if not smallest <= tlv <= largest:
-        reasons.append(f"{tlv:.0f} mL ({smallest:.0f} to {largest:.0f} mL is possible)")
+        reasons.append(
+            f"{f'{tlv:.0f}' if tlv >= 1 else 'under 1'} mL ({smallest:.0f} to {largest:.0f} mL is possible)"
+        )
     if reasons and not accepted.proportions:
+        if segments.from_mesh:
+            return [
+                Finding(
+                    "refused",
+                    "proportions",
+                    f"{segments.source}: the liver is {' and '.join(reasons)}: the mesh is stretched or not a whole liver; export it "
+                    "again, or accept it in [anatomy.accept]: proportions = true",
+                    accept="proportions",
+                )
+            ]
         size = " × ".join(f"{v:g}" for v in np.round(spacing, 3))
         return [
             Finding(
                 "refused",
                 "proportions",
                 f"{segments.source}: with voxels of {size} mm the liver is {' and '.join(reasons)}: the voxel size in the header "
-                f"is false{' (1 × 1 × 1 mm is a common placeholder)' if placeholder else ''}; correct it, give the true one: "
-                "spacing_mm = [x, y, z], or accept it: proportions = true",
+                f"is false{' (1 × 1 × 1 mm is a common placeholder)' if placeholder else ''}; correct it, or in [anatomy.accept] give "
+                "the true one: spacing_mm = [x, y, z], or vouch for it: proportions = true",
                 accept="spacing_mm",
             )
         ]

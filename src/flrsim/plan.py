@@ -156,6 +156,14 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
         )
     if plan.caudate not in CAUDATE:
         raise PlanError(f'{where}: caudate is "{plan.caudate}"; it {" or ".join(CAUDATE)}')
+    for step in plan.steps:
+        try:
+            if isinstance(step.action, Operate):
+                segments_of(step.action.resect, present)
+            elif isinstance(step.action, Occlude):
+                occluded_segments(step.action, present)
+        except PlanError as error:
+            raise PlanError(f"{where}, day {step.day}: {error.sentence}") from None
     known = {lesion.name for lesion in case.lesions}
     resected = resected_by(plan, present)
     remarks: list[str] = []
@@ -175,9 +183,13 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
                 f"{where}, day {step.day}: lesion {', '.join(absent)} is not in the case; its lesions are "
                 f"{', '.join(sorted(known)) or 'none'}"
             )
-        twice = [name for name in dict.fromkeys(action.wedge) if name in wedged or action.wedge.count(name) > 1]
+        twice = [
+            name for name in dict.fromkeys(action.wedge) if name in wedged or action.wedge.count(name) > 1
+        ]
         if twice:
-            raise PlanError(f"{where}, day {step.day}: lesion {', '.join(twice)} is wedged a second time; name it once")
+            raise PlanError(
+                f"{where}, day {step.day}: lesion {', '.join(twice)} is wedged a second time; name it once"
+            )
         wedged |= set(action.wedge)
         absent = [name for name in action.wedge if _within(case.lesion(name), gone)]
         if absent:
@@ -197,7 +209,7 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
         if again:
             raise PlanError(
                 f"{where}, day {step.day}: {', '.join(again)} {'is' if len(again) == 1 else 'are'} resected a second time; "
-                "nothing of it is left"
+                "name each segment once"
             )
         each = [segments_of((name,), present) for name in action.resect]
         both = sorted(s for s in taken if sum(s in part for part in each) > 1)

@@ -36,7 +36,9 @@ def wording(error: ValidationError) -> str:
 
 def _path(location: tuple[int | str, ...]) -> str:
     """Return the dotted key; names of types, which the checker adds for alternatives, are left out."""
-    parts = [str(p) for p in location if p != "[key]" and not (isinstance(p, str) and (p == "str" or "[" in p))]
+    parts = [
+        str(p) for p in location if p != "[key]" and not (isinstance(p, str) and (p == "str" or "[" in p))
+    ]
     return ".".join(parts) or "the file"
 
 
@@ -54,7 +56,11 @@ def _problem(items: list[Any]) -> str:
         return "is empty; give at least one entry" if kind == "too_short" else "is empty"
     if kind == "literal_error":
         return f"is {given}; it must be {str(context['expected']).replace(chr(39), chr(34))}"
-    limits = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most"), "greater_than": ("gt", "more than")}
+    limits = {
+        "greater_than_equal": ("ge", "at least"),
+        "less_than_equal": ("le", "at most"),
+        "greater_than": ("gt", "more than"),
+    }
     if kind in limits:
         name, words = limits[kind]
         return f"is {given}; it must be {words} {context[name]:g}"

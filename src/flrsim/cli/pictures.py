@@ -66,7 +66,7 @@ def write_screenshot(
         named = (
             "without a plan there"
             if plan is None
-            else f'plan "{plan.name}" has {len(plan.operations)} operations; there'
+            else f'plan "{plan.name}" ends with stage {len(plan.operations)}; there'
         )
         raise PlanError(f"{named} is no stage {after_stage}")
     if view not in ("anterior", "inferior", "posterior"):

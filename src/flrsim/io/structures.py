@@ -42,6 +42,7 @@ class Structures:
     surfaces : given smooth surfaces by name; empty for voxels.
     warnings : sentences about what is usable but not clean.
     source : file name.
+    from_mesh : whether a mesh was scanned, so that there is no voxel size to doubt.
     """
 
     labels: NDArray[np.unsignedinteger]
@@ -51,6 +52,7 @@ class Structures:
     surfaces: Mapping[str, Surface]
     warnings: tuple[str, ...]
     source: str
+    from_mesh: bool = False
 
 
 def from_label_volume(volume: LabelVolume, name_of: Callable[[int], str]) -> Structures:
@@ -77,12 +79,14 @@ def from_label_volume(volume: LabelVolume, name_of: Callable[[int], str]) -> Str
     )
 
 
-def check_named_once(names: tuple[str, ...], labels: NDArray[np.int64], source: str) -> None:
+def check_named_once(names: tuple[str, ...], labels: NDArray[np.integer], source: str) -> None:
     """Raise when two labels of a file carry one name; `names` has the outside first."""
     for name in names[1:]:
         same = [str(label) for given, label in zip(names[1:], labels, strict=True) if given == name]
         if len(same) > 1:
-            raise AnatomyError(f"{source}: the labels {' and '.join(same)} are both {name}; join them, or name them apart")
+            raise AnatomyError(
+                f"{source}: the labels {' and '.join(same)} are both {name}; join them, or name them apart"
+            )
 
 
 def from_interface_mesh(
@@ -115,6 +119,7 @@ def from_interface_mesh(
         surfaces={} if lattice else {mesh.names[i]: mesh.region_surface(int(i)) for i in present},
         warnings=warnings,
         source=source,
+        from_mesh=True,
     )
 
 
@@ -154,7 +159,7 @@ def from_closed_surfaces(
             surfaces[name] = mesh.region_surface(1)
     names = ("outside", *meshes)
     warnings = _overlaps_and_gaps(labels, overlap, own, names, source) if must_touch else ()
-    return Structures(labels, affine, names, ml, surfaces, warnings, source)
+    return Structures(labels, affine, names, ml, surfaces, warnings, source, from_mesh=True)
 
 
 def _overlaps_and_gaps(
@@ -310,7 +315,8 @@ def _on_same_grid(volume: LabelVolume, onto: Structures, same_grid: bool) -> Lab
     offset = float(np.linalg.norm((volume.affine - onto.affine)[:3, 3]))
     raise GeometryError(
         f"{volume.source} lies on another frame than {onto.source}: the origins are {offset:.0f} mm apart on the same "
-        f"{_times(volume.labels.shape)} voxels; correct the header, or accept it with same_grid = true if the voxels correspond"
+        f"{_times(volume.labels.shape)} voxels; correct the header, or, if the voxels correspond, "
+        "accept it in [anatomy.accept]: same_grid = true"
     )
 
 

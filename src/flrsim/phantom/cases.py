@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flrsim.errors import CaseError
+from flrsim.errors import CaseError, FileError
 from flrsim.phantom.files import write_phantom
 from flrsim.phantom.model import Phantom, make_phantom
 from flrsim.phantom.scenarios import bilobar_lesions, bilobar_two_stage, solitary_right
