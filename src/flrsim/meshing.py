@@ -253,7 +253,9 @@ def surface_of_mask(
     triangles = np.where(sides[:, :1] == 1, triangles, triangles[:, ::-1])
     points = mesh.points.copy()
     origin = points.mean(axis=0)
-    for _ in range(12):
+    # A smoothed speck is so small that a full step would throw it far out; a quarter of a voxel at a time cannot.
+    longest = 0.25 * float(spacing_of(affine).min())
+    for _ in range(100):
         corner = points[triangles] - origin
         cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
         volume = float(np.einsum("ij,ij->", corner[:, 0], cross)) / 6.0
@@ -264,7 +266,8 @@ def surface_of_mask(
         for c in range(3):
             np.add.at(normals, triangles[:, c], cross)
         length = np.linalg.norm(normals, axis=1, keepdims=True)
-        points += normals / np.where(length > 0, length, 1.0) * ((wanted - volume) / area)
+        step = min(max((wanted - volume) / max(area, 1e-12), -longest), longest)
+        points += normals / np.where(length > 0, length, 1.0) * step
     return points, triangles
 
 
