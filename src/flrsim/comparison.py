@@ -35,7 +35,7 @@ from flrsim.results import (
 from flrsim.rules import RuleResult, evaluate
 from flrsim.staging import StagedPlan, course_of, stage_plans
 from flrsim.timeline import Curve, Timeline, simulate
-from flrsim.verdict import fate_note, judge, judged
+from flrsim.verdict import fate_note, judge, judged, margin_then
 from flrsim.volumetry import lesion_volumes, not_supplied, segment_volumes, tlv_functional_ml
 
 Progress = Callable[[str], None]
@@ -259,16 +259,6 @@ def _stages(staged: StagedPlan, uncleared: tuple[str, ...]) -> tuple[StageResult
 
 def _lesion_fate(staged: StagedPlan, index: int, timeline: Timeline | None) -> LesionFate:
     fate = staged.fates[index]
-    then = None
-    if timeline is not None and fate.margin_measured_mm is not None:
-        grown = next(
-            (x for x in timeline.lesions if x.name == fate.lesion.name and x.stage == fate.stage), None
-        )
-        if grown is not None:
-            # A sphere that grows eats its margin by the growth of its radius.
-            then = fate.margin_measured_mm - 0.5 * max(
-                grown.diameter_mm.median - fate.lesion.longest_axial_mm, 0.0
-            )
     return LesionFate(
         name=fate.lesion.name,
         fate=fate.fate,
@@ -276,7 +266,7 @@ def _lesion_fate(staged: StagedPlan, index: int, timeline: Timeline | None) -> L
         left_ml=fate.left_ml,
         left_in=fate.left_in,
         margin_planned_mm=fate.margin_planned_mm,
-        margin_at_operation_mm=None if then is None else max(then, 0.0),
+        margin_at_operation_mm=margin_then(fate, timeline),
         margin_measured_mm=fate.margin_measured_mm,
         margin_short=fate.margin_short,
         judged=judged(fate),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flrsim.evidence import Evidence
 from flrsim.remnant import VesselAnswer
 from flrsim.rules import RuleResult
-from flrsim.staging import Fate, StagedPlan
+from flrsim.staging import HALF, Fate, StagedPlan
 from flrsim.timeline import Timeline
 
 MEETS, BORDERLINE, CANNOT_JUDGE, MISSES = "meets_rules", "borderline", "cannot_judge", "does_not_meet"
@@ -51,7 +51,7 @@ def judge(
     Without a patient (`timeline` None) volume, time and risk cannot be judged.
     """
     axes = (
-        _clearance(staged.fates, lesions_supplied),
+        _clearance(staged.fates, lesions_supplied, timeline),
         _vessels(staged.fates, answers),
         _volume(timeline, rules, evidence),
         _time(timeline, evidence),
@@ -94,7 +94,7 @@ def judged(fate: Fate) -> str:
     return "cannot_judge" if fate.near.proxy else "vetoed"
 
 
-def _clearance(fates: Sequence[Fate], supplied: bool) -> Axis:
+def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None) -> Axis:
     if not supplied:
         return Axis("clearance", CANNOT_JUDGE, "no lesions were supplied: what must be cleared is unknown")
     bad = [f for f in fates if f.fate == "cut_through"]
@@ -112,12 +112,32 @@ def _clearance(fates: Sequence[Fate], supplied: bool) -> Axis:
         parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} of {f.margin_planned_mm:g} mm" for f in short]
         return Axis("clearance", MISSES, f"margin too small: {', '.join(parts)}")
     said = f"all {len(fates)} lesions go whole" if len(fates) > 1 else "the lesion goes whole"
-    near = min(
-        fates, key=lambda f: f.margin_measured_mm if f.margin_measured_mm is not None else float("inf")
-    )
-    if near.margin_measured_mm is not None:
-        said += f"; the smallest margin is {near.margin_measured_mm:.1f} mm ({near.lesion.name})"
+    measured = [(f.margin_measured_mm, f) for f in fates if f.margin_measured_mm is not None]
+    used_up = [
+        f for margin, f in measured if 0 < margin < math.inf and (margin_then(f, timeline) or 1.0) <= 0
+    ]
+    if used_up:
+        parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} mm" for f in used_up]
+        return Axis(
+            "clearance",
+            BORDERLINE,
+            f"{said}, but growth until then uses up the margin on the scan: {', '.join(parts)}",
+        )
+    if measured:
+        margin, nearest = min(measured, key=lambda pair: pair[0])
+        said += f"; the smallest margin is {margin:.1f} mm ({nearest.lesion.name})"
     return Axis("clearance", MEETS, said)
+
+
+def margin_then(fate: Fate, timeline: Timeline | None) -> float | None:
+    """Return the margin on the day of the operation, mm: a sphere that grows eats it by the growth of its radius."""
+    if timeline is None or fate.margin_measured_mm is None:
+        return None
+    grown = next((x for x in timeline.lesions if x.name == fate.lesion.name and x.stage == fate.stage), None)
+    if grown is None:
+        return None
+    growth = HALF * max(grown.diameter_mm.median - fate.lesion.longest_axial_mm, 0.0)
+    return max(fate.margin_measured_mm - growth, 0.0)
 
 
 def _vessels(fates: Sequence[Fate], answers: Sequence[VesselAnswer]) -> Axis:
