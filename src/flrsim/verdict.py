@@ -113,9 +113,7 @@ def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None)
         return Axis("clearance", MISSES, f"margin too small: {', '.join(parts)}")
     said = f"all {len(fates)} lesions go whole" if len(fates) > 1 else "the lesion goes whole"
     measured = [(f.margin_measured_mm, f) for f in fates if f.margin_measured_mm is not None]
-    used_up = [
-        f for margin, f in measured if 0 < margin < math.inf and (margin_then(f, timeline) or 1.0) <= 0
-    ]
+    used_up = [f for margin, f in measured if margin > 0 and margin_then(f, timeline) == 0.0]
     if used_up:
         parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} mm" for f in used_up]
         return Axis(
