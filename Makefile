@@ -14,8 +14,8 @@ demo: $(VENV)/.installed
 	$(BIN)/flrsim demo
 
 lint: $(VENV)/.installed
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs meshes
+	$(BIN)/ruff format --check src tests benchmarks docs meshes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell src tests benchmarks docs README.md CHANGELOG.md CONTRIBUTING.md

@@ -48,7 +48,9 @@ def run(arguments: list[str], cache: Path) -> tuple[float, float, str]:
     """Return wall seconds, peak MB and stdout of one fresh process."""
     env = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONDONTWRITEBYTECODE": "0"}
     start = time.perf_counter()
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env, cwd=ROOT)
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env, cwd=ROOT
+    )
     out = process.stdout.read() if process.stdout else ""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
@@ -97,18 +99,38 @@ def main() -> None:
         demo = ROOT / "meshes" / "bilobar-two-stage"
         commands = {
             "flrsim --help": [python, "-m", "flrsim", "--help"],
-            "flrsim volumes, 512 x 512 x 500 label map": [python, "-m", "flrsim", "volumes", str(big), "--json"],
-            "flrsim compare, demo case, whole process": [python, "-m", "flrsim", "compare", str(demo), "--json"],
+            "flrsim volumes, 512 x 512 x 500 label map": [
+                python,
+                "-m",
+                "flrsim",
+                "volumes",
+                str(big),
+                "--json",
+            ],
+            "flrsim compare, demo case, whole process": [
+                python,
+                "-m",
+                "flrsim",
+                "compare",
+                str(demo),
+                "--json",
+            ],
         }
         for name, command in commands.items():
             first = run(command, cache)
             before = cache_files(cache)
             samples = [run(command, cache)[:2] for _ in range(RUNS)]
-            rows[name] = {"cold_compile_s": round(first[0], 3), **summary(samples), "second_run_compiles": cache_files(cache) != before}
+            rows[name] = {
+                "cold_compile_s": round(first[0], 3),
+                **summary(samples),
+                "second_run_compiles": cache_files(cache) != before,
+            }
         inner = [float(run([python, "-c", AFTER_LOADING, str(demo)], cache)[2]) for _ in range(RUNS)]
         rows["compare, 4 plans x 10,000 draws, after loading"] = summary([(s, 0.0) for s in inner])
     for name, goal in GOALS.items():
-        rows[name]["met"] = rows[name]["median_s"] <= goal["seconds"] and rows[name]["peak_mb"] <= goal.get("peak_mb", 1e9)
+        rows[name]["met"] = rows[name]["median_s"] <= goal["seconds"] and rows[name]["peak_mb"] <= goal.get(
+            "peak_mb", 1e9
+        )
     machine = {
         "cpu": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -117,13 +139,20 @@ def main() -> None:
         "memory_limit_mb": resource.getrlimit(resource.RLIMIT_AS)[0],
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "commands.json").write_text(json.dumps({"machine": machine, "goals": GOALS, "rows": rows}, indent=1) + "\n")
-    lines = ["| what | median s (min–max) | peak MB | first run, compiling, s | goal met |", "|---|---|---|---|---|"]
+    (RESULTS / "commands.json").write_text(
+        json.dumps({"machine": machine, "goals": GOALS, "rows": rows}, indent=1) + "\n"
+    )
+    lines = [
+        "| what | median s (min–max) | peak MB | first run, compiling, s | goal met |",
+        "|---|---|---|---|---|",
+    ]
     for name, row in rows.items():
         peak = f"{row['peak_mb']:.0f}" if row["peak_mb"] else "–"
         met = {True: "yes", False: "no", None: "–"}[row.get("met")]  # type: ignore[index]
         cold = f"{row['cold_compile_s']:.1f}" if "cold_compile_s" in row else "–"
-        lines.append(f"| {name} | {row['median_s']:.2f} ({row['min_s']:.2f}–{row['max_s']:.2f}) | {peak} | {cold} | {met} |")
+        lines.append(
+            f"| {name} | {row['median_s']:.2f} ({row['min_s']:.2f}–{row['max_s']:.2f}) | {peak} | {cold} | {met} |"
+        )
     (RESULTS / "commands.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""Run the README's commands and put what they print between its markers: ``python docs/tour.py``.
+"""Run the README's commands and put what they print, and the last timings, between its markers: ``python docs/tour.py``.
 
 ``python docs/tour.py --check`` changes nothing and exits 1 when the README says something else than the commands.
 """
@@ -15,7 +15,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-BLOCK = re.compile(r"(<!-- run: (?P<command>.+?) -->\n```(?:console|text)\n)(?P<text>.*?)(```\n<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- run: (?P<command>.+?) -->\n```(?:console|text)\n)(?P<text>.*?)(```\n<!-- end -->)", re.DOTALL
+)
+
+
+TIMINGS = ROOT / "benchmarks" / "results" / "commands.md"
+BENCH = re.compile(r"(<!-- bench -->\n).*?(<!-- end bench -->)", re.DOTALL)
 
 
 def output_of(command: str) -> str:
@@ -27,15 +33,23 @@ def output_of(command: str) -> str:
         folder = Path(scratch)
         (folder / "meshes").symlink_to(ROOT / "meshes")
         done = subprocess.run(
-            words, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "150"}
+            words,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "COLUMNS": "150"},
         )
     lines = [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
     return f"$ {command}\n" + "\n".join(lines).strip("\n") + "\n"
 
 
 def renewed(text: str) -> str:
-    """Return the README with every marked block run anew."""
-    return BLOCK.sub(lambda m: m.group(1) + output_of(m.group("command")) + m.group(4), text)
+    """Return the README with every marked block run anew, and the timings that ``make bench`` wrote last."""
+    text = BLOCK.sub(lambda m: m.group(1) + output_of(m.group("command")) + m.group(4), text)
+    if TIMINGS.exists():
+        text = BENCH.sub(lambda m: m.group(1) + TIMINGS.read_text() + m.group(2), text)
+    return text
 
 
 def main() -> int:
