@@ -34,7 +34,8 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
     FileError
         When the file is missing, empty, truncated, or not NIfTI.
     GeometryError
-        When the header cannot be a label map: not three axes, a sheared or singular affine, more voxels than memory.
+        When the header cannot be a label map: not three axes, a sheared or singular affine, more voxels than
+        memory.
     """
     import nibabel as nib
     from nibabel.filebasedimages import ImageFileError
@@ -80,7 +81,11 @@ def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None 
     to_lps = np.column_stack([to_ras[:, 0], to_ras[:, 1] * flips[to_ras[:, 0].astype(int)]])
     affine = RAS_TO_LPS @ affine @ nib.orientations.inv_ornt_aff(to_lps, shape)
     labels = np.ascontiguousarray(nib.orientations.apply_orientation(labels, to_lps))
-    # Off-diagonal zeros come back as -0.0 after flips; adding 0.0 makes copies of one file agree to the last bit.
+    # Headers keep origins as 32-bit numbers, good to some 10⁻⁵ mm: to the micrometre, copies with other axes
+    # agree.
+    affine[:3, 3] = np.round(affine[:3, 3], 3)
+    # Off-diagonal zeros come back as -0.0 after flips; adding 0.0 makes copies of one file agree to the last
+    # bit.
     return LabelVolume(labels, affine + 0.0, path.name, {})
 
 
