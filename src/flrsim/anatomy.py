@@ -1,8 +1,8 @@
 """The one registry of liver anatomy: segments, sections, named resections, pedicles, drainage, colours.
 
-Names follow Couinaud (segments), the Brisbane 2000 terminology (sections and resections; Strasberg 2000, HPB 2:333) and
-the New World terminology (portal-territory names, Nagino 2021, Ann Surg 274:4). Everything else in flrsim looks names up
-here, so a synonym exists in one place.
+Names follow Couinaud (segments), the Brisbane 2000 terminology (sections and resections; Strasberg 2000, HPB
+2:333) and the New World terminology (portal-territory names, Nagino 2021, Ann Surg 274:4). Everything else in
+flrsim looks names up here, so a synonym exists in one place.
 """
 
 from __future__ import annotations
@@ -232,10 +232,12 @@ VEIN_PROXIES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], bool], ...] = (
     ("middle hepatic vein", ("S4",), ("S5", "S8"), True),
     ("umbilical fissure", ("S2", "S3"), ("S4",), False),
 )
-"""Borders that stand in for a vessel when none was supplied: name, the segments on either side, whether it decides.
+"""Borders that stand in for a vessel when none was supplied: name, the segments on either side, whether it
+decides.
 
-They are named proxies, which never lift a verdict. The two hepatic veins run along the whole of their borders, so a wedge there
-cannot be judged without them; the pedicles of the umbilical fissure lie in the lower part of theirs only, so it is remarked."""
+They are named proxies, which never lift a verdict. The two hepatic veins run along the whole of their
+borders, so a wedge there cannot be judged without them; the pedicles of the umbilical fissure lie in the
+lower part of theirs only, so it is remarked."""
 
 
 def leaves(name: str) -> tuple[str, ...]:

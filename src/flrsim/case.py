@@ -334,8 +334,8 @@ def _lesions(
 def _diameters(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> tuple[float, float]:
     """Return the longest diameter in space and within one axial slice, mm.
 
-    Measured between the midpoints of voxel faces on the boundary, where marching cubes puts its vertices, as the IBSI's
-    maximum 3D diameter is defined.
+    Measured between the midpoints of voxel faces on the boundary, where marching cubes puts its vertices, as
+    the IBSI's maximum 3D diameter is defined.
     """
     index = np.argwhere(mask)
     low = index.min(axis=0)

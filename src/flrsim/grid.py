@@ -159,7 +159,7 @@ class RegionGrid:
 
 @dataclass(frozen=True)
 class Pieces:
-    """The case's regions split by every named cut: voxels of one region that lie inside the same cuts are one piece.
+    """The case's regions split by every named cut: one region inside the same cuts is one piece.
 
     Attributes
     ----------
@@ -195,8 +195,8 @@ class Pieces:
     def volume_ml(self, member: NDArray[np.bool_]) -> float:
         """Return the volume of some pieces, mL.
 
-        Voxels are added up within each region first, as whole numbers: the digits then do not depend on how finely other cuts
-        have divided the same tissue.
+        Voxels are added up within each region first, as whole numbers: the digits then do not depend on how
+        finely other cuts have divided the same tissue.
         """
         counts = np.bincount(self.region[member], weights=self.counts[member], minlength=len(self.grid.table))
         share = np.divide(

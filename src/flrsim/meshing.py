@@ -12,7 +12,8 @@ from flrsim.errors import GeometryError
 from flrsim.grid import spacing_of
 from flrsim.mesh import LabelledMesh
 
-# Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction of the cut.
+# Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction
+# of the cut.
 WALL_ITERATIONS = 16
 WALL_STEP = 0.5
 WALL_REACH_VOXELS = 0.5
@@ -33,7 +34,8 @@ def mesh_from_labels(
     affine : (4, 4) voxel indices to LPS mm, positive determinant.
     names : name of each label, ``names[0]`` for outside.
     iterations
-        0 gives the voxels' own surface, whose volumes are the voxels'; 16 is the smoothed wall that areas come from.
+        0 gives the voxels' own surface, whose volumes are the voxels'; 16 is the smoothed wall that areas
+        come from.
     """
     from flrsim.kernels.nets import neighbours, nets, smooth
 
@@ -56,10 +58,11 @@ def mesh_of_function(
     spacing_mm: float,
     names: Sequence[str],
 ) -> LabelledMesh:
-    """Return the walls between the labels of a function of space, as a quad mesh whose points lie near the true walls.
+    """Return the walls between the labels of a function of space, as a quad mesh near the true walls.
 
-    The function is sampled on a grid; where two neighbours differ, the crossing is found by bisection, and the points of the
-    mesh are put so that the middles of its faces lie at the crossings. The volume then errs with the square of the spacing.
+    The function is sampled on a grid; where two neighbours differ, the crossing is found by bisection, and
+    the points of the mesh are put so that the middles of its faces lie at the crossings. The volume then errs
+    with the square of the spacing.
 
     Parameters
     ----------
@@ -89,7 +92,8 @@ def mesh_of_function(
     count = np.bincount(faces.reshape(-1), minlength=len(corners)).astype(np.float64)
     points = np.zeros((len(corners), 3))
     target = crossing
-    # The mean of crossings lies a little inside a bulge; moving points by what their faces' middles still miss
+    # The mean of crossings lies a little inside a bulge; moving points by what their faces' middles still
+    # miss
     # takes most of that away.
     for _ in range(3):
         shift = np.zeros_like(points)
@@ -144,7 +148,8 @@ def wall_between(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64
     box = wall_box(labels)
     if box[0, 0] < 0:
         return Wall(np.zeros((0, 3)), 0.0)
-    # A point is moved by what lies up to one corner away per iteration: farther tissue does not touch the wall.
+    # A point is moved by what lies up to one corner away per iteration: farther tissue does not touch the
+    # wall.
     pad = WALL_ITERATIONS + 2
     low = np.maximum(box[0] - pad, 0)
     high = np.minimum(box[1] + pad + 1, np.asarray(labels.shape))
@@ -167,13 +172,14 @@ def _box(labels: NDArray[np.unsignedinteger]) -> tuple[NDArray[np.int64] | None,
 def lattice_of(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the spacing (3,) and origin (3,) of the lattice that all points lie on, or None.
 
-    A mesh made from voxels without smoothing lies on its voxels' corners; scanning it on that same lattice gives the
-    voxels back exactly, where any other grid would see its staircase.
+    A mesh made from voxels without smoothing lies on its voxels' corners; scanning it on that same lattice
+    gives the voxels back exactly, where any other grid would see its staircase.
     """
     spacing, origin = np.empty(3), np.empty(3)
     for axis in range(3):
         values = np.unique(points[:, axis])
-        # float32 files blur coordinates by about 1e-5 mm; corners closer than a hundredth of a millimetre are one.
+        # float32 files blur coordinates by about 1e-5 mm; corners closer than a hundredth of a millimetre are
+        # one.
         keep = np.concatenate([[True], np.diff(values) > 0.01])
         values = values[keep]
         if len(values) < 3:
@@ -218,7 +224,8 @@ def labels_from_mesh(
     Raises
     ------
     GeometryError
-        When columns of the grid leave the mesh in another region than they entered it: it is open or wound wrongly.
+        When columns of the grid leave the mesh in another region than they entered it: it is open or wound
+        wrongly.
     """
     from flrsim.kernels.scan import scan_convert
 
@@ -238,8 +245,9 @@ def surface_of_mask(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return a smoothed surface around a voxel mask that encloses exactly the voxels' volume.
 
-    The smoothing that removes the staircase also shrinks a small lesion by more than half; every point is moved out along
-    its normal until the enclosed volume is the voxels' again. Returns points (n, 3) mm and triangles (k, 3).
+    The smoothing that removes the staircase also shrinks a small lesion by more than half; every point is
+    moved out along its normal until the enclosed volume is the voxels' again. Returns points (n, 3) mm and
+    triangles (k, 3).
     """
     low, high = _box(mask.astype(np.uint8))
     if low is None or high is None:
@@ -253,7 +261,8 @@ def surface_of_mask(
     triangles = np.where(sides[:, :1] == 1, triangles, triangles[:, ::-1])
     points = mesh.points.copy()
     origin = points.mean(axis=0)
-    # A smoothed speck is so small that a full step would throw it far out; a quarter of a voxel at a time cannot.
+    # A smoothed speck is so small that a full step would throw it far out; a quarter of a voxel at a time
+    # cannot.
     longest = 0.25 * float(spacing_of(affine).min())
     for _ in range(100):
         corner = points[triangles] - origin

@@ -137,8 +137,8 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
     Raises
     ------
     PlanError
-        Steps out of order, unknown names, absent lesions, a segment resected twice, an occluded branch that feeds the
-        FLR, nothing left.
+        Steps out of order, unknown names, absent lesions, a segment resected twice, an occluded branch that
+        feeds the FLR, nothing left.
     """
     where = f'plan "{plan.name}"'
     present = case.grid.segments

@@ -23,9 +23,10 @@ class VesselAnswer:
 def vessel_answers(case: LiverCase, staged: StagedPlan) -> tuple[VesselAnswer, ...]:
     """Return whether what stays keeps portal inflow, venous outflow, artery and bile duct.
 
-    A portal branch is lost when a wedge takes at least half of its labelled volume; in an anatomical resection the surgeon
-    dissects the branches of what stays free and divides the others, so a trunk that runs through a resected segment is kept. A
-    hepatic vein is lost when at least half of it goes. Without labelled vessels nothing is assumed.
+    A portal branch is lost when a wedge takes at least half of its labelled volume; in an anatomical
+    resection the surgeon dissects the branches of what stays free and divides the others, so a trunk that
+    runs through a resected segment is kept. A hepatic vein is lost when at least half of it goes. Without
+    labelled vessels nothing is assumed.
     """
     pieces, grid = staged.pieces, staged.pieces.grid
     staying = set(staged.flr_ml)

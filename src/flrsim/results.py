@@ -197,8 +197,8 @@ class StageResult(Result):
 class LesionFate(Result):
     """What a plan does to one lesion.
 
-    `fate` is removed, ablated, cut_through, left or vanished; `left_ml` is what stays of it in the liver, `left_in` the same by
-    segment, with ``outside`` for tissue outside the labels.
+    `fate` is removed, ablated, cut_through, left or vanished; `left_ml` is what stays of it in the liver,
+    `left_in` the same by segment, with ``outside`` for tissue outside the labels.
     `margin_short` says that all of it goes but not all of the planned margin.
     """
 

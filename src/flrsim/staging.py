@@ -132,7 +132,8 @@ def stage_plans(case: LiverCase, plans: Sequence[Plan], evidence: Evidence) -> t
     pieces = cut_into_pieces(case.grid, _cuts(case, plans))
     surroundings = _Surroundings(case, evidence)
     done: dict[bytes, Cut] = {}
-    # Two plans at a time: kernels and search trees leave the interpreter free. What both ask for is the same whoever is first.
+    # Two plans at a time: kernels and search trees leave the interpreter free. What both ask for is the same
+    # whoever is first.
     with ThreadPoolExecutor(max_workers=2) as pool:
         return tuple(pool.map(lambda plan: _carry_out(case, plan, pieces, surroundings, done), plans))
 
@@ -170,7 +171,7 @@ class _Surroundings:
         self._found: dict[tuple[str, frozenset[str]], tuple[Neighbour | None, Neighbour | None]] = {}
 
     def near(self, lesion: Lesion, gone: frozenset[str]) -> tuple[Neighbour | None, Neighbour | None]:
-        """Return what decides about a wedge of this lesion, and what is only remarked, each within the veto distance.
+        """Return what decides about a wedge of this lesion, and what is only remarked, both near it.
 
         Vessels inside segments that are resected whole (`gone`) are no obstacle: they go.
         """

@@ -23,7 +23,8 @@ def wording(error: ValidationError) -> str:
     problems: dict[str, list[Any]] = {}
     for item in error.errors():
         problems.setdefault(_path(item["loc"]), []).append(item)
-    # A list whose entries are wrong is also counted as too short by the checker; only the entries are worth words.
+    # A list whose entries are wrong is also counted as too short by the checker; only the entries are worth
+    # words.
     keys = [
         k
         for k, items in problems.items()

@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail({}, "stopped", as_json=False, code=130)
     except Exception as error:
-        # The command parser's own errors: a wrong option, a missing argument. Everything else is a defect and is shown whole.
+        # The command parser's own errors: a wrong option, a missing argument. Everything else is a defect and
+        # is shown whole.
         show = getattr(error, "format_message", None)
         if show is None or not hasattr(error, "exit_code"):
             raise

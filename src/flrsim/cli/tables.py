@@ -173,12 +173,14 @@ def print_parameter(parameter: Parameter, sources: Sequence[Reference]) -> None:
         if text:
             console.print(f"  {name}: {escape(text)}")
     for s in sources:
-        ids = ", ".join(
-            f"{k} {v}" for k, v in (("doi", s.doi), ("PMID", s.pmid), ("PMCID", s.pmcid), ("", s.url)) if v
-        )
-        console.print(
-            f"  source: {escape(f'{s.key}: {s.author}. {s.journal} {s.year};{s.volume}:{s.pages}. {ids}')}"
-        )
+        volume = ";".join(v for v in (s.year, s.volume) if v) + (f":{s.pages}" if s.pages else "")
+        ids = [
+            f"{k} {v}".strip()
+            for k, v in (("doi", s.doi), ("PMID", s.pmid), ("PMCID", s.pmcid), ("", s.url))
+            if v
+        ]
+        words = ". ".join(w for w in (s.author, f"{s.journal} {volume}".strip(), ", ".join(ids)) if w)
+        console.print(f"  source: {escape(f'{s.key}: {words}')}")
 
 
 def _spread(p: Parameter) -> str:

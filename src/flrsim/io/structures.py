@@ -66,7 +66,8 @@ def from_label_volume(volume: LabelVolume, name_of: Callable[[int], str]) -> Str
     check_named_once(names, present, volume.source)
     lut = np.zeros(len(counts), dtype=np.uint16)
     lut[present] = np.arange(1, len(present) + 1)
-    # Most maps number their labels 1, 2, 3 … already; looking each voxel of a whole abdomen up costs a second.
+    # Most maps number their labels 1, 2, 3 … already; looking each voxel of a whole abdomen up costs a
+    # second.
     numbered = bool((present == lut[present]).all())
     return Structures(
         labels=volume.labels if numbered else lut[volume.labels],

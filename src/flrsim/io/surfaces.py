@@ -47,7 +47,8 @@ def read_closed_surface(path: Path, *, name: str, frame: str, unit: str) -> Labe
         raise GeometryError(
             f"{path.name}: {bad} of {len(points)} corners are not finite numbers (NaN or infinite); export the mesh again"
         )
-    # STL repeats every corner in each triangle; equal corners are one point, so that scanning sees shared edges.
+    # STL repeats every corner in each triangle; equal corners are one point, so that scanning sees shared
+    # edges.
     points, index = np.unique(points, axis=0, return_inverse=True)
     faces = index.reshape(-1)[faces]
     points = to_lps_mm(points, frame=frame, unit=unit)

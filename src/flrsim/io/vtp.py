@@ -18,7 +18,8 @@ LABEL_ARRAYS = ("BoundaryLabels", "boundary_labels")
 def read_interface_mesh(path: Path, *, frame: str | None, unit: str | None) -> LabelledMesh:
     """Return the labelled interface mesh of a ``.vtp`` file, in LPS mm.
 
-    The file's own field data ``space`` and ``unit`` count; where they are missing, `frame` and `unit` must say.
+    The file's own field data ``space`` and ``unit`` count; where they are missing, `frame` and `unit` must
+    say.
 
     Raises
     ------

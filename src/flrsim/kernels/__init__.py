@@ -1,7 +1,7 @@
-"""numba kernels on plain arrays: they never raise, they return counts and codes that the rooms above put into words.
+"""numba kernels on plain arrays: they never raise; the rooms above put their codes into words.
 
-Compiled kernels are cached per flrsim version, so a second run compiles nothing; where no folder is writable they are
-compiled anew in each process, which is slower and otherwise the same.
+Compiled kernels are cached per flrsim version, so a second run compiles nothing; where no folder is writable
+they are compiled anew in each process, which is slower and otherwise the same.
 """
 
 from __future__ import annotations

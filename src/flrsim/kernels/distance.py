@@ -53,8 +53,8 @@ def _point_triangle_squared(px, py, pz, points, a, b, c):
 def distance_to_triangles(queries, nearest, points, triangles, first, around):
     """Return the distance of each query to the triangles that touch its nearest vertex: (n,) float64.
 
-    queries : (n, 3); nearest : (n,) int64, vertex nearest to each query; triangles : (m, 3) int64; first : (n_points + 1,)
-    and around : the triangles of vertex v are around[first[v]:first[v + 1]].
+    queries : (n, 3); nearest : (n,) int64, vertex nearest to each query; triangles : (m, 3) int64; first :
+    (n_points + 1,) and around : the triangles of vertex v are around[first[v]:first[v + 1]].
     """
     out = np.empty(queries.shape[0], np.float64)
     for i in range(queries.shape[0]):
@@ -73,9 +73,10 @@ def distance_to_triangles(queries, nearest, points, triangles, first, around):
 def sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius):
     """Return the voxels that lie in `zone` or between it and the capsule along `way_out`.
 
-    zone, inside : (nx, ny, nz) bool, what must go and what is liver; spacing : (3,) mm; way_out : (3,) unit vector, mm;
-    reach : mm, longest way; middle : (3,) voxel indices and radius : mm, a ball that holds the zone.
-    A voxel is taken when the straight way back from it, against `way_out`, meets the zone before it leaves the liver.
+    zone, inside : (nx, ny, nz) bool, what must go and what is liver; spacing : (3,) mm; way_out : (3,) unit
+    vector, mm; reach : mm, longest way; middle : (3,) voxel indices and radius : mm, a ball that holds the
+    zone. A voxel is taken when the straight way back from it, against `way_out`, meets the zone before it
+    leaves the liver.
     """
     nx, ny, nz = zone.shape
     out = zone.copy()

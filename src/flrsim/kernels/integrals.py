@@ -11,12 +11,12 @@ from flrsim.kernels import kernel
 def integrate(points, faces, sides, n_regions, origin):
     """Return what one pass over the faces gives for every region.
 
-    points : (n, 3) float64; faces : (m, 3 or 4) int64; sides : (m, 2) uint16; origin : (3,) float64, near the mesh.
-    A quad is its two triangles (0, 1, 2) and (0, 2, 3).
+    points : (n, 3) float64; faces : (m, 3 or 4) int64; sides : (m, 2) uint16; origin : (3,) float64, near the
+    mesh. A quad is its two triangles (0, 1, 2) and (0, 2, 3).
 
-    Returns volume (n_regions,), first moment of volume about `origin` (n_regions, 3), area vector (n_regions, 3) and the
-    contact area matrix (n_regions, n_regions), symmetric; units follow the points. The sums run in face order, so the
-    digits do not depend on threads.
+    Returns volume (n_regions,), first moment of volume about `origin` (n_regions, 3), area vector (n_regions,
+    3) and the contact area matrix (n_regions, n_regions), symmetric; units follow the points. The sums run in
+    face order, so the digits do not depend on threads.
     """
     volume = np.zeros(n_regions, np.float64)
     moment = np.zeros((n_regions, 3), np.float64)

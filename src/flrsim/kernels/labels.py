@@ -9,7 +9,7 @@ from flrsim.kernels import kernel
 
 @kernel
 def bounding_box(labels):
-    """Return the first and last index along each axis with a label that is not 0: (2, 3) int64, or -1 if empty.
+    """Return the first and last index along each axis with a label: (2, 3) int64, -1 if empty.
 
     labels : (nx, ny, nz) unsigned integers, contiguous along the last axis.
     """
@@ -87,8 +87,8 @@ def refine_pieces(pieces, members, n_pieces):
 
     pieces : (n_voxels,) int32, piece of each voxel; overwritten.
     members : (n_voxels,) bool, the voxels inside the cut.
-    Returns the parent of each piece, (n_new,) int32, and whether it is inside the cut, (n_new,) bool. Pieces keep the
-    order of their parents, outside before inside.
+    Returns the parent of each piece, (n_new,) int32, and whether it is inside the cut, (n_new,) bool. Pieces
+    keep the order of their parents, outside before inside.
     """
     counts = np.zeros((n_pieces, 2), np.int64)
     for v in range(pieces.size):
@@ -179,7 +179,7 @@ def faces_between(labels, side_of):
 
 @kernel
 def wall_box(labels):
-    """Return the first and last voxel along each axis that touches the wall between labels 1 and 2: (2, 3), or -1.
+    """Return the first and last voxel along each axis at the wall of labels 1 and 2: (2, 3), or -1.
 
     labels : (nx, ny, nz) unsigned integers.
     """

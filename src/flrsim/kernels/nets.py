@@ -1,7 +1,8 @@
 """Label map to interface mesh: one point a voxel corner, one quad a voxel face between two labels.
 
-Unsmoothed, the mesh is the voxels' own surface, so its volumes are the voxels' to the last digit. It is closed around
-every label because each wall is stored once and each corner has one point; smoothing moves points and keeps both.
+Unsmoothed, the mesh is the voxels' own surface, so its volumes are the voxels' to the last digit. It is
+closed around every label because each wall is stored once and each corner has one point; smoothing moves
+points and keeps both.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ def nets(labels):
     """Return the walls between labels.
 
     labels : (nx, ny, nz) unsigned integers; 0 and everything beyond the array is outside.
-    Returns corners (n, 3) int32 (corner (i, j, k) lies half a voxel below voxel (i, j, k) along each axis), faces (m, 4)
-    int64 and sides (m, 2) uint16: the label the face's normal (right-hand rule, det(affine) > 0) leaves and the one it
-    enters. The side left is never 0 and, between two labels, the smaller one.
+    Returns corners (n, 3) int32 (corner (i, j, k) lies half a voxel below voxel (i, j, k) along each axis),
+    faces (m, 4) int64 and sides (m, 2) uint16: the label the face's normal (right-hand rule, det(affine) > 0)
+    leaves and the one it enters. The side left is never 0 and, between two labels, the smaller one.
     """
     nx, ny, nz = labels.shape
     padded = np.zeros((nx + 2, ny + 2, nz + 2), labels.dtype)
@@ -71,7 +72,8 @@ def nets(labels):
                         quad[c, 0] = i
                         quad[c, 1] = j
                         quad[c, 2] = k
-                    # Corners in the order u, u+v, v of the two other axes, so that the normal points up the axis.
+                    # Corners in the order u, u+v, v of the two other axes, so that the normal points up the
+                    # axis.
                     u = (axis + 1) % 3
                     v = (axis + 2) % 3
                     quad[1, u] += 1
@@ -124,8 +126,8 @@ def neighbours(faces, n_points):
 def smooth(corners, joined, iterations, step, reach):
     """Return corner positions after Laplacian smoothing, in voxels: (n, 3) float64.
 
-    corners : (n, 3) int32; joined : (n, 6) int64; step : fraction of the way to the neighbours' mean per iteration;
-    reach : the farthest a point may move along each axis from its corner, in voxels.
+    corners : (n, 3) int32; joined : (n, 6) int64; step : fraction of the way to the neighbours' mean per
+    iteration; reach : the farthest a point may move along each axis from its corner, in voxels.
     """
     n = corners.shape[0]
     now = np.empty((n, 3), np.float64)

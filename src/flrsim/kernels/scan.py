@@ -9,9 +9,10 @@ from flrsim.kernels import kernel
 
 @kernel
 def _edge(points, p, q, x, y):
-    """Return the side of edge p → q on which (x, y) lies, as +1 or -1, the same digits for both triangles of an edge.
+    """Return the side of edge p → q on which (x, y) lies, +1 or -1, the same for both its triangles.
 
-    The lower vertex goes first; a point on the line counts as moved by (ε, ε²), so every column crosses each wall once.
+    The lower vertex goes first; a point on the line counts as moved by (ε, ε²), so every column crosses each
+    wall once.
     """
     sign = 1.0
     if q < p:
@@ -33,8 +34,8 @@ def scan_convert(points, faces, sides, nx, ny, nz):
 
     points : (n, 3) float64 in voxel units: voxel (i, j, k) has its centre at (i, j, k).
     faces : (m, 3 or 4) int64; sides : (m, 2) uint16.
-    Returns labels (nx, ny, nz) uint16 and leaks, the number of columns whose crossings do not cancel: an open or
-    inconsistently wound mesh.
+    Returns labels (nx, ny, nz) uint16 and leaks, the number of columns whose crossings do not cancel: an open
+    or inconsistently wound mesh.
     """
     # Steps are summed modulo 2**16, so that "leave region a, enter region b" needs no sign.
     steps = np.zeros((nx, ny, nz + 1), np.uint16)

@@ -110,8 +110,8 @@ def make_case(
     Parameters
     ----------
     scenario : ``plain`` (no lesion, no plan), ``solitary-right`` or ``bilobar-two-stage``.
-    confluence : adds a lesion at the hepatocaval confluence; bilobar only, and the plans are then the reader's to write.
-    tlv_ml, split_s4 : of the plain liver.
+    confluence : adds a lesion at the hepatocaval confluence; bilobar only, and the plans are then the
+    reader's to write. tlv_ml, split_s4 : of the plain liver.
     """
     if (folder / "case.toml").exists():
         raise FileError(f"{folder} already holds a case.toml; give a new folder")

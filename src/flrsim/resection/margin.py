@@ -44,7 +44,7 @@ class Cloud:
         return cKDTree(self.points)
 
     def distance(self, lesion: Lesion, *, reach_mm: float = np.inf) -> float:
-        """Return the shortest distance between a lesion's surface and the points, mm; infinite beyond `reach_mm`.
+        """Return the shortest distance from a lesion's surface, mm; infinite beyond `reach_mm`.
 
         The nearest pairs are found by vertices, then measured to the triangles around them.
         """
@@ -99,8 +99,9 @@ class VesselVoxels:
     def clouds(self, gone: frozenset[str] = frozenset()) -> dict[str, Cloud]:
         """Return the vessels that veto a wedge beside them, outside the segments in `gone`.
 
-        These are the hepatic veins, the portal trunk and its first two orders, and vessels of a file that does not split them. A
-        segment's own pedicle does not: what it loses to a wedge is asked of the segment's inflow.
+        These are the hepatic veins, the portal trunk and its first two orders, and vessels of a file that
+        does not split them. A segment's own pedicle does not: what it loses to a wedge is asked of the
+        segment's inflow.
         """
         grid = self.case.grid
         staying = [None, *(s for s in grid.segments if s not in gone)]

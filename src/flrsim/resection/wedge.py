@@ -13,10 +13,10 @@ Box = tuple[slice, slice, slice]
 
 
 def margin_zone(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> tuple[Box, NDArray[np.bool_]]:
-    """Return the voxels of a lesion and of everything within `margin_mm` of its surface, as a box of the grid.
+    """Return the voxels of a lesion and of all within `margin_mm` of its surface, as a box of the grid.
 
-    Distances run from voxel centres to the lesion's surface, not to its voxels' centres: a margin then comes out as long
-    on 5 mm slices as on thin ones.
+    Distances run from voxel centres to the lesion's surface, not to its voxels' centres: a margin then comes
+    out as long on 5 mm slices as on thin ones.
 
     Returns
     -------
@@ -33,7 +33,8 @@ def margin_zone(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> tuple[Box
     zone = own[tissue]
     if margin_mm <= 0:
         return box, zone
-    # Centre-to-centre distances are right to one voxel diagonal; only the voxels in doubt are measured to the surface.
+    # Centre-to-centre distances are right to one voxel diagonal; only the voxels in doubt are measured to the
+    # surface.
     rough = ndimage.distance_transform_edt(~zone, sampling=spacing)
     doubt = float(np.linalg.norm(spacing))
     result = zone | ((rough <= margin_mm - doubt) & (tissue > 0))
@@ -56,7 +57,8 @@ def way_out(grid: RegionGrid, lesion: Lesion) -> tuple[NDArray[np.float64], floa
     own[grid.liver_ids] = True
     farthest = float(np.linalg.norm(np.asarray(grid.regions.shape) * spacing))
     reach = 20.0
-    # The nearest point that is neither liver nor lesion, searched in growing boxes: the capsule is rarely far away.
+    # The nearest point that is neither liver nor lesion, searched in growing boxes: the capsule is rarely far
+    # away.
     while True:
         low = np.maximum(np.floor(centre - reach / spacing).astype(int), 0)
         high = np.minimum(np.ceil(centre + reach / spacing).astype(int) + 1, np.asarray(grid.regions.shape))
@@ -73,8 +75,8 @@ def way_out(grid: RegionGrid, lesion: Lesion) -> tuple[NDArray[np.float64], floa
 def wedge(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> NDArray[np.bool_]:
     """Return the voxels a wedge takes: lesion, margin, and what lies on the way out to the nearest capsule.
 
-    A hollow left under a bridge of liver is no operation: every voxel between the margin zone and the capsule, along the
-    shortest way out from the lesion's centre, goes too.
+    A hollow left under a bridge of liver is no operation: every voxel between the margin zone and the
+    capsule, along the shortest way out from the lesion's centre, goes too.
 
     Parameters
     ----------
