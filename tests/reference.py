@@ -1,0 +1,260 @@
+"""Slow, obvious versions of every kernel: plain loops over Python numbers, written from the definitions.
+
+Nothing here knows how a kernel works. Where a kernel has a shortcut, its reference has none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+
+UNIT = np.eye(3, dtype=int)
+
+
+def voxels(labels):
+    """Return every index of a grid, as tuples."""
+    return itertools.product(*(range(n) for n in labels.shape))
+
+
+# ---------------------------------------------------------------------------------------------------- label maps
+
+
+def bounding_box(labels):
+    index = np.argwhere(labels > 0)
+    if not len(index):
+        return np.full((2, 3), -1)
+    return np.array([index.min(axis=0), index.max(axis=0)])
+
+
+def count_labels(labels, n_labels):
+    found = Counter(int(v) for v in labels.ravel())
+    return np.array([found[label] for label in range(n_labels)])
+
+
+def count_pairs(first, second, n_first, n_second):
+    found = Counter((int(a), int(b)) for a, b in zip(first.ravel(), second.ravel(), strict=True))
+    return np.array([[found[a, b] for b in range(n_second)] for a in range(n_first)])
+
+
+def combine(segments, tissues, region_of):
+    out = np.zeros(segments.shape, dtype=np.uint16)
+    for v in voxels(segments):
+        out[v] = region_of[segments[v], tissues[v]]
+    return out
+
+
+def refine_pieces(pieces, members, n_pieces):
+    """Return new ids, parents and sides: pieces sorted by (parent, inside)."""
+    keys = [(int(p), bool(m)) for p, m in zip(pieces, members, strict=True)]
+    present = sorted(set(keys))
+    assert all(p < n_pieces for p, _ in present)
+    new = np.array([present.index(k) for k in keys])
+    return new, np.array([p for p, _ in present]), np.array([m for _, m in present])
+
+
+def face_contacts(labels, n_labels):
+    out = np.zeros((3, n_labels, n_labels), dtype=int)
+    for v in voxels(labels):
+        for axis in range(3):
+            w = tuple(np.add(v, UNIT[axis]))
+            if w[axis] < labels.shape[axis] and labels[v] != labels[w]:
+                out[axis, labels[v], labels[w]] += 1
+                out[axis, labels[w], labels[v]] += 1
+    return out
+
+
+def faces_between(labels, side_of):
+    """Return the midpoints as a sorted list of tuples."""
+    out = []
+    for v in voxels(labels):
+        for axis in range(3):
+            w = tuple(np.add(v, UNIT[axis]))
+            if w[axis] < labels.shape[axis] and {int(side_of[labels[v]]), int(side_of[labels[w]])} == {1, 2}:
+                out.append(tuple(0.5 * (np.array(v) + w)))
+    return sorted(out)
+
+
+# ---------------------------------------------------------------------------------------------------- nets
+
+
+def walls(labels):
+    """Return every wall of a grid: (middle of the face, axis) → (label left, label entered, ±1 along the axis).
+
+    In corner coordinates voxel (i, j, k) spans from (i, j, k) to (i + 1, j + 1, k + 1).
+    """
+
+    def at(v):
+        inside = all(0 <= v[d] < labels.shape[d] for d in range(3))
+        return int(labels[v]) if inside else 0
+
+    out = {}
+    for v in itertools.product(*(range(-1, n) for n in labels.shape)):
+        for axis in range(3):
+            w = tuple(int(x) for x in np.add(v, UNIT[axis]))
+            a, b = at(v), at(w)
+            if a == b:
+                continue
+            middle = np.array(v) + 0.5
+            middle[axis] += 0.5
+            # Never out of the outside; between two labels from the smaller to the larger.
+            up = a != 0 and (b == 0 or a < b)
+            out[(*(float(x) for x in middle), axis)] = (a, b, 1) if up else (b, a, -1)
+    return out
+
+
+def neighbours(faces):
+    """Return point → the set of points one face edge away."""
+    out = {}
+    for face in faces:
+        for a, b in zip(face, np.roll(face, -1), strict=True):
+            out.setdefault(int(a), set()).add(int(b))
+            out.setdefault(int(b), set()).add(int(a))
+    return out
+
+
+def smooth(corners, joined, iterations, step, reach):
+    now = {p: np.array(c, dtype=float) for p, c in enumerate(corners)}
+    for _ in range(iterations):
+        then = {}
+        for p, here in now.items():
+            mean = sum(now[q] for q in joined[p]) / len(joined[p])
+            moved = (1 - step) * here + step * mean
+            then[p] = np.clip(moved, corners[p] - reach, corners[p] + reach)
+        now = then
+    return np.array([now[p] for p in range(len(corners))])
+
+
+# ---------------------------------------------------------------------------------------------------- meshes
+
+
+def triangles_of(faces, sides):
+    for face, (left, entered) in zip(faces, sides, strict=True):
+        for t in range(1, len(face) - 1):
+            yield face[0], face[t], face[t + 1], int(left), int(entered)
+
+
+def integrate(points, faces, sides, n_regions, origin):
+    """Signed tetrahedra by determinants, areas by Heron's formula, area vectors by the shoelace in each plane."""
+    volume = np.zeros(n_regions)
+    moment = np.zeros((n_regions, 3))
+    vector = np.zeros((n_regions, 3))
+    contact = np.zeros((n_regions, n_regions))
+    for p, q, r, left, entered in triangles_of(faces, sides):
+        a, b, c = points[p] - origin, points[q] - origin, points[r] - origin
+        tetra = np.linalg.det(np.array([a, b, c])) / 6
+        x, y, z = (math.dist(*pair) for pair in ((a, b), (b, c), (c, a)))
+        s = (x + y + z) / 2
+        area = math.sqrt(max(s * (s - x) * (s - y) * (s - z), 0.0))
+        shoelace = np.array(
+            [
+                sum(
+                    0.5 * (m[(d + 1) % 3] * n[(d + 2) % 3] - m[(d + 2) % 3] * n[(d + 1) % 3])
+                    for m, n in ((a, b), (b, c), (c, a))
+                )
+                for d in range(3)
+            ]
+        )
+        for region, sign in ((left, 1), (entered, -1)):
+            volume[region] += sign * tetra
+            moment[region] += sign * tetra * (a + b + c) / 4
+            vector[region] += sign * shoelace
+        contact[left, entered] += area
+        contact[entered, left] += area
+    return volume, moment, vector, contact
+
+
+def directed_edge_balance(mesh, region):
+    """Return how many directed edges of one region's surface lack their opposite; 0 for a closed surface."""
+    balance = Counter()
+    for face, (left, entered) in zip(mesh.faces, mesh.sides, strict=True):
+        if left == entered or region not in (left, entered):
+            continue
+        sign = 1 if left == region else -1
+        for a, b in zip(face, np.roll(face, -1), strict=True):
+            a, b = int(a), int(b)
+            balance[min(a, b), max(a, b)] += sign if a < b else -sign
+    return sum(1 for v in balance.values() if v)
+
+
+def winding_numbers(point, points, faces, sides, n_regions):
+    """Return how often each region's surface winds around a point (1 inside, 0 outside), by solid angles."""
+    p, q, r, left, entered = (np.array(x) for x in zip(*triangles_of(faces, sides), strict=True))
+    a, b, c = points[p] - point, points[q] - point, points[r] - point
+    la, lb, lc = (np.linalg.norm(v, axis=1) for v in (a, b, c))
+    above = (a * np.cross(b, c)).sum(axis=1)
+    below = la * lb * lc + (a * b).sum(axis=1) * lc + (b * c).sum(axis=1) * la + (c * a).sum(axis=1) * lb
+    angle = 2 * np.arctan2(above, below)
+    turned = [angle[left == region].sum() - angle[entered == region].sum() for region in range(n_regions)]
+    return np.array(turned) / (4 * np.pi)
+
+
+def scan_convert(points, faces, sides, shape, n_regions):
+    """Return the region around whose voxel centre each region's surface winds once; 0 where none does."""
+    out = np.zeros(shape, dtype=int)
+    for v in itertools.product(*(range(n) for n in shape)):
+        w = winding_numbers(np.array(v, float), points, faces, sides, n_regions)
+        w[0] = 0
+        assert np.all(np.minimum(abs(w), abs(w - 1)) < 1e-6)
+        out[v] = int(np.argmax(w)) if w.max() > 0.5 else 0
+    return out
+
+
+def point_segment(p, a, b):
+    length = float((b - a) @ (b - a))
+    t = 0.0 if length == 0 else min(max(float((p - a) @ (b - a)) / length, 0.0), 1.0)
+    return math.dist(p, a + t * (b - a))
+
+
+def point_triangle(p, a, b, c):
+    """Return the distance: to the plane when the foot lies in the triangle, else to the nearest edge."""
+    edges = min(point_segment(p, a, b), point_segment(p, b, c), point_segment(p, c, a))
+    normal = np.cross(b - a, c - a)
+    size = float(np.linalg.norm(normal))
+    if size < 1e-14:
+        return edges
+    normal = normal / size
+    foot = p - ((p - a) @ normal) * normal
+    sides = [float(np.cross(v - u, foot - u) @ normal) for u, v in ((a, b), (b, c), (c, a))]
+    return abs(float((p - a) @ normal)) if min(sides) >= 0 else edges
+
+
+def distance_to_surface(queries, points, triangles):
+    return np.array([min(point_triangle(q, *points[t]) for t in triangles) for q in queries])
+
+
+# ---------------------------------------------------------------------------------------------------- wedges
+
+
+def sweep(zone, inside, spacing, way_out, reach, pace):
+    """Return the zone and every voxel from which the straight way back meets the zone before it leaves the liver.
+
+    All voxels walk back together, one pace at a time; no voxel is spared the walk.
+    """
+    out = zone.copy()
+    start = np.argwhere(inside & ~zone)
+    here = start.astype(float)
+    for _ in range(math.ceil(reach / pace)):
+        here = here - np.array(way_out) * pace / spacing
+        at = np.floor(here + 0.5).astype(int)
+        walking = ((at >= 0) & (at < zone.shape)).all(axis=1)
+        start, here, at = start[walking], here[walking], at[walking]
+        met = zone[tuple(at.T)]
+        out[tuple(start[met].T)] = True
+        walking = inside[tuple(at.T)] & ~met
+        start, here = start[walking], here[walking]
+    return out
+
+
+def bridge_over(remaining, liver, start, way_out, spacing, pace=0.25):
+    """Return how many steps of a ray from `start` (voxels) to where it leaves the liver cross tissue that remains."""
+    here = np.array(start, float)
+    crossed = 0
+    while True:
+        here = here + np.array(way_out) * pace * min(spacing) / spacing
+        w = tuple(np.floor(here + 0.5).astype(int))
+        if any(i < 0 or i >= n for i, n in zip(w, liver.shape, strict=True)) or not liver[w]:
+            return crossed
+        crossed += bool(remaining[w])

@@ -1,0 +1,258 @@
+"""Every kernel gives what its slow, obvious version in `reference.py` gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import reference
+import solids
+from flrsim.kernels import distance, integrals, labels, nets, scan
+
+SHAPES = ((1, 1, 1), (4, 3, 5), (5, 6, 4), (1, 7, 2), (3, 1, 9))
+
+
+def blobs(shape, n_labels, seed, dtype=np.uint8):
+    """Return a random map with 0 in it, coarse enough that walls are larger than one face."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, n_labels, tuple((n + 1) // 2 for n in shape))
+    fine = coarse.repeat(2, 0).repeat(2, 1).repeat(2, 2)[: shape[0], : shape[1], : shape[2]]
+    noise = rng.integers(0, n_labels, shape)
+    return np.ascontiguousarray(np.where(rng.random(shape) < 0.2, noise, fine).astype(dtype))
+
+
+def random_mesh(seed, n_regions=4):
+    """Return the walls of a random map, its points pushed about and the whole turned."""
+    rng = np.random.default_rng(seed)
+    corners, faces, sides = nets.nets(blobs((4, 3, 4), n_regions, seed))
+    points = corners + rng.uniform(-0.3, 0.3, corners.shape)
+    turn = solids.rotated(np.eye(4), seed)[:3, :3]
+    return points @ turn.T * 3.0 + rng.uniform(-9, 9, 3), faces, sides
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bounding_box(shape, dtype) -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        # Few labels, so that the box is smaller than the grid; the high byte alone must count too.
+        grid = np.where(rng.random(shape) < 0.08, 256 if dtype is np.uint16 else 3, 0).astype(dtype)
+        np.testing.assert_array_equal(labels.bounding_box(grid), reference.bounding_box(grid))
+
+
+def test_bounding_box_reaches_every_corner_of_the_grid() -> None:
+    for corner in np.ndindex(2, 2, 2):
+        grid = np.zeros((4, 5, 6), np.uint8)
+        index = tuple(c * (n - 1) for c, n in zip(corner, grid.shape, strict=True))
+        grid[index] = 1
+        np.testing.assert_array_equal(labels.bounding_box(grid), [index, index])
+    assert (labels.bounding_box(np.zeros((2, 2, 2), np.uint8)) == -1).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_counts_of_labels_and_pairs(shape) -> None:
+    first, second = blobs(shape, 7, 1), blobs(shape, 4, 2, np.uint16)
+    np.testing.assert_array_equal(labels.count_labels(first, 7), reference.count_labels(first, 7))
+    np.testing.assert_array_equal(labels.count_labels(first, 3), reference.count_labels(first, 3))
+    np.testing.assert_array_equal(
+        labels.count_pairs(second, second * 2, 4, 8), reference.count_pairs(second, second * 2, 4, 8)
+    )
+    np.testing.assert_array_equal(
+        labels.count_pairs(first.astype(np.uint16), second, 7, 4), reference.count_pairs(first, second, 7, 4)
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_combine(shape) -> None:
+    segments, tissues = blobs(shape, 5, 3, np.uint16), blobs(shape, 3, 4, np.uint16)
+    region_of = np.random.default_rng(0).integers(0, 4000, (5, 3)).astype(np.uint16)
+    got = labels.combine(segments, tissues, region_of)
+    assert got.dtype == np.uint16
+    np.testing.assert_array_equal(got, reference.combine(segments, tissues, region_of))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_refine_pieces(seed) -> None:
+    rng = np.random.default_rng(seed)
+    # Some piece ids have no voxel, and some cuts take all or nothing.
+    n = int(rng.integers(1, 60))
+    pieces = rng.integers(0, 6, n).astype(np.int32)
+    members = rng.random(n) < rng.choice([0.0, 0.3, 0.9, 1.0])
+    want, want_parent, want_inside = reference.refine_pieces(pieces, members, 6)
+    parent, inside = labels.refine_pieces(pieces, members, 6)
+    np.testing.assert_array_equal(pieces, want)
+    np.testing.assert_array_equal(parent, want_parent)
+    np.testing.assert_array_equal(inside, want_inside)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_face_contacts(shape) -> None:
+    grid = blobs(shape, 5, 11)
+    np.testing.assert_array_equal(labels.face_contacts(grid, 5), reference.face_contacts(grid, 5))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_faces_between(shape) -> None:
+    grid = blobs(shape, 6, 12)
+    side_of = np.array([0, 1, 2, 1, 0, 2], np.uint8)
+    got = labels.faces_between(grid, side_of)
+    assert sorted(tuple(float(x) for x in row) for row in got) == reference.faces_between(grid, side_of)
+
+
+# -------------------------------------------------------------------------------------------------------------- nets
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nets_have_every_wall_once_with_its_two_labels(shape, dtype) -> None:
+    grid = blobs(shape, 4, 21, dtype)
+    corners, faces, sides = nets.nets(grid)
+    assert len(np.unique(corners, axis=0)) == len(corners)
+    found = {}
+    for face, (left, entered) in zip(corners[faces].astype(float), sides, strict=True):
+        normal = np.cross(face[1] - face[0], face[2] - face[0])
+        axis = int(np.argmax(np.abs(normal)))
+        # A unit square, corners in turn.
+        np.testing.assert_allclose(np.abs(normal), np.eye(3)[axis])
+        np.testing.assert_allclose(face[0] + face[2], face[1] + face[3])
+        key = (*(float(x) for x in face.mean(axis=0)), axis)
+        assert key not in found
+        found[key] = (int(left), int(entered), int(np.sign(normal[axis])))
+    assert found == reference.walls(grid)
+
+
+def test_neighbours_and_smoothing() -> None:
+    corners, faces, _ = nets.nets(blobs((5, 4, 6), 4, 31))
+    joined = nets.neighbours(faces, len(corners))
+    want = reference.neighbours(faces)
+    for p, row in enumerate(joined):
+        own = [int(q) for q in row if q >= 0]
+        assert len(own) == len(set(own))
+        assert set(own) == want[p]
+        assert (row[len(own) :] == -1).all()
+    for iterations, step, reach in ((1, 0.5, 0.5), (16, 0.5, 0.5), (3, 0.3, 9.0), (5, 1.0, 0.2)):
+        np.testing.assert_allclose(
+            nets.smooth(corners, joined, iterations, step, reach),
+            reference.smooth(corners, want, iterations, step, reach),
+            rtol=0,
+            atol=1e-13,
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------ meshes
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("corners", [3, 4])
+def test_integrate(seed, corners) -> None:
+    points, faces, sides = random_mesh(seed)
+    # Open on purpose: a closed mesh has no area vector to compare, and its volume hides the origin.
+    keep = np.random.default_rng(seed).random(len(faces)) < 0.7
+    faces, sides = faces[keep], sides[keep]
+    if corners == 3:
+        faces = faces[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
+        sides = np.repeat(sides, 2, axis=0)
+    for origin in (np.zeros(3), points.mean(axis=0)):
+        got = integrals.integrate(points, faces, sides, 4, origin)
+        want = reference.integrate(points, faces, sides, 4, origin)
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scan_convert_agrees_with_winding_numbers(seed) -> None:
+    points, faces, sides = random_mesh(seed)
+    points = (points - points.min(axis=0)) * 0.4
+    # Quads are not flat here: the reference and the kernel split them alike.
+    shape = tuple(int(n) + 2 for n in np.ceil(points.max(axis=0)))
+    got, leaks = scan.scan_convert(np.ascontiguousarray(points), faces, sides, *shape)
+    assert leaks == 0
+    want = reference.scan_convert(points, faces, sides, shape, 4)
+    np.testing.assert_array_equal(got, want)
+    assert len(np.unique(want)) == 4
+
+
+# ---------------------------------------------------------------------------------------------------------- distances
+
+
+def test_point_to_triangle_distances_in_every_region_around_it() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        points = rng.normal(size=(3, 3)) * rng.uniform(0.2, 5, 3)
+        triangle = np.array([[0, 1, 2]])
+        queries = np.concatenate([rng.normal(size=(60, 3)) * 4, points, points.mean(axis=0, keepdims=True)])
+        nearest = np.linalg.norm(queries[:, None] - points, axis=2).argmin(axis=1)
+        got = distance.distance_to_triangles(
+            queries, nearest, points, triangle, np.array([0, 1, 2, 3]), np.array([0, 0, 0])
+        )
+        np.testing.assert_allclose(
+            got, reference.distance_to_surface(queries, points, triangle), rtol=1e-9, atol=1e-9
+        )
+
+
+def test_a_triangle_without_area_still_has_a_distance() -> None:
+    points = np.array([[0.0, 0, 0], [2, 0, 0], [4, 0, 0]])
+    queries = np.array([[1.0, 3, 0], [5, 0, 0], [2, 0, 0]])
+    got = distance.distance_to_triangles(
+        queries,
+        np.array([0, 2, 1]),
+        points,
+        np.array([[0, 1, 2]]),
+        np.array([0, 1, 2, 3]),
+        np.array([0, 0, 0]),
+    )
+    np.testing.assert_allclose(got, [3, 1, 0], atol=1e-12)
+
+
+def test_distances_use_all_triangles_around_the_nearest_vertex_and_no_others() -> None:
+    mesh = solids.icosphere(1.0, 0)
+    around = [[t for t in range(20) if v in mesh.faces[t]] for v in range(12)]
+    first = np.concatenate([[0], np.cumsum([len(a) for a in around])])
+    queries = np.random.default_rng(2).normal(size=(50, 3))
+    nearest = np.linalg.norm(queries[:, None] - mesh.points, axis=2).argmin(axis=1)
+    got = distance.distance_to_triangles(
+        queries, nearest, mesh.points, mesh.faces, first, np.concatenate(around)
+    )
+    want = [
+        reference.distance_to_surface(q[None], mesh.points, mesh.faces[around[v]])[0]
+        for q, v in zip(queries, nearest, strict=True)
+    ]
+    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------------------- sweeps
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sweep_to_capsule(seed) -> None:
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(5, 13, 3))
+    spacing = rng.uniform(0.5, 2.0, 3)
+    inside = rng.random(shape) < 0.93
+    zone = np.zeros(shape, bool)
+    zone[tuple(slice(n // 3, n // 3 + 2) for n in shape)] = True
+    way_out = rng.normal(size=3)
+    way_out /= np.linalg.norm(way_out)
+    index = np.argwhere(zone)
+    middle = 0.5 * (index.min(axis=0) + index.max(axis=0))
+    # The ball holds the zone's voxels with their corners and the half voxel by which a path is rounded.
+    radius = float(np.sqrt((((index - middle) * spacing) ** 2).sum(axis=1).max()) + np.linalg.norm(spacing))
+    for reach in (100.0, 3.0):
+        got = distance.sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius)
+        want = reference.sweep(zone, inside, spacing, way_out, reach, 0.9 * spacing.min())
+        np.testing.assert_array_equal(got, want)
+        assert (got & ~zone).any() or reach < 50
+
+
+def test_a_sweep_stops_where_it_leaves_the_liver_and_takes_the_last_voxel() -> None:
+    inside = np.ones((1, 1, 12), bool)
+    inside[0, 0, 8] = False
+    zone = np.zeros_like(inside)
+    zone[0, 0, 3] = True
+    one = np.ones(3)
+    args = (one, np.array([0.0, 0, 1]), 30.0, np.array([0.0, 0, 3]), 0.5)
+    got = distance.sweep_to_capsule(zone, inside, *args)
+    # A second lobe beyond the gap is not on the way out.
+    assert np.flatnonzero(got).tolist() == [3, 4, 5, 6, 7]
+    whole = distance.sweep_to_capsule(zone, np.ones_like(inside), *args)
+    assert np.flatnonzero(whole).tolist() == list(range(3, 12))
