@@ -46,20 +46,26 @@ class Cloud:
     def distance(self, lesion: Lesion, *, reach_mm: float = np.inf) -> float:
         """Return the shortest distance from a lesion's surface, mm; infinite beyond `reach_mm`.
 
-        The nearest pairs are found by vertices, then measured to the triangles around them.
+        No point of the surface is farther from a vertex than its longest edge, so every pair that can be nearest lies
+        within the least distance between vertices and points, plus that edge; those are measured to the triangles.
         """
         from flrsim.meshing import distance_to_surface
 
         if not len(self.points):
             return float("inf")
         surface, triangles = lesion.surface
+        corners = surface[triangles]
+        edge = float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(initial=0.0))
         # A few vertices bound the distance; the bound then spares the search of most of the tree.
         bound = min(float(self._tree.query(surface[:: max(len(surface) // 50, 1)])[0].min()), reach_mm)
-        rough, nearest = self._tree.query(surface, distance_upper_bound=bound + 1e-6)
-        found = np.isfinite(rough)
-        if not found.any():
+        rough, _ = self._tree.query(surface, distance_upper_bound=bound + edge + 1e-6)
+        least = float(rough.min())
+        if not np.isfinite(least):
             return float("inf")
-        close = np.unique(nearest[found][np.argsort(rough[found], kind="stable")[:100]])
+        span = min(least, reach_mm) + edge + 1e-6
+        close = np.unique(
+            np.concatenate(self._tree.query_ball_point(surface[rough <= span], span)).astype(np.int64)
+        )
         best = float(distance_to_surface(self.points[close], surface, triangles).min())
         return best if best <= reach_mm else float("inf")
 
