@@ -1,0 +1,354 @@
+"""Every command on a bundled case, for people and as JSON, and what must not change between two runs."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flrsim.cli import main, pictures
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import block_liver as blocks
+from pages import loads_nothing
+
+MESHES = Path(__file__).parents[2] / "meshes"
+SOLITARY = MESHES / "solitary-right"
+DRAWS = "400"
+
+VOLUMES_KEYS = {
+    "schema", "tlv_ml", "tlv_functional_ml", "segments", "lesions", "vessels", "contacts_cm2", "warnings", "run",
+}  # fmt: skip
+COMPARISON_KEYS = {"schema", "run", "case", "lesions", "plans", "assumptions", "references"}
+PLAN_KEYS = {
+    "name", "steps", "stages", "lesions", "all_lesions_cleared", "lesions_left", "flr_ml", "flr_gross_ml", "flr_fraction",
+    "sflr", "flr_body_weight", "sflr_at_resection", "kgr_per_week", "degree_of_hypertrophy", "rules",
+    "earliest_day_volume_ok", "p_complete", "p_dropout", "p_phlf", "p_death_90d", "p_major_morbidity", "p_textbook",
+    "curves", "axes", "verdict", "blocking", "not_supplied",
+}  # fmt: skip
+STAGE_KEYS = {"day", "resected_ml", "lesions_cleared", "remnant_ml", "transection_cm2"}
+LESION_KEYS = {"name", "fate", "stage", "margin_planned_mm", "margin_at_operation_mm"}
+RULE_KEYS = {"rule", "threshold", "formula", "population", "value", "p_pass"}
+HEAVY = (
+    "numba",
+    "scipy",
+    "pyvista",
+    "vtkmodules",
+    "vtk",
+    "trimesh",
+    "matplotlib",
+    "nibabel",
+    "jinja2",
+)
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    """Return exit code, stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(a) for a in arguments])
+    return code, out.getvalue(), err.getvalue()
+
+
+def done(*arguments: object) -> str:
+    """Return stdout of a command that must succeed."""
+    code, out, err = run(*arguments)
+    assert code == 0, err
+    return out
+
+
+def no_constant(name: str) -> float:
+    raise AssertionError(f"JSON holds {name}")
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """Return JSON, refusing NaN and infinities."""
+    return dict(json.loads(text, parse_constant=no_constant))
+
+
+@pytest.fixture(scope="module")
+def compared() -> tuple[str, dict[str, Any]]:
+    text = done("compare", SOLITARY, "--draws", DRAWS, "--seed", 7, "--json")
+    return text, parsed(text)
+
+
+# ---------------------------------------------------------------- volumes and check
+
+
+def test_volumes_as_json() -> None:
+    table = parsed(done("volumes", SOLITARY, "--json"))
+    assert table.keys() >= VOLUMES_KEYS
+    assert table["schema"] == "flrsim/volumes/1"
+    assert {s["name"] for s in table["segments"]} == {f"S{i}" for i in range(1, 9)}
+    assert math.fsum(s["fraction"] for s in table["segments"]) == pytest.approx(1.0, abs=1e-12)
+    assert math.fsum(s["volume_ml"] for s in table["segments"]) == pytest.approx(table["tlv_ml"], rel=1e-12)
+    for s in table["segments"]:
+        parts = s["parenchyma_ml"] + s["lesion_ml"] + s["vessel_ml"]
+        assert parts == pytest.approx(s["volume_ml"], rel=1e-12)
+    for lesion in table["lesions"]:
+        assert sum(lesion["segments"].values()) == pytest.approx(1.0, abs=1e-12)
+        assert lesion["longest_axial_mm"] <= lesion["longest_3d_mm"]
+        assert "outside_ml" in lesion
+    assert len(table["telv"]) == 6
+    assert table["run"].keys() >= {"version", "inputs_sha256"}
+    files = ("case.toml", "liver.vtp", "lesions.vtp", "portal_vein.vtp", "hepatic_vein.vtp")
+    assert table["run"]["inputs_sha256"] == {
+        f: hashlib.sha256((SOLITARY / f).read_bytes()).hexdigest() for f in files
+    }
+
+
+def test_volumes_for_people_say_what_the_json_says() -> None:
+    table = parsed(done("volumes", SOLITARY, "--json"))
+    text = done("volumes", SOLITARY)
+    for s in table["segments"]:
+        assert re.search(rf"^ {s['name']} +{s['volume_ml']:.1f} ", text, re.MULTILINE), text
+    assert f"{table['tlv_ml']:.1f}" in text
+    assert "vauthey2002" in text
+
+
+def test_check_gives_its_verdict_and_exit_code(tmp_path: Path) -> None:
+    result = parsed(done("check", SOLITARY, "--json"))
+    assert result["schema"] == "flrsim/check/1"
+    assert result["verdict"] == "usable_with_warnings"
+    (only,) = result["findings"]
+    assert re.fullmatch(
+        r"lesion and vessel labels overlap in 0\.\d\d mL; that tissue counts as lesion", only["sentence"]
+    )
+    text = done("check", SOLITARY)
+    assert text.startswith("solitary-right: usable, with warnings\n")
+    assert "warning: lesion and vessel labels overlap" in text
+    blocks.write_case(tmp_path / "blocks")
+    clean = parsed(done("check", tmp_path / "blocks", "--json"))
+    assert (clean["verdict"], clean["findings"]) == ("usable", [])
+    turned = tmp_path / "case"
+    shutil.copytree(SOLITARY, turned)
+    text = (turned / "liver.vtp").read_bytes()
+    (turned / "liver.vtp").write_bytes(text[: len(text) // 2])
+    code, out, _ = run("check", turned, "--json")
+    assert (code, parsed(out)["schema"]) == (1, "flrsim/error/1")
+
+
+@pytest.mark.parametrize("name", ["solitary-right", "bilobar-two-stage"])
+def test_bundled_cases_are_what_the_manifest_says(name: str) -> None:
+    import pyvista as pv
+
+    manifest = tomllib.loads((MESHES / "MANIFEST.toml").read_text())["cases"][name]
+    folder = MESHES / name
+    assert set(manifest["files"]) == {p.name for p in folder.iterdir()}
+    faces = 0
+    for file, entry in manifest["files"].items():
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == entry["sha256"], file
+        if file.endswith(".vtp"):
+            n = pv.read(folder / file).n_cells
+            assert n == entry["faces"]
+            faces += n
+    assert faces <= 100_000
+    table = parsed(done("volumes", folder, "--json"))
+    found = {s["name"]: s["volume_ml"] for s in table["segments"]}
+    assert found == pytest.approx(manifest["true_segments_ml"], rel=manifest["tolerance_segments"])
+    lesions = {les["name"]: les["volume_ml"] for les in table["lesions"]}
+    assert lesions == pytest.approx(manifest["true_lesions_ml"], rel=manifest["tolerance_lesions"])
+    assert table["tlv_ml"] == pytest.approx(manifest["true_total_ml"], rel=manifest["tolerance_segments"])
+
+
+# ---------------------------------------------------------------- compare
+
+
+def numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        for v in value.values():
+            yield from numbers(v)
+    elif isinstance(value, list):
+        for v in value:
+            yield from numbers(v)
+    elif isinstance(value, float):
+        yield value
+
+
+def test_comparison_has_the_documented_form(compared: tuple[str, dict[str, Any]]) -> None:
+    _, result = compared
+    assert result.keys() >= COMPARISON_KEYS
+    assert result["schema"] == "flrsim/comparison/1"
+    assert result["run"]["seed"] == 7
+    assert result["run"]["draws"] == int(DRAWS)
+    assert result["run"].keys() >= {"version", "seed", "draws", "inputs_sha256", "parameter_set"}
+    assert all(math.isfinite(x) for x in numbers(result))
+    assert [p["name"] for p in result["plans"]] == [
+        "right posterior sectionectomy",
+        "right hepatectomy",
+        "wedge",
+    ]
+    for p in result["plans"]:
+        assert p.keys() >= PLAN_KEYS
+        assert p["stages"]
+        assert all(s.keys() >= STAGE_KEYS for s in p["stages"])
+        assert all(les.keys() >= LESION_KEYS for les in p["lesions"])
+        assert p["rules"]
+        assert all(r.keys() >= RULE_KEYS for r in p["rules"])
+        assert p["p_dropout"].keys() == {"progression", "growth", "complication", "death"}
+        assert p["p_complete"] + sum(p["p_dropout"].values()) == pytest.approx(1.0, abs=1e-12)
+        assert p["axes"].keys() == {"clearance", "vessels_bile", "volume_function", "time", "risk"}
+        assert p["verdict"] in ("meets_rules", "borderline", "does_not_meet", "cannot_judge")
+        assert p["blocking"]
+        assert (
+            p["sflr_at_resection"]["p10"] <= p["sflr_at_resection"]["median"] <= p["sflr_at_resection"]["p90"]
+        )
+        days = p["curves"]["days"]
+        assert all(
+            len(p["curves"][q][s]) == len(days) for q in ("flr_ml", "sflr") for s in ("p10", "median", "p90")
+        )
+    keys = {r["key"] for r in result["references"]}
+    assert {t["source"] for t in result["telv"]} <= keys
+    assert all(r["key"] for r in result["references"])
+    assert len(keys) == len(result["references"])
+
+
+def test_one_stage_is_enough_for_one_right_lesion(compared: tuple[str, dict[str, Any]]) -> None:
+    _, result = compared
+    one = next(p for p in result["plans"] if p["name"] == "right hepatectomy")
+    assert one["all_lesions_cleared"] is True
+    assert one["axes"]["clearance"] == "meets_rules"
+    assert one["axes"]["volume_function"] == "meets_rules"
+    assert one["earliest_day_volume_ok"]["median"] == 0
+
+
+def test_comparison_for_people_has_plans_as_columns() -> None:
+    text = done("compare", SOLITARY, "--draws", DRAWS)
+    header = next(line for line in text.splitlines() if "right hepatectomy" in line)
+    assert (
+        header.index("right posterior sectionectomy")
+        < header.index("right hepatectomy")
+        < header.index("wedge")
+    )
+    for row in ("FLR now", "sFLR at resection", "Plan completed", "Death within 90 days", "Verdict"):
+        assert row in text
+    assert "nan" not in text.lower().split()
+
+
+def test_one_seed_gives_the_same_bytes_and_another_does_not(compared: tuple[str, dict[str, Any]]) -> None:
+    text, result = compared
+    assert done("compare", SOLITARY, "--draws", DRAWS, "--seed", 7, "--json") == text
+    other = parsed(done("compare", SOLITARY, "--draws", DRAWS, "--seed", 8, "--json"))
+    for a, b in zip(result["plans"], other["plans"], strict=True):
+        assert a["flr_ml"] == b["flr_ml"]
+        assert a["curves"]["flr_ml"] != b["curves"]["flr_ml"]
+
+
+def test_another_plan_in_the_run_changes_no_byte_of_the_others(compared: tuple[str, dict[str, Any]]) -> None:
+    _, result = compared
+    for names in (["right hepatectomy"], ["wedge", "right hepatectomy", "wedge"]):
+        options = [o for n in names for o in ("--plan", n)]
+        alone = parsed(done("compare", SOLITARY, *options, "--draws", DRAWS, "--seed", 7, "--json"))
+        assert {p["name"] for p in alone["plans"]} == set(names)
+        assert len(alone["plans"]) == len(set(names))
+        for p in alone["plans"]:
+            before = next(q for q in result["plans"] if q["name"] == p["name"])
+            assert json.dumps(p) == json.dumps(before)
+
+
+def test_modifiers_can_be_switched_off() -> None:
+    options = ("--plan", "two-stage", "--draws", DRAWS, "--json")
+    on = parsed(done("compare", MESHES / "bilobar-two-stage", *options))["plans"][0]
+    off = parsed(done("compare", MESHES / "bilobar-two-stage", "--without-modifiers", *options))["plans"][0]
+    # The patient's steatohepatitis slows growth.
+    assert on["sflr_at_resection"]["median"] < off["sflr_at_resection"]["median"]
+    assert on["modifiers"]
+    assert not off["modifiers"]
+
+
+def test_the_report_is_one_file_that_needs_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "gl_available", lambda: False)
+    report = tmp_path / "out" / "report.html"
+    report.parent.mkdir()
+    done("compare", blocks.write_case(tmp_path / "case"), "--draws", DRAWS, "--report", report)
+    assert list(report.parent.iterdir()) == [report]
+    page = report.read_text(encoding="utf-8")
+    assert "two-stage" in page
+    assert loads_nothing(page)
+
+
+# ---------------------------------------------------------------- simulate
+
+
+def test_simulate_gives_the_same_days_in_every_form(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    options = ("simulate", SOLITARY, "--plan", "right hepatectomy", "--draws", DRAWS)
+    printed = list(csv.DictReader(io.StringIO(done(*options))))
+    result = parsed(done(*options, "--json"))
+    assert done(*options, "--out", tmp_path / "days.csv") == ""
+    assert done(*options, "--out", tmp_path / "days.parquet") == ""
+    assert result["schema"] == "flrsim/simulation/1"
+    curves = result["curves"]
+    assert [int(r["day"]) for r in printed] == curves["days"]
+    assert curves["days"] == list(range(curves["days"][0], curves["days"][-1] + 1))
+    assert [float(r["flr_ml_median"]) for r in printed] == curves["flr_ml"]["median"]
+    with (tmp_path / "days.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == printed
+    table = pq.read_table(tmp_path / "days.parquet").to_pydict()
+    assert table["day"] == curves["days"]
+    assert table["sflr_p90"] == curves["sflr"]["p90"]
+    assert set(table) == set(printed[0])
+
+
+# ---------------------------------------------------------------- phantom, evidence, demo
+
+
+def test_a_phantom_is_the_same_for_one_seed_and_true_to_its_truth(tmp_path: Path) -> None:
+    said = [
+        done("phantom", tmp_path / name, "--seed", seed, "--scenario", "plain", "--json")
+        for name, seed in (("a", 3), ("b", 3), ("c", 4))
+    ]
+    a, b, c = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in "abc")
+    assert a == b
+    assert a["liver.vtp"] != c["liver.vtp"]
+    truth = parsed((tmp_path / "a" / "truth.json").read_text())
+    table = parsed(done("volumes", tmp_path / "a", "--json"))
+    found = {s["name"]: s["volume_ml"] for s in table["segments"]}
+    true = {k: v["ml"] for k, v in truth["segments"].items()}
+    assert found == pytest.approx(true, rel=5e-3)
+    assert parsed(said[0]) == truth
+
+
+def test_evidence_is_listed_and_shown_with_its_source() -> None:
+    listed = parsed(done("evidence", "list", "rules", "--json"))
+    ids = [p["id"] for p in listed["parameters"]]
+    assert ids
+    assert all(i.startswith("rules.") for i in ids)
+    shown = parsed(done("evidence", "show", ids[0], "--json"))
+    assert shown["parameter"] == listed["parameters"][0]
+    assert shown["references"]
+    text = done("evidence", "show", ids[0])
+    assert str(shown["references"][0]["key"]) in text or str(shown["references"][0]["doi"]) in text
+    assert all(i in done("evidence", "list", "rules") for i in ids)
+    code, out, err = run("evidence", "show", "rules.nothing")
+    assert (code, out) == (1, "")
+    assert err.startswith('flrsim: the evidence has no number "rules.nothing"')
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["--version"]])
+def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom flrsim.cli import main\ncode = main(sys.argv[1:])\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)\nsys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")
+    assert "flrsim" in done.stdout

@@ -1,0 +1,178 @@
+"""Five axes, the worst decides; what was not supplied caps the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flrsim.case import Lesion
+from flrsim.evidence import load_evidence
+from flrsim.remnant import VesselAnswer
+from flrsim.resection.margin import Neighbour
+from flrsim.rules import RuleResult
+from flrsim.staging import Fate
+from flrsim.verdict import VERDICTS, Judgement, judge
+
+EVIDENCE = load_evidence()
+MET, MISSED, DEATH = (EVIDENCE.value(f"verdict.{k}") for k in ("rule_met", "rule_missed", "death_90d"))
+
+
+def fate(name: str = "L1", **changes: Any) -> Fate:
+    lesion = Lesion(name, 5.0, 0.0, {"S6": 1.0}, 20.0, 20.0, (0.0, 0.0, 0.0), ((), ()))
+    base = Fate(lesion, "removed", 1, 0.0, {}, False, None, 8.0, False, None, None)
+    return replace(base, **changes)
+
+
+def rule(p: float = 1.0, distance: float = 100.0, *, binding: bool = True, value: float = 0.28) -> RuleResult:
+    return RuleResult(
+        rule="r", title="a rule", threshold=0.2, unit="fraction", formula="vauthey2002", population="all", value=value,
+        p_pass=p, distance_ml=distance, binding=binding, note="", source="x",
+    )  # fmt: skip
+
+
+def timeline(**changes: Any) -> Any:
+    floor = SimpleNamespace(day=0, reason="none")
+    given = {
+        "course": SimpleNamespace(last_operation=SimpleNamespace(day=45)),
+        "earliest": (SimpleNamespace(median=30.0, never=0.0, floor=floor),),
+        "growth_law_disagrees": False,
+        "lesions": (),
+        "p_complete": 0.8,
+        "p_death_90d": 0.02,
+        "p_phlf_low": 0.01,
+        "p_phlf_high": 0.05,
+    }
+    return SimpleNamespace(**(given | changes))
+
+
+SUPPLIED = tuple(VesselAnswer(q, "yes", f"{q} is kept") for q in ("inflow", "outflow", "contiguity"))
+NOT_SUPPLIED = (
+    VesselAnswer("inflow", "not_supplied", "inflow unchecked"),
+    VesselAnswer("outflow", "not_supplied", "outflow unchecked"),
+    VesselAnswer("bile", "not_supplied", "bile unchecked"),
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    fates: tuple[Fate, ...] = (fate(),)
+    answers: tuple[VesselAnswer, ...] = SUPPLIED
+    timeline: Any = None
+    rules: tuple[RuleResult, ...] = (rule(),)
+    lesions: bool = True
+    patient: bool = True
+
+
+def judged(given: Given) -> Judgement:
+    line = (given.timeline or timeline()) if given.patient else None
+    staged: Any = SimpleNamespace(fates=given.fates)
+    return judge(staged, given.answers, line, given.rules, EVIDENCE, lesions_supplied=given.lesions)
+
+
+def axis(given: Given, name: str) -> tuple[str, str]:
+    found = next(a for a in judged(given).axes if a.name == name)
+    return found.verdict, found.sentence
+
+
+CUT = fate("L2", fate="cut_through", left_ml=36.2, left_in={"S4": 36.2, "outside": 1.0})
+LEFT = fate("L3", fate="left", left_ml=5.0)
+
+
+def test_a_plan_that_meets_everything_is_told_its_number() -> None:
+    result = judged(Given())
+    assert result.verdict == "meets_rules"
+    assert {a.verdict for a in result.axes} == {"meets_rules"}
+    assert result.blocking == (
+        "nothing stands against it under these rules; sFLR 28 % against 20 %, 100 mL above (rule met in 100 % of draws)"
+    )
+    assert VERDICTS == ("meets_rules", "borderline", "cannot_judge", "does_not_meet")
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict", "blocking"),
+    [
+        (Given(fates=(fate(), CUT, LEFT)), "does_not_meet", "cut through: L2 (36 mL left in S4); left behind: L3"),
+        (Given(fates=(LEFT,)), "does_not_meet", "left behind: L3"),
+        (Given(fates=(fate(margin_short=True, margin_planned_mm=5.0, margin_measured_mm=2.1),)), "does_not_meet", "margin too small: L1 2.1 of 5 mm"),
+        (Given(lesions=False, fates=()), "cannot_judge", "no lesions were supplied: what must be cleared is unknown"),
+        (Given(answers=NOT_SUPPLIED), "borderline", "vessels not supplied: inflow and outflow of what stays are unchecked"),
+        (Given(answers=(VesselAnswer("inflow", "no", "S2 loses its left portal branch"),)), "does_not_meet", "S2 loses its left portal branch"),
+        (Given(answers=(*SUPPLIED, VesselAnswer("contiguity", "no", "two parts"))), "borderline", "two parts"),
+        (Given(fates=(fate(wedged=True, near=Neighbour("middle hepatic vein", 2.0, True)),), answers=NOT_SUPPLIED), "cannot_judge", "vessels not supplied: L1 cannot be judged"),
+        (Given(fates=(fate(wedged=True, near=Neighbour("middle hepatic vein", 2.0, False)),)), "does_not_meet", "L1 lies 2 mm from middle hepatic vein: not a wedge, but a segment, R1 vascular, or ablation"),
+        (Given(patient=False, rules=()), "cannot_judge", "no patient was supplied: the FLR cannot be held against body size"),
+        (Given(timeline=timeline(p_death_90d=DEATH + 0.01)), "borderline", "simulated 90-day death 11 %, liver failure 1 to 5 %"),
+    ],
+)  # fmt: skip
+def test_the_worst_axis_decides_and_speaks(given: Given, verdict: str, blocking: str) -> None:
+    result = judged(given)
+    assert (result.verdict, result.blocking) == (verdict, blocking)
+
+
+def test_among_equally_bad_axes_clearance_speaks_first_then_volume() -> None:
+    short = (rule(0.1, -76.0, value=0.15),)
+    assert judged(Given(fates=(LEFT,), rules=short)).blocking == "left behind: L3"
+    no = (VesselAnswer("inflow", "no", "no inflow"),)
+    assert judged(Given(answers=no, rules=short)).blocking.startswith(
+        "sFLR 15 % against 20 %, short by 76 mL"
+    )
+    # What cannot be judged is worse than what is close, better than what is missed.
+    near = (fate(wedged=True, near=Neighbour("right hepatic vein", 0.0, True)),)
+    assert judged(Given(fates=near, rules=(rule(MISSED + 0.1),))).verdict == "cannot_judge"
+    assert judged(Given(fates=near, rules=short)).verdict == "does_not_meet"
+
+
+@pytest.mark.parametrize(
+    ("p", "distance", "verdict"),
+    [
+        (MET, 1.0, "meets_rules"),
+        (MET - 1e-6, 1.0, "borderline"),
+        (MISSED, 1.0, "borderline"),
+        (MISSED - 1e-6, 1.0, "does_not_meet"),
+        (MET, -1.0, "does_not_meet"),
+    ],
+)
+def test_thresholds_of_the_volume_axis_are_those_of_the_evidence(
+    p: float, distance: float, verdict: str
+) -> None:
+    assert axis(Given(rules=(rule(p, distance),)), "volume_function")[0] == verdict
+
+
+def test_the_growth_law_and_a_missed_second_rule_make_volume_borderline() -> None:
+    verdict, sentence = axis(Given(timeline=timeline(growth_law_disagrees=True)), "volume_function")
+    assert verdict == "borderline"
+    assert sentence.endswith("; depends on the growth law")
+    verdict, sentence = axis(Given(rules=(rule(), rule(0.1, -5.0, binding=False))), "volume_function")
+    assert verdict == "borderline"
+    assert sentence.endswith(", but a rule is missed")
+
+
+@pytest.mark.parametrize(
+    ("median", "never", "floor", "verdict"),
+    [
+        (30.0, 0.0, 0, "meets_rules"),
+        (50.0, 0.0, 0, "borderline"),
+        (30.0, 0.0, 60, "borderline"),
+        (None, 0.6, 0, "does_not_meet"),
+    ],
+)
+def test_the_time_axis_knows_floors_medians_and_never(
+    median: float | None, never: float, floor: int, verdict: str
+) -> None:
+    earliest = SimpleNamespace(
+        median=median, never=never, floor=SimpleNamespace(day=floor, reason="chemotherapy")
+    )
+    assert axis(Given(timeline=timeline(earliest=(earliest,))), "time")[0] == verdict
+
+
+def test_death_at_the_limit_is_not_over_it() -> None:
+    assert axis(Given(timeline=timeline(p_death_90d=DEATH)), "risk")[0] == "meets_rules"
+
+
+def test_a_value_at_its_threshold_is_shown_with_a_decimal() -> None:
+    assert axis(Given(rules=(rule(0.4, -3.0, value=0.1981),)), "volume_function")[1].startswith(
+        "sFLR 19.8 % against 20 %"
+    )
