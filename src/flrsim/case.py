@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from flrsim.anatomy import SEGMENTS, check_split_once
 from flrsim.errors import AnatomyError, GeometryError
 from flrsim.grid import PARENCHYMA, Region, RegionGrid
 from flrsim.io.structures import Structures, Surface
-from flrsim.meshing import surface_of_mask
+from flrsim.meshing import SurfaceSearch, surface_of_mask
 from flrsim.patient import Patient, Treatment
 
 LESION_OUTSIDE_LIMIT = 0.10
@@ -42,6 +43,11 @@ class Lesion:
     longest_axial_mm: float
     centre_mm: tuple[float, float, float]
     surface: Surface
+
+    @cached_property
+    def search(self) -> SurfaceSearch:
+        """Distances to the lesion's surface."""
+        return SurfaceSearch(*self.surface)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ WALL_ITERATIONS = 16
 WALL_STEP = 0.5
 WALL_REACH_VOXELS = 0.5
 
+FEW_QUERIES = 300
+"""Points measured first, to bound how far the nearest can be."""
+
 
 def mesh_from_labels(
     labels: NDArray[np.unsignedinteger],
@@ -280,6 +283,60 @@ def surface_of_mask(
     return points, triangles
 
 
+class SurfaceSearch:
+    """Distances to one triangle surface; its search tree is built once.
+
+    Parameters
+    ----------
+    points : (n, 3) mm; triangles : (m, 3).
+    """
+
+    def __init__(self, points: NDArray[np.float64], triangles: NDArray[np.int64]) -> None:
+        from scipy.spatial import cKDTree
+
+        self.low, self.high = points.min(axis=0), points.max(axis=0)
+        self._points, self._triangles = points, triangles
+        self._tree = cKDTree(points)
+        corners = triangles.reshape(-1)
+        self._around = np.argsort(corners, kind="stable") // 3
+        self._first = np.concatenate([[0], np.cumsum(np.bincount(corners, minlength=len(points)))])
+        sides = points[triangles] - points[np.roll(triangles, 1, axis=1)]
+        # No point of the surface is farther from a vertex than the longest edge.
+        self._edge = float(np.sqrt((sides**2).sum(axis=2)).max(initial=0.0))
+
+    def distances(self, queries: NDArray[np.float64], *, reach_mm: float = np.inf) -> NDArray[np.float64]:
+        """Return the distance of each query point to the surface, (n,) mm; infinite beyond `reach_mm`."""
+        from flrsim.kernels.distance import distance_to_triangles
+
+        _, nearest = self._tree.query(queries, distance_upper_bound=reach_mm + self._edge)
+        out = np.full(len(queries), np.inf)
+        near = nearest < len(self._points)
+        out[near] = distance_to_triangles(
+            np.ascontiguousarray(queries[near]),
+            nearest[near].astype(np.int64),
+            self._points,
+            self._triangles,
+            self._first,
+            self._around,
+        )
+        out[out > reach_mm] = np.inf
+        return out
+
+    def nearest(self, queries: NDArray[np.float64], *, reach_mm: float = np.inf) -> float:
+        """Return the shortest distance between the surface and any query point, mm; infinite beyond `reach_mm`."""
+        if not len(queries):
+            return float("inf")
+        # The distance to the surface's box is a lower bound: a few points with the smallest one give an upper bound,
+        # and what lies farther from the box than that cannot be nearest.
+        gap = np.maximum(np.maximum(self.low - queries, queries - self.high), 0.0)
+        lower = np.sqrt((gap**2).sum(axis=1))
+        few = min(len(queries), FEW_QUERIES)
+        best = float(self.distances(queries[np.argpartition(lower, few - 1)[:few]]).min())
+        bound = min(best, reach_mm)
+        best = min(best, float(self.distances(queries[lower <= bound], reach_mm=bound).min(initial=np.inf)))
+        return best if best <= reach_mm else float("inf")
+
+
 def distance_to_surface(
     queries: NDArray[np.float64],
     points: NDArray[np.float64],
@@ -288,22 +345,7 @@ def distance_to_surface(
     reach_mm: float = np.inf,
 ) -> NDArray[np.float64]:
     """Return the distance of each query point to a triangle surface, (n,) mm; infinite beyond `reach_mm`."""
-    from scipy.spatial import cKDTree
-
-    from flrsim.kernels.distance import distance_to_triangles
-
-    order = np.argsort(triangles.reshape(-1), kind="stable")
-    first = np.concatenate([[0], np.cumsum(np.bincount(triangles.reshape(-1), minlength=len(points)))])
-    around = order // 3
-    edge = float(np.linalg.norm(points[triangles[:, 0]] - points[triangles[:, 1]], axis=1).max(initial=0.0))
-    _, nearest = cKDTree(points).query(queries, distance_upper_bound=reach_mm + edge)
-    out = np.full(len(queries), np.inf)
-    near = nearest < len(points)
-    out[near] = distance_to_triangles(
-        np.ascontiguousarray(queries[near]), nearest[near].astype(np.int64), points, triangles, first, around
-    )
-    out[out > reach_mm] = np.inf
-    return out
+    return SurfaceSearch(points, triangles).distances(queries, reach_mm=reach_mm)
 
 
 def bounding_slices(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,43 +29,15 @@ class Neighbour:
     proxy: bool
 
 
+@dataclass(frozen=True)
 class Cloud:
-    """Points that distances are measured to; the search tree is built once."""
+    """Points that lesions are measured to: a cut, a vessel, a border; (n, 3) LPS mm."""
 
-    def __init__(self, points: NDArray[np.float64]) -> None:
-        self.points = points
-
-    @cached_property
-    def _tree(self) -> Any:
-        from scipy.spatial import cKDTree
-
-        return cKDTree(self.points)
+    points: NDArray[np.float64]
 
     def distance(self, lesion: Lesion, *, reach_mm: float = np.inf) -> float:
-        """Return the shortest distance from a lesion's surface, mm; infinite beyond `reach_mm`.
-
-        No point of the surface is farther from a vertex than its longest edge, so every pair that can be nearest lies
-        within the least distance between vertices and points, plus that edge; those are measured to the triangles.
-        """
-        from flrsim.meshing import distance_to_surface
-
-        if not len(self.points):
-            return float("inf")
-        surface, triangles = lesion.surface
-        corners = surface[triangles]
-        edge = float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(initial=0.0))
-        # A few vertices bound the distance; the bound then spares the search of most of the tree.
-        bound = min(float(self._tree.query(surface[:: max(len(surface) // 50, 1)])[0].min()), reach_mm)
-        rough, _ = self._tree.query(surface, distance_upper_bound=bound + edge + 1e-6)
-        least = float(rough.min())
-        if not np.isfinite(least):
-            return float("inf")
-        span = min(least, reach_mm) + edge + 1e-6
-        close = np.unique(
-            np.concatenate(self._tree.query_ball_point(surface[rough <= span], span)).astype(np.int64)
-        )
-        best = float(distance_to_surface(self.points[close], surface, triangles).min())
-        return best if best <= reach_mm else float("inf")
+        """Return the shortest distance from a lesion's surface, mm; infinite beyond `reach_mm`."""
+        return lesion.search.nearest(self.points, reach_mm=reach_mm)
 
 
 def border(grid: RegionGrid, one: frozenset[str], other: frozenset[str]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from flrsim.case import Lesion
 from flrsim.grid import RegionGrid
-from flrsim.meshing import bounding_slices, distance_to_surface
+from flrsim.meshing import bounding_slices
 
 Box = tuple[slice, slice, slice]
 
@@ -24,9 +24,10 @@ def margin_zone(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> tuple[Box
     """
     from scipy import ndimage
 
-    points, triangles = lesion.surface
     spacing = grid.spacing_mm
-    box = bounding_slices(grid.affine, grid.regions.shape, points, margin_mm + float(spacing.max()))
+    box = bounding_slices(
+        grid.affine, grid.regions.shape, lesion.surface[0], margin_mm + float(spacing.max())
+    )
     own = np.zeros(len(grid.table), dtype=np.bool_)
     own[grid.ids(tissue=lesion.name, kind="lesion")] = True
     tissue = grid.regions[box]
@@ -41,7 +42,7 @@ def margin_zone(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> tuple[Box
     asked = np.argwhere((np.abs(rough - margin_mm) < doubt) & ~result & (tissue > 0))
     if len(asked):
         world = grid.world((asked + [s.start for s in box]).astype(np.float64))
-        distance = distance_to_surface(world, points, triangles, reach_mm=margin_mm + doubt)
+        distance = lesion.search.distances(world, reach_mm=margin_mm + doubt)
         near = asked[distance <= margin_mm]
         result[near[:, 0], near[:, 1], near[:, 2]] = True
     return box, result
