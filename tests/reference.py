@@ -77,6 +77,19 @@ def faces_between(labels, side_of):
     return sorted(out)
 
 
+def wall_box(labels):
+    """Return the first and last voxel that has a face between labels 1 and 2; -1 where there is none."""
+    found = []
+    for v in voxels(labels):
+        for axis in range(3):
+            w = tuple(np.add(v, UNIT[axis]))
+            if w[axis] < labels.shape[axis] and {int(labels[v]), int(labels[w])} == {1, 2}:
+                found += [v, w]
+    if not found:
+        return np.full((2, 3), -1)
+    return np.array([np.min(found, axis=0), np.max(found, axis=0)])
+
+
 # ---------------------------------------------------------------------------------------------------- nets
 
 

@@ -109,7 +109,7 @@ def percentiles(values: Floats) -> Floats:
     rank = np.array(PERCENTILES) * (values.size - 1)
     below = rank.astype(np.int64)
     above = np.minimum(below + 1, values.size - 1)
-    ordered = np.partition(values, np.unique(np.concatenate([below, above])))
+    ordered = np.partition(values, sorted({*below.tolist(), *above.tolist()}))
     return np.asarray(ordered[below] + (rank - below) * (ordered[above] - ordered[below]))
 
 

@@ -99,6 +99,20 @@ def test_faces_between(shape) -> None:
     assert sorted(tuple(float(x) for x in row) for row in got) == reference.faces_between(grid, side_of)
 
 
+@pytest.mark.parametrize("shape", [*SHAPES, (9, 8, 10)])
+def test_wall_box(shape) -> None:
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        grid = np.zeros(shape, np.uint8)
+        low = [int(rng.integers(0, n)) for n in shape]
+        part = tuple(slice(a, a + 3) for a in low)
+        grid[part] = blobs(shape, 3, seed)[part]
+        got, want = labels.wall_box(grid), reference.wall_box(grid)
+        np.testing.assert_array_equal(got[0], want[0])
+        # The end may lie one voxel beyond: it only pads the part of the grid that is smoothed.
+        assert ((got[1] >= want[1]) & (got[1] <= want[1] + 1) & (got[1] < shape)).all()
+
+
 # -------------------------------------------------------------------------------------------------------------- nets
 
 
@@ -119,6 +133,12 @@ def test_nets_have_every_wall_once_with_its_two_labels(shape, dtype) -> None:
         assert key not in found
         found[key] = (int(left), int(entered), int(np.sign(normal[axis])))
     assert found == reference.walls(grid)
+
+
+def test_neighbours_of_a_lone_face_are_joined_all_around() -> None:
+    joined = nets.neighbours(np.array([[3, 0, 2, 1]]), 4)
+    assert [set(row[:2]) for row in joined.tolist()] == [{2, 3}, {2, 3}, {0, 1}, {0, 1}]
+    assert (joined[:, 2:] == -1).all()
 
 
 def test_neighbours_and_smoothing() -> None:
@@ -256,3 +276,18 @@ def test_a_sweep_stops_where_it_leaves_the_liver_and_takes_the_last_voxel() -> N
     assert np.flatnonzero(got).tolist() == [3, 4, 5, 6, 7]
     whole = distance.sweep_to_capsule(zone, np.ones_like(inside), *args)
     assert np.flatnonzero(whole).tolist() == list(range(3, 12))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_sweep_runs_along_the_border_planes_of_the_grid_too(axis, sign) -> None:
+    inside = np.ones((5, 6, 7), bool)
+    zone = np.zeros_like(inside)
+    start = 1 if sign > 0 else inside.shape[axis] - 2
+    np.moveaxis(zone, axis, 0)[start] = True
+    got = distance.sweep_to_capsule(
+        zone, inside, np.ones(3), sign * np.eye(3)[axis], 20.0, np.array([2.0, 2.5, 3.0]), 20.0
+    )
+    want = np.zeros_like(inside)
+    np.moveaxis(want, axis, 0)[slice(start, None) if sign > 0 else slice(None, start + 1)] = True
+    np.testing.assert_array_equal(got, want)

@@ -289,6 +289,25 @@ def test_columns_through_the_corners_of_slanted_faces_do_not_leak() -> None:
     assert not got[distance > 4].any()
 
 
+def test_columns_that_meet_an_edge_to_the_last_digit_do_not_leak() -> None:
+    """Corners of odd coordinates whose edge runs through a whole number: rounding decides, for both faces alike."""
+    from flrsim.kernels.scan import scan_convert
+
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        along, aside = rng.normal(size=(2, 3))
+        middle = np.array([4.0, 4.0, rng.uniform(3, 5)])
+        p, q = middle - rng.uniform(0.5, 1.5) * along, middle + rng.uniform(0.5, 1.5) * along
+        points = np.array([p, q, middle + aside, middle - aside + [0, 0, 1.0]])[rng.permutation(4)]
+        faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+        if np.linalg.det(points[1:] - points[0]) < 0:
+            faces = faces[:, ::-1]
+        solid = solids.as_solid(points, faces)
+        labels, leaks = scan_convert(solid.points, solid.faces, solid.sides, 9, 9, 9)
+        assert leaks == 0
+        assert labels.max() <= 1
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_missing_face_leaks(seed) -> None:
     mesh = mesh_from_labels(lumps(seed, edge=1), np.eye(4), NAMES)
