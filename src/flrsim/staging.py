@@ -370,8 +370,9 @@ def _fate(
     action = plan.operations[stage - 1].action
     planned = action.margin_mm if isinstance(action, Operate) and lesion.name in action.wedge else None
     measured = operation.cut.cloud.distance(lesion)
-    # A wedge's margin is cut voxel by voxel; its smoothed wall may come half a voxel nearer.
-    slack = HALF * float(grid.spacing_mm.max())
+    # A wedge's margin is cut voxel by voxel; its smoothed wall may come a voxel's diagonal nearer, and no finer
+    # shortfall can be told on this grid.
+    slack = float(np.linalg.norm(grid.spacing_mm))
     short = planned is not None and measured < planned - slack
     near, remark = (
         surroundings.near(lesion, _gone(operations, stage))
