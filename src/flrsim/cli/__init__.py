@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv
         Arguments without the program's name; None takes the process's own.
     """
-    from flrsim.cli.commands import app
+    from flrsim.cli.commands import ParserError, app
 
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -40,13 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(body, sentence, as_json="--json" in arguments, code=1)
     except KeyboardInterrupt:
         return _fail({}, "stopped", as_json=False, code=130)
-    except Exception as error:
-        # The command parser's own errors: a wrong option, a missing argument. Everything else is a defect and
-        # is shown whole.
-        show = getattr(error, "format_message", None)
-        if show is None or not hasattr(error, "exit_code"):
-            raise
-        said = str(show()).rstrip(".")
+    except ParserError as error:
+        said = str(error.format_message()).rstrip(".")
         body = {"schema": "flrsim/error/1", "code": "usage", "error": said}
         return _fail(body, f"{said}; see flrsim --help", as_json="--json" in arguments, code=2)
     return outcome if isinstance(outcome, int) else 0

@@ -13,6 +13,9 @@ import typer
 from flrsim import __version__
 from flrsim.errors import CaseError, PlanError
 
+# The command parser's own error, whichever library typer takes it from: BadParameter is a UsageError is a this.
+ParserError: Any = typer.BadParameter.__mro__[2]
+
 DEFAULT_SEED = 1
 DEFAULT_DRAWS = 10_000
 
