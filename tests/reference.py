@@ -244,8 +244,11 @@ def distance_to_surface(queries, points, triangles):
 def sweep(zone, inside, spacing, way_out, reach, pace):
     """Return the zone and every voxel from which the straight way back meets the zone before it leaves the liver.
 
-    All voxels walk back together, one pace at a time; no voxel is spared the walk.
+    All voxels walk back together, one pace at a time; no voxel is spared the walk. Between voxels the zone is interpolated.
     """
+    from scipy.ndimage import map_coordinates
+
+    share = zone.astype(float)
     out = zone.copy()
     start = np.argwhere(inside & ~zone)
     here = start.astype(float)
@@ -254,7 +257,7 @@ def sweep(zone, inside, spacing, way_out, reach, pace):
         at = np.floor(here + 0.5).astype(int)
         walking = ((at >= 0) & (at < zone.shape)).all(axis=1)
         start, here, at = start[walking], here[walking], at[walking]
-        met = zone[tuple(at.T)]
+        met = map_coordinates(share, here.T, order=1, mode="nearest") >= 0.5
         out[tuple(start[met].T)] = True
         walking = inside[tuple(at.T)] & ~met
         start, here = start[walking], here[walking]

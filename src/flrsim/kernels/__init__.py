@@ -20,11 +20,13 @@ def _cache_folder() -> Path | None:
     base = (
         os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     )
+    name = f"flrsim-kernels-{__version__}"
     for parent in (
         Path(base),
         Path(tempfile.gettempdir()) / f"flrsim-{os.getuid() if hasattr(os, 'getuid') else 0}",
     ):
-        folder = parent / f"flrsim-kernels-{__version__}"
+        # A child process finds its parent's folder already named.
+        folder = parent if parent.name == name else parent / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):

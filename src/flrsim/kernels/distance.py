@@ -70,6 +70,23 @@ def distance_to_triangles(queries, nearest, points, triangles, first, around):
 
 
 @kernel
+def _share(zone, x, y, z):
+    """Return how much of the zone is at a point between voxels, 0 to 1, interpolated linearly."""
+    nx, ny, nz = zone.shape
+    x, y, z = min(max(x, 0.0), nx - 1.0), min(max(y, 0.0), ny - 1.0), min(max(z, 0.0), nz - 1.0)
+    i, j, k = np.int64(x), np.int64(y), np.int64(z)
+    i1, j1, k1 = min(i + 1, nx - 1), min(j + 1, ny - 1), min(k + 1, nz - 1)
+    u, v, w = x - i, y - j, z - k
+    low = (1 - u) * ((1 - v) * zone[i, j, k] + v * zone[i, j1, k]) + u * (
+        (1 - v) * zone[i1, j, k] + v * zone[i1, j1, k]
+    )
+    high = (1 - u) * ((1 - v) * zone[i, j, k1] + v * zone[i, j1, k1]) + u * (
+        (1 - v) * zone[i1, j, k1] + v * zone[i1, j1, k1]
+    )
+    return (1 - w) * low + w * high
+
+
+@kernel
 def sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius):
     """Return the voxels that lie in `zone` or between it and the capsule along `way_out`.
 
@@ -107,7 +124,8 @@ def sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius):
                     c = np.int64(np.floor(z + 0.5))
                     if a < 0 or b < 0 or c < 0 or a >= nx or b >= ny or c >= nz:
                         break
-                    if zone[a, b, c]:
+                    # Taking the nearest voxel's word would widen the shadow by half a voxel all around.
+                    if _share(zone, x, y, z) >= 0.5:
                         out[i, j, k] = True
                         break
                     if not inside[a, b, c]:
