@@ -9,33 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.anatomy import VEIN_PROXIES, leaves, resection_title
+from flrsim.anatomy import resection_title
 from flrsim.case import Lesion, LiverCase
 from flrsim.course import Course, CourseLesion, CourseStep
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.grid import Pieces, cut_into_pieces
-from flrsim.meshing import wall_between
 from flrsim.plan import Occlude, Operate, Plan, Scan, occluded_segments, resected_by
-from flrsim.resection.margin import Cloud, Neighbour, VesselVoxels, nearest_vessel, proxy_clouds
+from flrsim.resection.cut import Cut, cut_between
+from flrsim.resection.margin import Neighbour, Surroundings
 from flrsim.resection.wedge import wedge
 
 KINDS = ("parenchyma", "lesion", "vessel")
 MAJOR_SEGMENTS = 3
 """Segments in a major hepatectomy (Brisbane 2000)."""
-FRAGMENT_ML = 1.0
 HALF = 0.5
 CONSERVED = 1e-9
 """Largest share of the volume that rounding may lose at an operation."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The cut surface of one operation and the parts of what stays."""
-
-    cloud: Cloud
-    area_cm2: float
-    remnant_pieces_ml: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -130,7 +120,7 @@ def stage_plans(case: LiverCase, plans: Sequence[Plan], evidence: Evidence) -> t
     All plans share the cuts, so the same wedge is the same voxels in each of them.
     """
     pieces = cut_into_pieces(case.grid, _cuts(case, plans))
-    surroundings = _Surroundings(case, evidence)
+    surroundings = Surroundings(case, evidence)
     done: dict[bytes, Cut] = {}
     # Two plans at a time: kernels and search trees leave the interpreter free. What both ask for is the same
     # whoever is first.
@@ -159,48 +149,11 @@ def _wedge_name(lesion: str, margin_mm: float) -> str:
     return f"wedge {lesion} {margin_mm:g}"
 
 
-class _Surroundings:
-    """Vessels of a case, or the borders that stand in for them; measured once for all plans."""
-
-    def __init__(self, case: LiverCase, evidence: Evidence) -> None:
-        self._case = case
-        self._reach = evidence.value("volumetry.proximity.vessel")
-        self._split = case.has_tree("portal_vein") and case.has_tree("hepatic_vein")
-        self._vessels = VesselVoxels.of(case)
-        self._proxies: dict[str, Cloud] | None = None
-        self._found: dict[tuple[str, frozenset[str]], tuple[Neighbour | None, Neighbour | None]] = {}
-
-    def near(self, lesion: Lesion, gone: frozenset[str]) -> tuple[Neighbour | None, Neighbour | None]:
-        """Return what decides about a wedge of this lesion, and what is only remarked, both near it.
-
-        Vessels inside segments that are resected whole (`gone`) are no obstacle: they go.
-        """
-        key = (lesion.name, gone)
-        if key not in self._found:
-            vessel = nearest_vessel(lesion, self._vessels.clouds(gone), proxy=False, reach_mm=self._reach)
-            remark = None
-            if vessel is None and not self._split:
-                if self._proxies is None:
-                    self._proxies = proxy_clouds(self._case.grid)
-                deciding: dict[str, Cloud] = {}
-                others: dict[str, Cloud] = {}
-                for name, one, other, decides in VEIN_PROXIES:
-                    sides = {leaf for s in (*one, *other) for leaf in leaves(s)} & set(
-                        self._case.grid.segments
-                    )
-                    if not sides <= gone:
-                        (deciding if decides else others)[name] = self._proxies[name]
-                vessel = nearest_vessel(lesion, deciding, proxy=True, reach_mm=self._reach)
-                remark = nearest_vessel(lesion, others, proxy=True, reach_mm=self._reach)
-            self._found[key] = (vessel, remark)
-        return self._found[key]
-
-
 def _carry_out(
     case: LiverCase,
     plan: Plan,
     pieces: Pieces,
-    surroundings: _Surroundings,
+    surroundings: Surroundings,
     done: dict[bytes, Cut],
 ) -> StagedPlan:
     grid = case.grid
@@ -233,7 +186,7 @@ def _carry_out(
         )
         key = np.packbits(np.concatenate([goes, stay])).tobytes()
         if key not in done:
-            done[key] = _cut(pieces, goes & in_liver, stay & in_liver)
+            done[key] = cut_between(pieces, goes & in_liver, stay & in_liver)
         operations.append(
             Operation(
                 stage=number,
@@ -305,22 +258,6 @@ def _outside_parts(
     return out
 
 
-def _cut(pieces: Pieces, goes: NDArray[np.bool_], stays: NDArray[np.bool_]) -> Cut:
-    """Return the cut between pieces that go and pieces that stay, and the separate parts of what stays."""
-    from scipy import ndimage
-
-    label = np.zeros(len(goes), dtype=np.uint8)
-    label[stays] = 1
-    label[goes] = 2
-    painted = np.asarray(pieces.paint(label), dtype=np.uint8)
-    wall = wall_between(painted, pieces.grid.affine)
-    # Separate parts are judged on every second voxel: a bridge thinner than two voxels carries nothing.
-    found, _ = ndimage.label(painted[::2, ::2, ::2] == 1, structure=np.ones((3, 3, 3), dtype=int))
-    voxel = 8.0 * abs(float(np.linalg.det(pieces.grid.affine[:3, :3]))) / 1000.0
-    ml = np.sort(np.bincount(found.ravel())[1:] * voxel)[::-1]
-    return Cut(Cloud(wall.points), wall.area_cm2, tuple(float(v) for v in ml if v >= FRAGMENT_ML))
-
-
 def _fate(
     case: LiverCase,
     plan: Plan,
@@ -328,7 +265,7 @@ def _fate(
     operations: list[Operation],
     lesion: Lesion,
     stays: NDArray[np.bool_],
-    surroundings: _Surroundings,
+    surroundings: Surroundings,
 ) -> Fate:
     grid = case.grid
     own = np.isin(pieces.region, grid.ids(tissue=lesion.name, kind="lesion"))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from flrsim.anatomy import SEGMENTS, VEIN_PROXIES, leaves
 from flrsim.case import Lesion, LiverCase
+from flrsim.evidence import Evidence
 from flrsim.grid import RegionGrid
 
 
@@ -110,3 +111,40 @@ def nearest_vessel(
         if np.isfinite(distance) and (best is None or distance < best.distance_mm):
             best = Neighbour(name.replace("_", " ").replace(":", ", "), distance, proxy)
     return best
+
+
+class Surroundings:
+    """Vessels of a case, or the borders that stand in for them; measured once for all plans."""
+
+    def __init__(self, case: LiverCase, evidence: Evidence) -> None:
+        self._case = case
+        self._reach = evidence.value("volumetry.proximity.vessel")
+        self._split = case.has_tree("portal_vein") and case.has_tree("hepatic_vein")
+        self._vessels = VesselVoxels.of(case)
+        self._proxies: dict[str, Cloud] | None = None
+        self._found: dict[tuple[str, frozenset[str]], tuple[Neighbour | None, Neighbour | None]] = {}
+
+    def near(self, lesion: Lesion, gone: frozenset[str]) -> tuple[Neighbour | None, Neighbour | None]:
+        """Return what decides about a wedge of this lesion, and what is only remarked, both near it.
+
+        Vessels inside segments that are resected whole (`gone`) are no obstacle: they go.
+        """
+        key = (lesion.name, gone)
+        if key not in self._found:
+            vessel = nearest_vessel(lesion, self._vessels.clouds(gone), proxy=False, reach_mm=self._reach)
+            remark = None
+            if vessel is None and not self._split:
+                if self._proxies is None:
+                    self._proxies = proxy_clouds(self._case.grid)
+                deciding: dict[str, Cloud] = {}
+                others: dict[str, Cloud] = {}
+                for name, one, other, decides in VEIN_PROXIES:
+                    sides = {leaf for s in (*one, *other) for leaf in leaves(s)} & set(
+                        self._case.grid.segments
+                    )
+                    if not sides <= gone:
+                        (deciding if decides else others)[name] = self._proxies[name]
+                vessel = nearest_vessel(lesion, deciding, proxy=True, reach_mm=self._reach)
+                remark = nearest_vessel(lesion, others, proxy=True, reach_mm=self._reach)
+            self._found[key] = (vessel, remark)
+        return self._found[key]
