@@ -364,7 +364,9 @@ def test_bilobar_needs_two_stages(seed: int) -> None:
     for lesion in left:
         kept &= np.linalg.norm(points - lesion.centre, axis=1) > max(lesion.half_axes) + 5.0
     assert (kept & lateral).sum() > 0.60 * lateral.sum()
-    assert 0.15 < kept.sum() * 0.008 / 1700.0 < 0.17
+    # Of the 1430 mL that a man of 168 cm and 66 kg has by formula: less than the 30 % that an injured liver needs, and
+    # so near to it that growth can reach it.
+    assert 0.22 < kept.sum() * 0.008 / 1430.0 < 0.26
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -24,7 +24,7 @@ def solitary_right(seed: int) -> Phantom:
 
 
 def bilobar_two_stage(seed: int) -> Phantom:
-    """Return a 1650 mL liver with a small left lateral section and metastases on both sides.
+    """Return a 1650 mL liver with metastases on both sides and a left remnant that must grow first.
 
     Large ones fill the right liver, one crosses from S8 into S4 beside the middle hepatic vein, and one small
     one each lies at the capsule of S2 and S3. What would stay after taking S4 to S8 at once is small.
