@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -92,13 +93,12 @@ def compare(
     say("cutting")
     staged = stage_plans(case, ordered, evidence)
     functional = tlv_functional_ml(case)
-    results, timelines = [], []
-    used: set[str] = set()
-    for one in staged:
+
+    def play(one: StagedPlan) -> tuple[PlanResult, Timeline | None]:
         say(one.plan.name)
-        sd = label_sd_fraction(one.flr_ml, evidence) if one.flr_ml else 0.0
         if not one.flr_ml:
             raise PlanError(f'plan "{one.plan.name}" leaves no parenchyma at all')
+        sd = label_sd_fraction(one.flr_ml, evidence)
         course = course_of(case, one, tlv_functional_ml=functional, label_sd_fraction=sd)
         timeline = None
         if case.patient is not None:
@@ -111,9 +111,13 @@ def compare(
                 draws=draws,
                 modifiers_off=modifiers_off,
             )
-            used.update(timeline.used)
-        results.append(_plan_result(case, one, timeline, functional, sd, remarks[one.plan.name], evidence))
-        timelines.append(timeline)
+        return _plan_result(case, one, timeline, functional, sd, remarks[one.plan.name], evidence), timeline
+
+    # Plans share no state but the numbers they read, so two are played at a time.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        played = list(pool.map(play, staged))
+    results, timelines = [r for r, _ in played], [t for _, t in played]
+    used = {name for t in timelines if t is not None for name in t.used}
     telv = telv_table(case, evidence)
     used.update(evidence.used)
     numbers = [evidence[name] for name in sorted(used)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,6 @@ class StagedPlan:
     Attributes
     ----------
     stays : (n_pieces,) bool, pieces in the labelled liver that stay after all operations.
-    removed_at : (nx, ny, nz) int16, the operation at which each voxel goes; 0 stays or is no tissue.
     """
 
     plan: Plan
@@ -96,7 +96,14 @@ class StagedPlan:
     operations: tuple[Operation, ...]
     fates: tuple[Fate, ...]
     stays: NDArray[np.bool_]
-    removed_at: NDArray[np.int16]
+
+    @cached_property
+    def removed_at(self) -> NDArray[np.int16]:
+        """The operation at which each voxel goes, (nx, ny, nz); 0 stays or is no tissue."""
+        stage = np.zeros(len(self.pieces.region), dtype=np.int16)
+        for op in self.operations:
+            stage[op.goes] = op.stage
+        return np.asarray(self.pieces.paint(stage), dtype=np.int16)
 
     @property
     def flr_ml(self) -> dict[str, float]:
@@ -161,7 +168,6 @@ def _carry_out(
     kind_of = {kind: np.isin(pieces.region, grid.ids(kind=kind)) for kind in KINDS}
     present = np.ones(len(pieces.region), dtype=np.bool_)
     operations: list[Operation] = []
-    removed_at = np.zeros(len(pieces.region), dtype=np.int16)
     for number, (step, resects) in enumerate(
         zip(plan.operations, resected_by(plan, grid.segments), strict=True), start=1
     ):
@@ -203,13 +209,11 @@ def _carry_out(
                 cut=done[key],
             )
         )
-        removed_at[goes] = number
         present = stay
-    grid_removed = pieces.paint(removed_at).astype(np.int16)
     fates = tuple(
         _fate(case, plan, pieces, operations, lesion, present, surroundings) for lesion in case.lesions
     )
-    return StagedPlan(plan, pieces, tuple(operations), fates, present & in_liver, grid_removed)
+    return StagedPlan(plan, pieces, tuple(operations), fates, present & in_liver)
 
 
 def _check_conserved(

@@ -87,6 +87,27 @@ def _share(zone, x, y, z):
 
 
 @kernel
+def _grown(zone):
+    """Return the zone grown by one voxel along every axis and diagonal: where `_share` can be above 0."""
+    nx, ny, nz = zone.shape
+    out = zone.copy()
+    for axis in range(3):
+        before = out.copy()
+        for i in range(nx):
+            for j in range(ny):
+                for k in range(nz):
+                    if not before[i, j, k]:
+                        continue
+                    for step in (-1, 1):
+                        x = i + step * (axis == 0)
+                        y = j + step * (axis == 1)
+                        z = k + step * (axis == 2)
+                        if 0 <= x < nx and 0 <= y < ny and 0 <= z < nz:
+                            out[x, y, z] = True
+    return out
+
+
+@kernel
 def sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius):
     """Return the voxels that lie in `zone` or between it and the capsule along `way_out`.
 
@@ -97,6 +118,7 @@ def sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius):
     """
     nx, ny, nz = zone.shape
     out = zone.copy()
+    near = _grown(zone)
     pace = 0.9 * min(spacing[0], spacing[1], spacing[2])
     n_steps = np.int64(np.ceil(reach / pace))
     dx = way_out[0] * pace / spacing[0]
@@ -125,7 +147,7 @@ def sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius):
                     if a < 0 or b < 0 or c < 0 or a >= nx or b >= ny or c >= nz:
                         break
                     # Taking the nearest voxel's word would widen the shadow by half a voxel all around.
-                    if _share(zone, x, y, z) >= 0.5:
+                    if near[a, b, c] and _share(zone, x, y, z) >= 0.5:
                         out[i, j, k] = True
                         break
                     if not inside[a, b, c]:

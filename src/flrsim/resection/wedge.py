@@ -34,12 +34,14 @@ def margin_zone(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> tuple[Box
     zone = own[tissue]
     if margin_mm <= 0:
         return box, zone
-    # Centre-to-centre distances are right to one voxel diagonal; only the voxels in doubt are measured to the
-    # surface.
+    # The surface runs between the outermost voxel centres of the lesion and the next ones: a distance between centres is
+    # never shorter than the one to the surface, and longer by less than a voxel's diagonal. A quarter of a voxel
+    # allows for smoothing. Only the voxels in doubt are measured.
     rough = ndimage.distance_transform_edt(~zone, sampling=spacing)
+    certain = rough <= margin_mm - 0.25 * float(spacing.min())
     doubt = float(np.linalg.norm(spacing))
-    result = zone | ((rough <= margin_mm - doubt) & (tissue > 0))
-    asked = np.argwhere((np.abs(rough - margin_mm) < doubt) & ~result & (tissue > 0))
+    result = zone | (certain & (tissue > 0))
+    asked = np.argwhere(~certain & (rough < margin_mm + doubt) & (tissue > 0))
     if len(asked):
         world = grid.world((asked + [s.start for s in box]).astype(np.float64))
         distance = lesion.search.distances(world, reach_mm=margin_mm + doubt)
