@@ -162,7 +162,9 @@ def wall_between(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64
     mesh = mesh_from_labels(part, shifted, ("outside", "one", "other"), iterations=WALL_ITERATIONS)
     cut = (mesh.sides == [1, 2]).all(axis=1)
     wall = LabelledMesh(mesh.points, mesh.faces[cut], mesh.sides[cut], mesh.names)
-    return Wall(mesh.points[np.unique(wall.faces)], float(wall.measure().contact_cm2[1, 2]))
+    on_wall = np.zeros(len(mesh.points), dtype=np.bool_)
+    on_wall[wall.faces] = True
+    return Wall(mesh.points[on_wall], float(wall.measure().contact_cm2[1, 2]))
 
 
 def _box(labels: NDArray[np.unsignedinteger]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
