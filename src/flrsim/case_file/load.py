@@ -154,15 +154,15 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
     if a.lesions is not None:
         lesions = _table_or_file("anatomy.lesions", a.lesions, a, inside, segments, mirrored, _lesions)
     vessels = []
-    for key, tree in (
-        ("portal_vein", "portal_vein"),
-        ("hepatic_vein", "hepatic_vein"),
-        ("vessels", "unsplit"),
+    for key, tree, labels in (
+        ("portal_vein", "portal_vein", a.portal_labels),
+        ("hepatic_vein", "hepatic_vein", a.hepatic_labels),
+        ("vessels", "unsplit", {}),
     ):
         given = getattr(a, key)
         if given is not None:
             found = _table_or_file(
-                f"anatomy.{key}", given, a, inside, segments, mirrored, _vessel_reader(tree)
+                f"anatomy.{key}", given, a, inside, segments, mirrored, _vessel_reader(tree, labels)
             )
             vessels.append(VesselFile(tree, found))
     grid, lesion_list, vessel_list, warnings = assemble(segments, lesions, tuple(vessels), accepted=accepted)
@@ -347,7 +347,7 @@ def _components(lesions: Structures) -> Structures:
     )
 
 
-def _vessel_reader(tree: str) -> Callable[..., Structures]:
+def _vessel_reader(tree: str, labels: dict[int, str]) -> Callable[..., Structures]:
     def read(
         path: Path,
         segments: Structures,
@@ -359,7 +359,7 @@ def _vessel_reader(tree: str) -> Callable[..., Structures]:
     ) -> Structures:
         found = read_structures(
             path,
-            name_of=lambda label: tree if label == 1 else f"branch {label}",
+            name_of=lambda label: labels.get(label) or (tree if label == 1 else f"branch {label}"),
             frame=frame,
             unit=unit,
             onto=segments,

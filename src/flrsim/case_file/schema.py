@@ -49,6 +49,8 @@ class AnatomyTable(Strict):
     portal_vein: str | MeshTable | None = None
     hepatic_vein: str | MeshTable | None = None
     labels: dict[int, str] = Field(default_factory=dict)
+    portal_labels: dict[int, str] = Field(default_factory=dict)
+    hepatic_labels: dict[int, str] = Field(default_factory=dict)
     frame: Literal["LPS", "RAS"] | None = None
     unit: Literal["mm", "cm", "m"] | None = None
     scan_day: int = Field(default=0, le=0, ge=-3650)

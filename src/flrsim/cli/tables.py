@@ -134,7 +134,7 @@ def print_comparison(comparison: Comparison) -> None:
     _tail(console, comparison.accepted, comparison.warnings, ())
     console.print(
         f"{comparison.run.draws} draws, seed {comparison.run.seed}, parameter set {comparison.run.parameter_set}; median (80 % interval); "
-        f"{len(comparison.assumptions)} assumed numbers, listed in the report"
+        f"assumed numbers, listed in the report: {len(comparison.assumptions)}"
     )
     console.print(RESEARCH_NOTE)
 

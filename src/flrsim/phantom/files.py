@@ -51,7 +51,7 @@ def write_phantom(
     if (folder / "case.toml").exists():
         raise FileError(f"{folder} already holds a case.toml; give a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    files = (
+    keys = (
         _write_meshes(phantom, folder)
         if file_format == "vtp"
         else _write_label_maps(phantom, folder, spacing_mm)
@@ -61,7 +61,7 @@ def write_phantom(
         f"id = {json.dumps(case_id)}",
         "",
         "[anatomy]",
-        *(f'{key} = "{name}"' for key, name in files.items()),
+        *(f"{key} = {value}" for key, value in keys.items()),
     ]
     (folder / "case.toml").write_text(
         "\n".join(lines) + "\n" + (f"\n{case_tables.strip()}\n" if case_tables else "")
@@ -75,7 +75,7 @@ def _write_meshes(phantom: Phantom, folder: Path) -> dict[str, str]:
     low, high = phantom.bounds()
     liver = _compact(mesh_of_function(phantom.segment_at, low, high, LIVER_MM, _names(phantom.segment_names)))
     write_interface_mesh(folder / "liver.vtp", liver)
-    files = {"mesh": "liver.vtp"}
+    keys = {"mesh": _quoted("liver.vtp")}
     if phantom.lesions:
         meshes = []
         for label, lesion in enumerate(phantom.lesions, start=1):
@@ -86,7 +86,7 @@ def _write_meshes(phantom: Phantom, folder: Path) -> dict[str, str]:
                 )
             )
         write_interface_mesh(folder / "lesions.vtp", merged(meshes))
-        files["lesions"] = "lesions.vtp"
+        keys["lesions"] = _quoted("lesions.vtp")
     for key, look_up, names in (
         ("portal_vein", phantom.portal_at, phantom.portal_names),
         ("hepatic_vein", phantom.hepatic_at, phantom.hepatic_names),
@@ -94,23 +94,36 @@ def _write_meshes(phantom: Phantom, folder: Path) -> dict[str, str]:
         write_interface_mesh(
             folder / f"{key}.vtp", _compact(mesh_of_function(look_up, low, high, VESSEL_MM, _names(names)))
         )
-        files[key] = f"{key}.vtp"
-    return files
+        keys[key] = _quoted(f"{key}.vtp")
+    return keys
 
 
 def _write_label_maps(
     phantom: Phantom, folder: Path, spacing_mm: tuple[float, float, float]
 ) -> dict[str, str]:
     grids = phantom.label_grids(spacing_mm)
-    files = {"labelmap": "segments.nii.gz"}
+    keys = {"labelmap": _quoted("segments.nii.gz")}
     write_label_map(folder / "segments.nii.gz", grids.segments, grids.affine)
     if phantom.lesions:
         write_label_map(folder / "lesions.nii.gz", grids.lesions, grids.affine)
-        files["lesions"] = "lesions.nii.gz"
+        keys["lesions"] = _quoted("lesions.nii.gz")
     for key, labels in (("portal_vein", grids.portal), ("hepatic_vein", grids.hepatic)):
         write_label_map(folder / f"{key}.nii.gz", labels, grids.affine)
-        files[key] = f"{key}.nii.gz"
-    return files
+        keys[key] = _quoted(f"{key}.nii.gz")
+    # Label maps carry no names: the case file says what each label is.
+    keys["labels"] = _inline(phantom.segment_names)
+    keys["portal_labels"] = _inline(phantom.portal_names)
+    keys["hepatic_labels"] = _inline(phantom.hepatic_names)
+    return keys
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name)
+
+
+def _inline(names: dict[int, str]) -> str:
+    """Return a TOML inline table."""
+    return "{ " + ", ".join(f"{label} = {json.dumps(name)}" for label, name in names.items()) + " }"
 
 
 def _names(labels: dict[int, str]) -> tuple[str, ...]:
