@@ -58,12 +58,14 @@ class Vessel:
     ----------
     tree : ``portal_vein``, ``hepatic_vein`` or ``unsplit``.
     branch : name of the branch, or None when the file does not split the tree.
+    encased_ml : the part of it that lies inside each lesion, by the lesion's name; in the grid that tissue is lesion.
     """
 
     name: str
     tree: str
     branch: str | None
     volume_ml: float
+    encased_ml: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,19 @@ def assemble(
             vessel_list.append(
                 (full, file.tree, None if name == file.tree else name, float(file.structures.ml[label]))
             )
+    encased: dict[str, dict[str, float]] = {}
     if lesions is not None:
         warnings.extend(lesions.warnings)
-        overlap = np.count_nonzero((lesions.labels > 0) & (tissue > 0))
-        if overlap:
-            ml = overlap * abs(float(np.linalg.det(segments.affine[:3, :3]))) / 1000.0
+        both = (lesions.labels > 0) & (tissue > 0)
+        if both.any():
+            voxel = abs(float(np.linalg.det(segments.affine[:3, :3]))) / 1000.0
+            ml = np.count_nonzero(both) * voxel
             warnings.append(f"lesion and vessel labels overlap in {ml:.2f} mL; that tissue counts as lesion")
+            pairs, counts = np.unique(
+                np.stack([tissue[both], lesions.labels[both]]), axis=1, return_counts=True
+            )
+            for (row, lesion), n in zip(pairs.T, counts, strict=True):
+                encased.setdefault(rows[row][0], {})[lesions.names[lesion]] = float(n * voxel)
         for label, name in enumerate(lesions.names):
             if label == 0:
                 continue
@@ -202,7 +211,7 @@ def assemble(
             tissue[lesions.labels == label] = len(rows) - 1
     grid = _region_grid(segments, tissue, rows, lesions)
     lesion_list = () if lesions is None else tuple(_lesions(grid, lesions, accepted, warnings))
-    vessel_rows = tuple(Vessel(*v) for v in vessel_list)
+    vessel_rows = tuple(Vessel(*v, encased_ml=encased.get(v[0], {})) for v in vessel_list)
     return grid, lesion_list, vessel_rows, tuple(warnings)
 
 

@@ -35,13 +35,22 @@ def vessel_answers(case: LiverCase, staged: StagedPlan) -> tuple[VesselAnswer, .
     for op in staged.operations:
         gone |= op.goes
         wedged |= op.goes & ~np.isin(pieces.region, grid.ids(segments=op.resects))
+    removed_lesions = {f.lesion.name for f in staged.fates if f.fate == "removed"}
+    wedged_lesions = {f.lesion.name for f in staged.fates if f.wedged}
     kept: dict[str, dict[str, bool]] = {"portal_vein": {}, "hepatic_vein": {}}
     for vessel in case.vessels:
         if vessel.tree in kept and vessel.branch is not None:
             own = np.isin(pieces.region, grid.ids(tissue=vessel.name, kind="vessel"))
             taken = wedged if vessel.tree == "portal_vein" else gone
-            total = pieces.volume_ml(own)
-            kept[vessel.tree][vessel.branch] = total <= 0 or pieces.volume_ml(own & taken) < HALF * total
+            # What runs inside a lesion is lesion in the grid: it goes where the lesion goes.
+            went = removed_lesions if vessel.tree == "hepatic_vein" else wedged_lesions
+            taken_ml = pieces.volume_ml(own & taken) + sum(
+                ml for name, ml in vessel.encased_ml.items() if name in went
+            )
+            total = pieces.volume_ml(own) + sum(vessel.encased_ml.values())
+            # A branch without a voxel on this grid says nothing, so it is not among those that are kept.
+            if total > 0:
+                kept[vessel.tree][vessel.branch] = taken_ml < HALF * total
     whole = sorted(s for s in staying if not any(s in op.resects for op in staged.operations))
     out = []
     portal = kept["portal_vein"]

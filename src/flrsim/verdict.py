@@ -51,7 +51,7 @@ def judge(
     Without a patient (`timeline` None) volume, time and risk cannot be judged.
     """
     axes = (
-        _clearance(staged.fates, lesions_supplied, timeline),
+        _clearance(staged.fates, lesions_supplied, timeline, evidence),
         _vessels(staged.fates, answers),
         _volume(timeline, rules, evidence),
         _time(timeline, evidence),
@@ -94,7 +94,7 @@ def judged(fate: Fate) -> str:
     return "cannot_judge" if fate.near.proxy else "vetoed"
 
 
-def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None) -> Axis:
+def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None, evidence: Evidence) -> Axis:
     if not supplied:
         return Axis("clearance", CANNOT_JUDGE, "no lesions were supplied: what must be cleared is unknown")
     bad = [f for f in fates if f.fate == "cut_through"]
@@ -113,7 +113,16 @@ def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None)
         return Axis("clearance", MISSES, f"margin too small: {', '.join(parts)}")
     said = f"all {len(fates)} lesions go whole" if len(fates) > 1 else "the lesion goes whole"
     measured = [(f.margin_measured_mm, f) for f in fates if f.margin_measured_mm is not None]
-    used_up = [f for margin, f in measured if margin > 0 and margin_then(f, timeline) == 0.0]
+    close = [
+        f"{f.lesion.name} {margin:.1f} mm"
+        for margin, f in measured
+        if margin < evidence.value("verdict.margin_r1")
+    ]
+    if close:
+        return Axis(
+            "clearance", BORDERLINE, f"{said}, but hardly with a margin (R1): {', '.join(close)} from the cut"
+        )
+    used_up = [f for _, f in measured if margin_then(f, timeline) == 0.0]
     if used_up:
         parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} mm" for f in used_up]
         return Axis(

@@ -176,3 +176,20 @@ def test_a_value_at_its_threshold_is_shown_with_a_decimal() -> None:
     assert axis(Given(rules=(rule(0.4, -3.0, value=0.1981),)), "volume_function")[1].startswith(
         "sFLR 19.8 % against 20 %"
     )
+
+
+@pytest.mark.parametrize(
+    ("margin", "verdict"), [(0.0, "borderline"), (0.9, "borderline"), (1.1, "meets_rules")]
+)
+def test_a_lesion_that_goes_whole_but_touches_the_cut_is_borderline(margin: float, verdict: str) -> None:
+    given = judge(
+        SimpleNamespace(fates=(fate(margin_measured_mm=margin),)),
+        SUPPLIED,
+        timeline(),
+        (rule(),),
+        EVIDENCE,
+        lesions_supplied=True,
+    )
+    clearance = next(a for a in given.axes if a.name == "clearance")
+    assert clearance.verdict == verdict
+    assert ("R1" in clearance.sentence) == (verdict == "borderline")

@@ -258,9 +258,6 @@ def _surface_segment(text: str) -> str:
     return found
 
 
-Reader = Callable[[Path, Structures, str | None, str | None, bool], Structures]
-
-
 def _table_or_file(
     key: str,
     given: str | MeshTable,
@@ -275,7 +272,7 @@ def _table_or_file(
         file = inside(key, given)
         found = reader(
             file,
-            _unflipped(segments) if mirrored else segments,
+            _flipped(segments) if mirrored else segments,
             a.frame,
             a.unit,
             same_grid=a.accept.same_grid,
@@ -308,7 +305,7 @@ def _lesions(
         same_grid=same_grid,
         spacing_mm=spacing_mm,
     )
-    if len(found.names) == 2 and not found.surfaces:
+    if len(found.names) == 2 and not found.from_mesh:
         return _components(found)
     if len(found.names) == 1:
         raise AnatomyError(f"{path.name} holds no lesion; leave the key out if there is none")
@@ -374,10 +371,8 @@ def _vessel_reader(tree: str, labels: dict[int, str]) -> Callable[..., Structure
 
 
 def _flipped(structures: Structures) -> Structures:
+    """Return the structures left to right; twice is as they were."""
     return replace(structures, labels=np.ascontiguousarray(structures.labels[::-1]))
-
-
-_unflipped = _flipped
 
 
 def _patient(given: PatientTable | None) -> Patient | None:

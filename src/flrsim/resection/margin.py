@@ -101,6 +101,11 @@ def proxy_clouds(grid: RegionGrid) -> dict[str, Cloud]:
     }
 
 
+def printed(name: str) -> str:
+    """Return a vessel's name in words."""
+    return name.replace("_", " ").replace(":", ", ")
+
+
 def nearest_vessel(
     lesion: Lesion, clouds: Mapping[str, Cloud], *, proxy: bool, reach_mm: float
 ) -> Neighbour | None:
@@ -109,7 +114,7 @@ def nearest_vessel(
     for name, cloud in clouds.items():
         distance = cloud.distance(lesion, reach_mm=reach_mm)
         if np.isfinite(distance) and (best is None or distance < best.distance_mm):
-            best = Neighbour(name.replace("_", " ").replace(":", ", "), distance, proxy)
+            best = Neighbour(printed(name), distance, proxy)
     return best
 
 
@@ -131,7 +136,9 @@ class Surroundings:
         """
         key = (lesion.name, gone)
         if key not in self._found:
-            vessel = nearest_vessel(lesion, self._vessels.clouds(gone), proxy=False, reach_mm=self._reach)
+            vessel = self._encased(lesion, gone) or nearest_vessel(
+                lesion, self._vessels.clouds(gone), proxy=False, reach_mm=self._reach
+            )
             remark = None
             if vessel is None and not self._split:
                 if self._proxies is None:
@@ -148,3 +155,12 @@ class Surroundings:
                 remark = nearest_vessel(lesion, others, proxy=True, reach_mm=self._reach)
             self._found[key] = (vessel, remark)
         return self._found[key]
+
+    def _encased(self, lesion: Lesion, gone: frozenset[str]) -> Neighbour | None:
+        """Return a vessel that runs inside the lesion: no voxel of the grid shows it, and it is nearest of all."""
+        if set(lesion.segments) <= gone:
+            return None
+        for vessel in self._case.vessels:
+            if vessel.branch not in SEGMENTS and lesion.name in vessel.encased_ml:
+                return Neighbour(printed(vessel.name), 0.0, False)
+        return None
