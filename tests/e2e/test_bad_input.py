@@ -543,7 +543,7 @@ TABLE: tuple[Bad, ...] = (
                 ),
             )
         ),
-        "S5.stl: 6 of 6168 corners are not finite numbers (NaN or infinite); export the mesh again",
+        "S5.stl: 6 of 6168 points are not finite numbers (NaN or infinite); export the mesh again",
     ),
     Bad(
         "STL of no segment",

@@ -12,6 +12,13 @@ from flrsim.errors import CaseError, FileError, GeometryError
 
 FRAMES = ("LPS", "RAS")
 UNITS_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+AXES = {
+    "LPS": ((0, 1, 2), (1.0, 1.0, 1.0)),
+    "RAS": ((0, 1, 2), (-1.0, -1.0, 1.0)),
+    # glTF 2.0, section 3.4: right-handed, +Y is up, and the front of what is shown faces +Z, so its left is +X.
+    "glTF": ((0, 2, 1), (1.0, -1.0, 1.0)),
+}
+"""For each axis of LPS, the file's axis and its sign; each is a rotation: no frame mirrors. glTF is stated by files only."""
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 # A liver in millimetres is some hundred units wide, in metres some tenths of one: the gap between is wide.
@@ -20,10 +27,12 @@ LIVER_EXTENT_MM = (60.0, 500.0)
 
 def to_lps_mm(points: NDArray[np.float64], *, frame: str, unit: str) -> NDArray[np.float64]:
     """Return points (n, 3) given in `frame` and `unit` as LPS millimetres."""
-    check_frame(frame)
+    if frame != "glTF":
+        check_frame(frame)
     check_unit(unit)
-    sign = np.array([-1.0, -1.0, 1.0]) if frame == "RAS" else np.ones(3)
-    return np.asarray(points, dtype=np.float64) * sign * UNITS_MM[unit]
+    axes, signs = AXES[frame]
+    scale = np.array(signs) * UNITS_MM[unit]
+    return np.asarray(np.asarray(points, dtype=np.float64)[:, axes] * scale)
 
 
 def check_frame(frame: str) -> None:

@@ -1,4 +1,4 @@
-"""Closed surfaces, one file a structure: STL, read with trimesh."""
+"""Surface files of every format: read unjudged, then judged: closed surfaces, one a structure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import FileError, GeometryError
-from flrsim.io.frames import existing_file, to_lps_mm
+from flrsim.io.frames import existing_file
+from flrsim.io.raw import RawSurface
+from flrsim.io.scenes import SCENES, read_scene
+from flrsim.io.vtp import read_vtm, read_vtp
 from flrsim.mesh import LabelledMesh
 
 CLOSED_FRACTION = 1e-3
 """A surface counts as closed when its area vector × size stays under this share of its volume."""
 
 
-def read_closed_surface(path: Path, *, name: str, frame: str, unit: str) -> LabelledMesh:
+SURFACES = (".vtp", ".vtm", *SCENES)
+"""Extensions of surface files."""
+
+
+def read_raw_surface(path: Path) -> RawSurface:
+    """Return what a surface file of any format holds, unjudged: only that it can be read and has faces.
+
+    Raises
+    ------
+    FileError
+        When the file is missing, empty, damaged, of another format, or has no faces.
+    GeometryError
+        When its cells are not triangles or quads.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".vtp":
+        return read_vtp(path)
+    if suffix == ".vtm":
+        return read_vtm(path)
+    if suffix in SCENES:
+        return read_scene(path)
+    existing_file(path)
+    raise FileError(
+        f"{path.name}: {path.suffix or 'no extension'} is not a surface file flrsim reads; give {', '.join(SURFACES)}"
+    )
+
+
+def read_closed_surface(path: Path, *, name: str, frame: str | None, unit: str | None) -> LabelledMesh:
     """Return one closed surface as a mesh with the regions outside and `name`, in LPS mm, facing out.
 
     Raises
@@ -25,37 +55,25 @@ def read_closed_surface(path: Path, *, name: str, frame: str, unit: str) -> Labe
     GeometryError
         When the surface is open or inside out.
     """
-    import trimesh
+    return closed_surface(read_raw_surface(path), name=name, frame=frame, unit=unit)
 
-    existing_file(path)
-    if path.suffix.lower() != ".stl":
-        raise FileError(
-            f"{path.name}: {path.suffix or 'no extension'} is not a surface file flrsim reads; give .stl"
-        )
-    try:
-        loaded = trimesh.load_mesh(path, process=False)
-    except (ValueError, KeyError, IndexError, OSError, UnicodeDecodeError, TypeError, EOFError) as error:
-        raise FileError(
-            f"{path.name} is not an STL file that can be read ({type(error).__name__}); export it again"
-        ) from None
-    points = np.asarray(loaded.vertices, dtype=np.float64)
-    faces = np.asarray(loaded.faces, dtype=np.int64)
-    if not len(faces):
-        raise FileError(f"{path.name} has no triangles; export it again")
-    bad = int((~np.isfinite(points)).any(axis=1).sum())
-    if bad:
+
+def closed_surface(raw: RawSurface, *, name: str, frame: str | None, unit: str | None) -> LabelledMesh:
+    """Return all faces of a raw surface as one closed surface in LPS mm, or raise."""
+    if raw.sides is not None:
         raise GeometryError(
-            f"{path.name}: {bad} of {len(points)} corners are not finite numbers (NaN or infinite); export the mesh again"
+            f"{raw.source} is an interface mesh (it has BoundaryLabels); a closed surface of {name} alone is needed here"
         )
-    # STL repeats every corner in each triangle; equal corners are one point, so that scanning sees shared
+    raw.check_finite()
+    placed = raw.placed(frame=frame, unit=unit)
+    # Some formats repeat every corner in each face; equal corners are one point, so that scanning sees shared
     # edges.
-    points, index = np.unique(points, axis=0, return_inverse=True)
-    faces = index.reshape(-1)[faces]
-    points = to_lps_mm(points, frame=frame, unit=unit)
+    points, index = np.unique(placed.points, axis=0, return_inverse=True)
+    faces = index.reshape(-1)[raw.faces]
     mesh = LabelledMesh(
         points, faces, np.tile(np.array([1, 0], np.uint16), (len(faces), 1)), ("outside", name)
     )
-    check_closed(mesh, source=path.name)
+    check_closed(mesh, source=raw.source)
     return mesh
 
 

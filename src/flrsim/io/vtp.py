@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import FileError, GeometryError
-from flrsim.io.frames import existing_file, to_lps_mm
-from flrsim.mesh import LabelledMesh
+from flrsim.io.frames import existing_file
+from flrsim.io.raw import RawSurface, joined, one_part
+from flrsim.mesh import REGION_LIMIT, LabelledMesh
 
 LABEL_ARRAYS = ("BoundaryLabels", "boundary_labels")
 
@@ -28,30 +30,125 @@ def read_interface_mesh(path: Path, *, frame: str | None, unit: str | None) -> L
     GeometryError
         When it has no ``BoundaryLabels``, or neither the file nor the caller says frame and unit.
     """
+    return as_interface_mesh(read_vtp(path), frame=frame, unit=unit)
+
+
+def as_interface_mesh(raw: RawSurface, *, frame: str | None, unit: str | None) -> LabelledMesh:
+    """Return a raw surface that has two labels a face as a labelled mesh in LPS mm."""
+    raw.check_finite()
+    sides = raw.sides
+    if sides is None:
+        raise GeometryError(
+            f"{raw.source} has no cell array BoundaryLabels (two labels a face); "
+            "write an interface mesh, e.g. with VTK's surface nets, or give one closed mesh a structure"
+        )
+    if sides.ndim != 2 or sides.shape[1] != 2:
+        raise GeometryError(
+            f"{raw.source}: BoundaryLabels has the shape {sides.shape}; ({len(raw.faces)}, 2) is needed"
+        )
+    values = np.asarray(sides, dtype=np.float64)
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise GeometryError(
+            f"{raw.source}: BoundaryLabels has negative labels; 0 is outside, 1 and up are regions"
+        )
+    if (values != np.rint(values)).any() or values.max(initial=0) >= REGION_LIMIT:
+        raise GeometryError(
+            f"{raw.source}: BoundaryLabels has labels up to {values.max():g}; labels are whole numbers below {REGION_LIMIT}"
+        )
+    placed = raw.placed(frame=frame, unit=unit)
+    return LabelledMesh(placed.points, raw.faces, sides.astype(np.uint16), raw.region_names)
+
+
+def read_vtp(path: Path) -> RawSurface:
+    """Return what a ``.vtp`` file holds, unjudged: its faces, its labels, the frame and unit it states.
+
+    Raises
+    ------
+    FileError
+        When the file is missing, damaged, or has no faces.
+    GeometryError
+        When its cells are not triangles or quads.
+    """
     data = _read(path)
-    points = _points(data, path)
-    faces = _faces(data, path)
+    faces, cells = _faces(data, path)
     sides = None
     for name in LABEL_ARRAYS:
         if data.GetCellData().HasArray(name):
             sides = _array(data.GetCellData().GetArray(name))
-    if sides is None:
-        raise GeometryError(
-            f"{path.name} has no cell array BoundaryLabels (two labels a face); "
-            "write an interface mesh, e.g. with VTK's surface nets, or give one closed mesh a structure"
-        )
-    if sides.ndim != 2 or sides.shape[1] != 2 or len(sides) != len(faces):
-        raise GeometryError(
-            f"{path.name}: BoundaryLabels has the shape {sides.shape}; ({len(faces)}, 2) is needed"
-        )
-    if (sides < 0).any() or not np.isfinite(sides).all():
-        raise GeometryError(
-            f"{path.name}: BoundaryLabels has negative labels; 0 is outside, 1 and up are regions"
-        )
-    frame, unit = _frame_and_unit(data, path, frame, unit)
-    names = _names(data, int(sides.max(initial=0)))
-    mesh = LabelledMesh(to_lps_mm(points, frame=frame, unit=unit), faces, sides.astype(np.uint16), names)
-    return mesh
+            if len(sides) != data.GetNumberOfCells():
+                raise FileError(
+                    f"{path.name} is truncated: {name} has {len(sides)} rows for {data.GetNumberOfCells()} faces"
+                )
+            sides = sides[cells]
+    raw = one_part(
+        _array(data.GetPoints().GetData()).astype(np.float64), faces, name=path.stem, source=path.name
+    )
+    highest = 0
+    if sides is not None:
+        known = sides[np.isfinite(np.asarray(sides, dtype=np.float64))]
+        highest = min(int(known.max(initial=0)), REGION_LIMIT)
+    return replace(
+        raw,
+        sides=sides,
+        region_names=() if sides is None else _names(data, highest),
+        frame=_stated(data, "space"),
+        unit=_stated(data, "unit"),
+    )
+
+
+def read_vtm(path: Path) -> RawSurface:
+    """Return the blocks of a ``.vtm`` file as parts with the blocks' names, unjudged.
+
+    The list is read here rather than by VTK, whose reader leaves out, without a word, the blocks it cannot
+    find.
+
+    Raises
+    ------
+    FileError
+        When a block is missing, lies outside the file's folder, or is not PolyData.
+    """
+    blocks = vtm_blocks(path)
+    return joined(
+        [replace(read_vtp(file), part_names=(name,), sides=None, region_names=()) for name, file in blocks],
+        source=path.name,
+    )
+
+
+def vtm_blocks(path: Path) -> list[tuple[str, Path]]:
+    """Return name and file of each block that a ``.vtm`` file lists, inner blocks by the name of the innermost."""
+    from xml.etree import ElementTree
+
+    existing_file(path)
+    text = path.read_bytes()
+    try:
+        # Entities have no place in such a list, and can be made to fill the memory.
+        root = None if b"<!" in text else ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        root = None
+    if root is None or root.tag != "VTKFile" or root.get("type") != "vtkMultiBlockDataSet":
+        raise FileError(f"{path.name} is not a VTK multi-block (.vtm) file; export it again as .vtm")
+    folder = path.parent.resolve()
+    out = []
+    for block in root.iter():
+        for k, item in enumerate(block.findall("DataSet")):
+            name = item.get("name") or block.get("name") or str(item.get("index", k))
+            file = (path.parent / (item.get("file") or "")).resolve()
+            if not file.is_relative_to(folder):
+                raise FileError(
+                    f'{path.name}: block "{name}" lies outside the file\'s folder ({item.get("file")}); keep them together'
+                )
+            if file.suffix.lower() != ".vtp":
+                raise FileError(
+                    f'{path.name}: block "{name}" is {item.get("file") or "not in a file"}; PolyData blocks (.vtp) are needed'
+                )
+            if not file.is_file():
+                raise FileError(
+                    f'{path.name}: block "{name}" is missing ({item.get("file")}); keep the files together'
+                )
+            out.append((name, file))
+    if not out:
+        raise FileError(f"{path.name} lists no blocks; export it again")
+    return out
 
 
 def _read(path: Path) -> Any:
@@ -84,45 +181,33 @@ def _array(array: Any) -> NDArray[Any]:
     return np.asarray(vtk_to_numpy(array))
 
 
-def _points(data: Any, path: Path) -> NDArray[np.float64]:
-    points = _array(data.GetPoints().GetData()).astype(np.float64)
-    bad = int((~np.isfinite(points)).any(axis=1).sum())
-    if bad:
-        raise GeometryError(
-            f"{path.name}: {bad} of {len(points)} points are not finite numbers (NaN or infinite); export the mesh again"
-        )
-    return points
-
-
-def _faces(data: Any, path: Path) -> NDArray[np.int64]:
+def _faces(data: Any, path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return faces of three or of four corners, and the cell each comes from; mixed ones come in triangles."""
     polys = data.GetPolys()
     if polys.GetNumberOfCells() != data.GetNumberOfCells():
         raise GeometryError(f"{path.name} has cells that are not polygons; triangles or quads are needed")
     offsets = _array(polys.GetOffsetsArray()).astype(np.int64)
     connectivity = _array(polys.GetConnectivityArray()).astype(np.int64)
-    sizes = np.unique(np.diff(offsets))
-    if len(sizes) != 1 or sizes[0] not in (3, 4):
+    corners = np.diff(offsets)
+    sizes = np.unique(corners)
+    if not set(sizes) <= {3, 4}:
         raise GeometryError(
-            f"{path.name} has faces with {', '.join(map(str, sizes))} corners; all triangles or all quads are needed"
+            f"{path.name} has faces with {', '.join(map(str, sizes))} corners; triangles or quads are needed"
         )
-    return connectivity.reshape(-1, int(sizes[0]))
+    cells = np.arange(len(corners))
+    if len(sizes) == 1:
+        return connectivity.reshape(-1, int(sizes[0])), cells
+    first = offsets[:-1]
+    both = np.concatenate([first[:, None] + [0, 1, 2], first[corners == 4, None] + [0, 2, 3]])
+    cell = np.concatenate([cells, cells[corners == 4]])
+    order = np.argsort(cell, kind="stable")
+    return connectivity[both[order]], cell[order]
 
 
-def _frame_and_unit(data: Any, path: Path, frame: str | None, unit: str | None) -> tuple[str, str]:
-    fields = data.GetFieldData()
-
-    def stated(name: str) -> str | None:
-        array = fields.GetAbstractArray(name)
-        return str(array.GetValue(0)) if array is not None and array.GetNumberOfValues() else None
-
-    found = {"frame": stated("space") or frame, "unit": stated("unit") or unit}
-    missing = [key for key, value in found.items() if value is None]
-    if missing:
-        raise GeometryError(
-            f"{path.name} does not say its {' and '.join(missing)}; "
-            'state it: frame = "LPS" or "RAS", unit = "mm", "cm" or "m"'
-        )
-    return str(found["frame"]), str(found["unit"])
+def _stated(data: Any, name: str) -> str | None:
+    """Return a word of the field data, or None."""
+    array = data.GetFieldData().GetAbstractArray(name)
+    return str(array.GetValue(0)) if array is not None and array.GetNumberOfValues() else None
 
 
 def _names(data: Any, highest: int) -> tuple[str, ...]:
