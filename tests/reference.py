@@ -238,6 +238,20 @@ def distance_to_surface(queries, points, triangles):
     return np.array([min(point_triangle(q, *points[t]) for t in triangles) for q in queries])
 
 
+def nearest_label(sources, spacing, within):
+    """Return label and distance of the nearest source of each voxel, the lowest label of those at one distance."""
+    index = np.argwhere(sources)
+    labels, distance = np.zeros(sources.shape, int), np.full(sources.shape, np.inf)
+    for v in voxels(sources):
+        if not within[v] or not len(index):
+            continue
+        away = ((index - v) * spacing) ** 2
+        squared = away[:, 0] + (away[:, 1] + away[:, 2])
+        labels[v] = sources[tuple(index[squared == squared.min()].T)].min()
+        distance[v] = math.sqrt(squared.min())
+    return labels, distance
+
+
 # ---------------------------------------------------------------------------------------------------- wedges
 
 
