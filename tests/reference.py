@@ -22,16 +22,19 @@ def voxels(labels):
 # ---------------------------------------------------------------------------------------------------- label maps
 
 
-def bounding_box(labels):
-    index = np.argwhere(labels > 0)
-    if not len(index):
-        return np.full((2, 3), -1)
-    return np.array([index.min(axis=0), index.max(axis=0)])
-
-
-def count_labels(labels, n_labels):
-    found = Counter(int(v) for v in labels.ravel())
-    return np.array([found[label] for label in range(n_labels)])
+def label_statistics(labels):
+    """Return voxels, boxes and mean indices of every label but 0, as dictionaries."""
+    index = {}
+    for v in voxels(labels):
+        if labels[v]:
+            index.setdefault(int(labels[v]), []).append(v)
+    counts = {label: len(own) for label, own in index.items()}
+    boxes = {label: (np.min(own, axis=0), np.max(own, axis=0)) for label, own in index.items()}
+    centres = {
+        label: np.array([math.fsum(c) / len(own) for c in zip(*own, strict=True)])
+        for label, own in index.items()
+    }
+    return counts, boxes, centres
 
 
 def count_pairs(first, second, n_first, n_second):

@@ -14,6 +14,7 @@ from flrsim.anatomy import SEGMENTS, check_split_once
 from flrsim.errors import AnatomyError, GeometryError
 from flrsim.grid import PARENCHYMA, Region, RegionGrid
 from flrsim.io.structures import Structures, Surface
+from flrsim.label_statistics import label_counts
 from flrsim.meshing import SurfaceSearch, surface_of_mask
 from flrsim.patient import Patient, Treatment
 
@@ -242,10 +243,9 @@ def _region_grid(
     segments: Structures, tissue: NDArray[np.uint16], rows: list[tuple[str, str]], lesions: Structures | None
 ) -> RegionGrid:
     """Return the grid of the regions that exist, with exact volumes."""
-    from flrsim.kernels.labels import bounding_box, combine, count_pairs
+    from flrsim.kernels.labels import combine, count_pairs
 
-    boxes = [bounding_box(np.ascontiguousarray(a)) for a in (segments.labels, tissue)]
-    boxes = [box for box in boxes if box[0, 0] >= 0]
+    boxes = [box for a in (segments.labels, tissue) if (box := label_counts(a).box) is not None]
     if not boxes:
         raise GeometryError(f"{segments.source} holds no label at all; it is an empty map")
     low = np.maximum(np.min([box[0] for box in boxes], axis=0) - 2, 0)

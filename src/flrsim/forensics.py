@@ -13,6 +13,7 @@ from flrsim.errors import AnatomyError
 from flrsim.evidence import Evidence
 from flrsim.grid import spacing_of
 from flrsim.io.structures import Structures
+from flrsim.label_statistics import label_counts
 from flrsim.results import Finding
 
 LEFT_SIDE = ("S2", "S3")
@@ -28,13 +29,16 @@ def examine_liver(segments: Structures, evidence: Evidence, accepted: Accepted) 
 
     Findings of level ``refused`` carry the key under which a person may vouch for the file.
     """
-    from flrsim.kernels.labels import bounding_box
-
-    box = bounding_box(np.ascontiguousarray(segments.labels))
-    if box[0, 0] < 0:
+    found = label_counts(segments.labels)
+    box = found.box
+    if box is None:
         raise AnatomyError(f"{segments.source} holds no label at all; it is an empty map")
+    centres = {
+        name: segments.affine[:3, :3] @ centre + segments.affine[:3, 3]
+        for name, centre in zip(segments.names[1:], found.centroids[1:], strict=False)
+        if np.isfinite(centre[0])
+    }
     segments = _cropped(segments, box)
-    centres = _centres(segments)
     return (
         *_orientation(segments, centres),
         *_proportions(segments, box, evidence, accepted),
@@ -49,21 +53,6 @@ def _cropped(segments: Structures, box: NDArray[np.int64]) -> Structures:
     affine = segments.affine.copy()
     affine[:3, 3] = affine[:3, :3] @ box[0] + affine[:3, 3]
     return replace(segments, labels=np.ascontiguousarray(segments.labels[part]), affine=affine)
-
-
-def _centres(segments: Structures) -> dict[str, NDArray[np.float64]]:
-    """Return the centre of each segment, (3,) LPS mm."""
-    from scipy import ndimage
-
-    boxes = ndimage.find_objects(segments.labels)
-    out: dict[str, NDArray[np.float64]] = {}
-    for label, name in enumerate(segments.names):
-        if label == 0 or label > len(boxes) or boxes[label - 1] is None:
-            continue
-        part = boxes[label - 1]
-        index = np.argwhere(segments.labels[part] == label).mean(axis=0) + [s.start for s in part]
-        out[name] = segments.affine[:3, :3] @ index + segments.affine[:3, 3]
-    return out
 
 
 def _mean(centres: dict[str, NDArray[np.float64]], names: Iterable[str]) -> NDArray[np.float64] | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.arguments import as_affine
+from flrsim.label_statistics import label_counts
 from flrsim.mesh import MM3_PER_ML
 
 PARENCHYMA = "parenchyma"
@@ -97,9 +98,8 @@ class RegionGrid:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Voxels of each region, (n_regions,)."""
-        from flrsim.kernels.labels import count_labels
-
-        return np.asarray(count_labels(self.regions, len(self.table)))
+        counts = label_counts(self.regions).counts
+        return np.concatenate([counts, np.zeros(len(self.table) - len(counts), dtype=np.int64)])
 
     @cached_property
     def segments(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from flrsim.errors import GeometryError
 from flrsim.grid import spacing_of
+from flrsim.label_statistics import label_counts
 from flrsim.mesh import LabelledMesh
 
 # Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction
@@ -167,13 +168,6 @@ def wall_between(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64
     return Wall(mesh.points[on_wall], float(wall.measure().contact_cm2[1, 2]))
 
 
-def _box(labels: NDArray[np.unsignedinteger]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
-    from flrsim.kernels.labels import bounding_box
-
-    box = bounding_box(np.ascontiguousarray(labels))
-    return (None, None) if box[0, 0] < 0 else (box[0], box[1] + 1)
-
-
 def lattice_of(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the spacing (3,) and origin (3,) of the lattice that all points lie on, or None.
 
@@ -254,9 +248,10 @@ def surface_of_mask(
     moved out along its normal until the enclosed volume is the voxels' again. Returns points (n, 3) mm and
     triangles (k, 3).
     """
-    low, high = _box(mask.astype(np.uint8))
-    if low is None or high is None:
+    box = label_counts(mask.view(np.uint8)).box
+    if box is None:
         raise ValueError("the mask is empty: there is no surface around it")
+    low, high = box[0], box[1] + 1
     local = mask[low[0] : high[0], low[1] : high[1], low[2] : high[2]].astype(np.uint8)
     shifted = affine.copy()
     shifted[:3, 3] = affine[:3, :3] @ low + affine[:3, 3]

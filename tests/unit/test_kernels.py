@@ -30,30 +30,9 @@ def random_mesh(seed, n_regions=4):
     return points @ turn.T * 3.0 + rng.uniform(-9, 9, 3), faces, sides
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_bounding_box(shape, dtype) -> None:
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        # Few labels, so that the box is smaller than the grid; the high byte alone must count too.
-        grid = np.where(rng.random(shape) < 0.08, 256 if dtype is np.uint16 else 3, 0).astype(dtype)
-        np.testing.assert_array_equal(labels.bounding_box(grid), reference.bounding_box(grid))
-
-
-def test_bounding_box_reaches_every_corner_of_the_grid() -> None:
-    for corner in np.ndindex(2, 2, 2):
-        grid = np.zeros((4, 5, 6), np.uint8)
-        index = tuple(c * (n - 1) for c, n in zip(corner, grid.shape, strict=True))
-        grid[index] = 1
-        np.testing.assert_array_equal(labels.bounding_box(grid), [index, index])
-    assert (labels.bounding_box(np.zeros((2, 2, 2), np.uint8)) == -1).all()
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_counts_of_labels_and_pairs(shape) -> None:
+def test_counts_of_pairs(shape) -> None:
     first, second = blobs(shape, 7, 1), blobs(shape, 4, 2, np.uint16)
-    np.testing.assert_array_equal(labels.count_labels(first, 7), reference.count_labels(first, 7))
-    np.testing.assert_array_equal(labels.count_labels(first, 3), reference.count_labels(first, 3))
     np.testing.assert_array_equal(
         labels.count_pairs(second, second * 2, 4, 8), reference.count_pairs(second, second * 2, 4, 8)
     )
@@ -83,12 +62,6 @@ def test_refine_pieces(seed) -> None:
     np.testing.assert_array_equal(pieces, want)
     np.testing.assert_array_equal(parent, want_parent)
     np.testing.assert_array_equal(inside, want_inside)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_face_contacts(shape) -> None:
-    grid = blobs(shape, 5, 11)
-    np.testing.assert_array_equal(labels.face_contacts(grid, 5), reference.face_contacts(grid, 5))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

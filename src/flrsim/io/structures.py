@@ -16,6 +16,7 @@ from flrsim.io.frames import check_extent
 from flrsim.io.nifti import read_label_map
 from flrsim.io.surfaces import check_closed, read_closed_surface
 from flrsim.io.vtp import read_interface_mesh
+from flrsim.label_statistics import label_counts
 from flrsim.mesh import LabelledMesh
 from flrsim.meshing import grid_frame, labels_from_mesh
 
@@ -57,9 +58,7 @@ class Structures:
 
 def from_label_volume(volume: LabelVolume, name_of: Callable[[int], str]) -> Structures:
     """Return the structures of a label map; `name_of` gives each label's name or raises."""
-    from flrsim.kernels.labels import count_labels
-
-    counts = count_labels(volume.labels, int(volume.labels.max(initial=0)) + 1)
+    counts = label_counts(volume.labels).counts
     present = np.flatnonzero(counts)
     present = present[present > 0]
     names = ("outside", *(name_of(int(label)) for label in present))

@@ -1,62 +1,198 @@
-"""Passes over label maps: counts and boxes, tissue combination, pieces, face contacts."""
+"""Passes over label maps: one-pass statistics, tissue combination, pieces, faces between sides."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from flrsim.kernels import kernel
+from flrsim.kernels.words import bits_of, load_word, lowest_bit
 
 
 @kernel
-def bounding_box(labels):
-    """Return the first and last index along each axis with a label: (2, 3) int64, -1 if empty.
+def _row_word(flat, base, k, nz):
+    """Return the labels k, k + 1 … of the row that begins at `base`, one word; zeros beyond the row's end."""
+    bits = bits_of(flat)
+    per = 64 // bits
+    if k + per <= nz:
+        return load_word(flat, base + k)
+    end = base + nz - per
+    if end >= 0:
+        return load_word(flat, end) >> np.uint64(bits * (k + per - nz))
+    word = np.uint64(0)
+    for t in range(nz - k):
+        word |= np.uint64(flat[base + k + t]) << np.uint64(bits * t)
+    return word
 
-    labels : (nx, ny, nz) unsigned integers, contiguous along the last axis.
+
+@kernel
+def _row_extents(flat, plane, ny, nz, first, last):
+    """Write the first word and the end of the last word that hold a label, for every row of a plane.
+
+    An empty row has its end at 0. Returns whether any row holds a label.
+    """
+    per = 64 // bits_of(flat)
+    full = nz // per
+    words = (nz + per - 1) // per
+    # Eight rows at a time: the longer the stretch, the closer to the speed of memory.
+    together = 8
+    found = False
+    for block in range(0, ny, together):
+        until = min(block + together, ny)
+        base = (plane * ny + block) * nz
+        n = (until - block) * nz
+        any_label = np.uint64(0)
+        for w in range(n // per):
+            any_label |= load_word(flat, base + w * per)
+        for k in range(n // per * per, n):
+            any_label |= np.uint64(flat[base + k])
+        for j in range(block, until):
+            first[j] = words
+            last[j] = 0
+        if any_label == 0:
+            continue
+        found = True
+        for j in range(block, until):
+            base = (plane * ny + j) * nz
+            w = 0
+            while w < full and load_word(flat, base + w * per) == 0:
+                w += 1
+            if w == full and (words == full or _row_word(flat, base, w * per, nz) == 0):
+                continue
+            first[j] = w
+            w = words - 1
+            while _row_word(flat, base, w * per, nz) == 0:
+                w -= 1
+            last[j] = w + 1
+    return found
+
+
+@kernel
+def _count_differences(one, two, bits, item, contacts):
+    """Count the pairs of different labels at the same place of two words."""
+    differs = one ^ two
+    n = contacts.shape[0]
+    while differs != 0:
+        shift = np.uint64(lowest_bit(differs) // bits * bits)
+        a = np.int64((one >> shift) & item)
+        b = np.int64((two >> shift) & item)
+        if a < n and b < n:
+            contacts[a, b] += 1
+        differs &= ~(item << shift)
+
+
+@kernel
+def statistics(labels, n_labels, n_contacts, start, stop):
+    """Return what one pass over the planes start … stop - 1 of a label map gives for every label but 0.
+
+    labels : (nx, ny, nz) uint8 or uint16, contiguous along the last axis.
+    Rows without a label are passed over eight bytes at a time; in the others work is done only where a label
+    begins or ends, or differs from the row beside it.
+
+    Returns counts (n_labels,), boxes (n_labels, 2, 3), first and last index along each axis or -1, sums of
+    the indices (n_labels, 3), faces (3, n_contacts, n_contacts) by axis, from the lower to the higher index,
+    the face to plane `stop` included, and the largest label. All int64. Labels from n_labels on are only seen
+    in the largest; contacts from n_contacts on are not counted.
     """
     nx, ny, nz = labels.shape
-    box = np.full((2, 3), -1, np.int64)
-    for i in range(nx):
+    flat = labels.reshape(-1)
+    bits = bits_of(flat)
+    per = 64 // bits
+    item = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
+    full = nz // per
+    counts = np.zeros(n_labels, np.int64)
+    sums = np.zeros((n_labels, 3), np.int64)
+    boxes = np.full((n_labels, 2, 3), -1, np.int64)
+    faces = np.zeros((3, n_contacts, n_contacts), np.int64)
+    largest = np.int64(0)
+    first = np.zeros((2, ny + 1), np.int64)
+    last = np.zeros((2, ny + 1), np.int64)
+    found = np.zeros(2, np.bool_)
+    if start < stop:
+        found[start % 2] = _row_extents(flat, start, ny, nz, first[start % 2], last[start % 2])
+    for i in range(start, stop):
+        here = i % 2
+        beyond = 1 - here
+        aside = n_contacts > 0 and i + 1 < nx
+        found[beyond] = False
+        if aside or i + 1 < stop:
+            found[beyond] = _row_extents(flat, i + 1, ny, nz, first[beyond], last[beyond])
+        if not found[here] and not (aside and found[beyond]):
+            continue
         for j in range(ny):
-            row = labels[i, j]
-            first = -1
-            any_label = row[0] * 0
-            for k in range(nz):
-                any_label |= row[k]
-            if any_label == 0:
+            begin, end = first[here, j], last[here, j]
+            base = (i * ny + j) * nz
+            beside = base
+            behind = base
+            if aside and last[beyond, j] > 0:
+                begin, end = min(begin, first[beyond, j]), max(end, last[beyond, j])
+            if n_contacts > 0 and j + 1 < ny and last[here, j + 1] > 0:
+                begin, end = min(begin, first[here, j + 1]), max(end, last[here, j + 1])
+            if begin >= end:
                 continue
-            for k in range(nz):
-                if row[k] != 0:
-                    first = k
-                    break
-            last = first
-            for k in range(nz - 1, first - 1, -1):
-                if row[k] != 0:
-                    last = k
-                    break
-            if box[0, 0] < 0:
-                box[0, 0] = i
-                box[0, 1] = j
-                box[0, 2] = first
-                box[1, 1] = j
-                box[1, 2] = last
-            box[1, 0] = i
-            box[0, 1] = min(box[0, 1], j)
-            box[1, 1] = max(box[1, 1], j)
-            box[0, 2] = min(box[0, 2], first)
-            box[1, 2] = max(box[1, 2], last)
-    return box
+            if aside:
+                beside = base + ny * nz
+            if n_contacts > 0 and j + 1 < ny:
+                behind = base + nz
+            label = np.int64(0)
+            since = begin * per
+            before = np.uint64(0)
+            for w in range(begin, end):
+                k = w * per
+                if w < full:
+                    word = load_word(flat, base + k)
+                    other = load_word(flat, beside + k)
+                    third = load_word(flat, behind + k)
+                    changes = word ^ ((word << np.uint64(bits)) | before)
+                else:
+                    word = _row_word(flat, base, k, nz)
+                    other = _row_word(flat, beside, k, nz)
+                    third = _row_word(flat, behind, k, nz)
+                    changes = word ^ ((word << np.uint64(bits)) | before)
+                    changes &= (np.uint64(1) << np.uint64(bits * (nz - k))) - np.uint64(1)
+                before = word >> np.uint64(64 - bits)
+                if (changes | (word ^ other) | (word ^ third)) == 0:
+                    continue
+                _count_differences(word, other, bits, item, faces[0])
+                _count_differences(word, third, bits, item, faces[1])
+                while changes != 0:
+                    shift = np.uint64(lowest_bit(changes) // bits * bits)
+                    changes &= ~(item << shift)
+                    at = k + np.int64(shift) // bits
+                    now = np.int64((word >> shift) & item)
+                    if at > 0 and label < n_contacts and now < n_contacts:
+                        faces[2, label, now] += 1
+                    _close_run(counts, sums, boxes, label, i, j, since, at)
+                    largest = max(largest, now)
+                    label = now
+                    since = at
+            if label != 0:
+                # Beyond the last word of a row there is the outside, or the end of the array.
+                at = min(end * per, nz)
+                if at < nz and label < n_contacts:
+                    faces[2, label, 0] += 1
+                _close_run(counts, sums, boxes, label, i, j, since, at)
+    return counts, boxes, sums, faces, largest
 
 
 @kernel
-def count_labels(labels, n_labels):
-    """Return how many voxels carry each label: (n_labels,) int64; labels at or above n_labels are not counted."""
-    counts = np.zeros(n_labels, np.int64)
-    flat = labels.reshape(-1)
-    for v in range(flat.size):
-        label = np.int64(flat[v])
-        if label < n_labels:
-            counts[label] += 1
-    return counts
+def _close_run(counts, sums, boxes, label, i, j, begin, end):
+    """Add the voxels begin … end - 1 of row (i, j) to their label."""
+    n = end - begin
+    if label == 0 or label >= counts.size or n <= 0:
+        return
+    if counts[label] == 0:
+        boxes[label, 0, 0], boxes[label, 0, 1], boxes[label, 0, 2] = i, j, begin
+        boxes[label, 1, 0], boxes[label, 1, 1], boxes[label, 1, 2] = i, j, end - 1
+    else:
+        boxes[label, 1, 0] = i
+        boxes[label, 0, 1] = min(boxes[label, 0, 1], j)
+        boxes[label, 1, 1] = max(boxes[label, 1, 1], j)
+        boxes[label, 0, 2] = min(boxes[label, 0, 2], begin)
+        boxes[label, 1, 2] = max(boxes[label, 1, 2], end - 1)
+    counts[label] += n
+    sums[label, 0] += n * i
+    sums[label, 1] += n * j
+    sums[label, 2] += n * (begin + end - 1) // 2
 
 
 @kernel
@@ -110,36 +246,6 @@ def refine_pieces(pieces, members, n_pieces):
     for v in range(pieces.size):
         pieces[v] = new_id[pieces[v], np.int64(members[v])]
     return parent, inside
-
-
-@kernel
-def face_contacts(labels, n_labels):
-    """Return the number of voxel faces between each pair of labels, by axis: (3, n_labels, n_labels) int64.
-
-    Symmetric; faces on the edge of the array are not counted.
-    """
-    nx, ny, nz = labels.shape
-    out = np.zeros((3, n_labels, n_labels), np.int64)
-    for i in range(nx):
-        for j in range(ny):
-            for k in range(nz):
-                a = np.int64(labels[i, j, k])
-                if i + 1 < nx:
-                    b = np.int64(labels[i + 1, j, k])
-                    if a != b:
-                        out[0, a, b] += 1
-                        out[0, b, a] += 1
-                if j + 1 < ny:
-                    b = np.int64(labels[i, j + 1, k])
-                    if a != b:
-                        out[1, a, b] += 1
-                        out[1, b, a] += 1
-                if k + 1 < nz:
-                    b = np.int64(labels[i, j, k + 1])
-                    if a != b:
-                        out[2, a, b] += 1
-                        out[2, b, a] += 1
-    return out
 
 
 @kernel
