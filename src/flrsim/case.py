@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.anatomy import SEGMENTS, check_split_once
+from flrsim.distances import SurfaceSearch, surface_of_mask
 from flrsim.errors import AnatomyError, GeometryError
 from flrsim.grid import PARENCHYMA, Region, RegionGrid
 from flrsim.io.structures import Structures, Surface
 from flrsim.label_statistics import label_counts
-from flrsim.meshing import SurfaceSearch, surface_of_mask
 from flrsim.patient import Patient, Treatment
 
 LESION_OUTSIDE_LIMIT = 0.10

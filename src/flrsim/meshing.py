@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import GeometryError
-from flrsim.grid import spacing_of
-from flrsim.label_statistics import label_counts
 from flrsim.mesh import LabelledMesh
 
 # Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction
@@ -18,9 +16,6 @@ from flrsim.mesh import LabelledMesh
 WALL_ITERATIONS = 16
 WALL_STEP = 0.5
 WALL_REACH_VOXELS = 0.5
-
-FEW_QUERIES = 300
-"""Points measured first, to bound how far the nearest can be."""
 
 
 def mesh_from_labels(
@@ -237,121 +232,3 @@ def labels_from_mesh(
             "close it and make every face's normal point out of the first of its two labels"
         )
     return np.asarray(labels)
-
-
-def surface_of_mask(
-    mask: NDArray[np.bool_], affine: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return a smoothed surface around a voxel mask that encloses exactly the voxels' volume.
-
-    The smoothing that removes the staircase also shrinks a small lesion by more than half; every point is
-    moved out along its normal until the enclosed volume is the voxels' again. Returns points (n, 3) mm and
-    triangles (k, 3).
-    """
-    box = label_counts(mask.view(np.uint8)).box
-    if box is None:
-        raise ValueError("the mask is empty: there is no surface around it")
-    low, high = box[0], box[1] + 1
-    local = mask[low[0] : high[0], low[1] : high[1], low[2] : high[2]].astype(np.uint8)
-    shifted = affine.copy()
-    shifted[:3, 3] = affine[:3, :3] @ low + affine[:3, 3]
-    wanted = float(local.sum()) * abs(float(np.linalg.det(affine[:3, :3])))
-    mesh = mesh_from_labels(local, shifted, ("outside", "inside"), iterations=WALL_ITERATIONS)
-    triangles, sides = mesh.triangles()
-    triangles = np.where(sides[:, :1] == 1, triangles, triangles[:, ::-1])
-    points = mesh.points.copy()
-    origin = points.mean(axis=0)
-    # A smoothed speck is so small that a full step would throw it far out; a quarter of a voxel at a time
-    # cannot.
-    longest = 0.25 * float(spacing_of(affine).min())
-    for _ in range(100):
-        corner = points[triangles] - origin
-        cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-        volume = float(np.einsum("ij,ij->", corner[:, 0], cross)) / 6.0
-        area = 0.5 * float(np.linalg.norm(cross, axis=1).sum())
-        if abs(volume - wanted) < 1e-6 * wanted:
-            break
-        normals = np.zeros_like(points)
-        for c in range(3):
-            np.add.at(normals, triangles[:, c], cross)
-        length = np.linalg.norm(normals, axis=1, keepdims=True)
-        step = min(max((wanted - volume) / max(area, 1e-12), -longest), longest)
-        points += normals / np.where(length > 0, length, 1.0) * step
-    return points, triangles
-
-
-class SurfaceSearch:
-    """Distances to one triangle surface; its search tree is built once.
-
-    Parameters
-    ----------
-    points : (n, 3) mm; triangles : (m, 3).
-    """
-
-    def __init__(self, points: NDArray[np.float64], triangles: NDArray[np.int64]) -> None:
-        from scipy.spatial import cKDTree
-
-        self.low, self.high = points.min(axis=0), points.max(axis=0)
-        self._points, self._triangles = points, triangles
-        self._tree = cKDTree(points)
-        corners = triangles.reshape(-1)
-        self._around = np.argsort(corners, kind="stable") // 3
-        self._first = np.concatenate([[0], np.cumsum(np.bincount(corners, minlength=len(points)))])
-        sides = points[triangles] - points[np.roll(triangles, 1, axis=1)]
-        # No point of the surface is farther from a vertex than the longest edge.
-        self._edge = float(np.sqrt((sides**2).sum(axis=2)).max(initial=0.0))
-
-    def distances(self, queries: NDArray[np.float64], *, reach_mm: float = np.inf) -> NDArray[np.float64]:
-        """Return the distance of each query point to the surface, (n,) mm; infinite beyond `reach_mm`."""
-        from flrsim.kernels.distance import distance_to_triangles
-
-        _, nearest = self._tree.query(queries, distance_upper_bound=reach_mm + self._edge)
-        out = np.full(len(queries), np.inf)
-        near = nearest < len(self._points)
-        out[near] = distance_to_triangles(
-            np.ascontiguousarray(queries[near]),
-            nearest[near].astype(np.int64),
-            self._points,
-            self._triangles,
-            self._first,
-            self._around,
-        )
-        out[out > reach_mm] = np.inf
-        return out
-
-    def nearest(self, queries: NDArray[np.float64], *, reach_mm: float = np.inf) -> float:
-        """Return the shortest distance between the surface and any query point, mm; infinite beyond `reach_mm`."""
-        if not len(queries):
-            return float("inf")
-        # The distance to the surface's box is a lower bound: a few points with the smallest one give an upper bound,
-        # and what lies farther from the box than that cannot be nearest.
-        gap = np.maximum(np.maximum(self.low - queries, queries - self.high), 0.0)
-        lower = np.sqrt((gap**2).sum(axis=1))
-        few = min(len(queries), FEW_QUERIES)
-        best = float(self.distances(queries[np.argpartition(lower, few - 1)[:few]]).min())
-        bound = min(best, reach_mm)
-        best = min(best, float(self.distances(queries[lower <= bound], reach_mm=bound).min(initial=np.inf)))
-        return best if best <= reach_mm else float("inf")
-
-
-def distance_to_surface(
-    queries: NDArray[np.float64],
-    points: NDArray[np.float64],
-    triangles: NDArray[np.int64],
-    *,
-    reach_mm: float = np.inf,
-) -> NDArray[np.float64]:
-    """Return the distance of each query point to a triangle surface, (n,) mm; infinite beyond `reach_mm`."""
-    return SurfaceSearch(points, triangles).distances(queries, reach_mm=reach_mm)
-
-
-def bounding_slices(
-    affine: NDArray[np.float64], shape: tuple[int, ...], points: NDArray[np.float64], pad_mm: float
-) -> tuple[slice, slice, slice]:
-    """Return the part of a grid that holds `points` and everything within `pad_mm` of them."""
-    inverse = np.linalg.inv(affine)
-    voxel = points @ inverse[:3, :3].T + inverse[:3, 3]
-    pad = pad_mm / spacing_of(affine)
-    low = np.maximum(np.floor(voxel.min(axis=0) - pad).astype(int), 0)
-    high = np.minimum(np.ceil(voxel.max(axis=0) + pad).astype(int) + 1, np.asarray(shape))
-    return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])

@@ -15,13 +15,11 @@ from flrsim.io.vtp import read_interface_mesh
 from flrsim.mesh import LabelledMesh
 from flrsim.meshing import (
     contact_areas_cm2,
-    distance_to_surface,
     grid_frame,
     labels_from_mesh,
     lattice_of,
     mesh_from_labels,
     mesh_of_function,
-    surface_of_mask,
     wall_between,
 )
 
@@ -328,46 +326,6 @@ def test_a_mesh_larger_than_the_grid_is_scanned_where_they_meet() -> None:
     assert labels_from_mesh(block, np.eye(4), (4, 5, 6)).all()
     above = solids.box((-5.5, -5.5, 30), (20.5, 20.5, 40))
     assert not labels_from_mesh(above, np.eye(4), (4, 5, 6)).any()
-
-
-# --------------------------------------------------------------------------------------------- surfaces and distances
-
-
-@pytest.mark.parametrize(
-    ("spacing", "radius"), [((0.57, 0.57, 1.6), 12.0), ((0.8, 0.8, 5.0), 12.0), ((0.8, 0.8, 2.0), 2.5)]
-)
-def test_the_surface_around_a_mask_encloses_its_voxels_volume(spacing, radius) -> None:
-    shape = tuple(int(2.6 * radius / s) + 5 for s in spacing)
-    affine = solids.rotated(solids.centred_affine(spacing, shape), 2)
-    mask = np.linalg.norm(solids.grid_points(shape, affine), axis=-1) < radius
-    points, triangles = surface_of_mask(mask, affine)
-    got = solids.as_solid(points, triangles).measure()
-    assert got.volume_ml[1] * 1000 == pytest.approx(mask.sum() * np.prod(spacing), rel=2e-6)
-    assert reference.directed_edge_balance(solids.as_solid(points, triangles), 1) == 0
-
-
-def test_the_surface_around_a_mask_lies_where_the_ball_is() -> None:
-    shape, affine = (40, 40, 22), solids.centred_affine((0.7, 0.7, 1.4), (40, 40, 22))
-    mask = np.linalg.norm(solids.grid_points(shape, affine), axis=-1) < 11
-    points, _ = surface_of_mask(mask, affine)
-    radii = np.linalg.norm(points, axis=1)
-    assert radii.mean() == pytest.approx(11.0, abs=0.1)
-    assert abs(radii - 11.0).max() < 0.7
-    with pytest.raises(ValueError, match="empty"):
-        surface_of_mask(np.zeros((2, 2, 2), bool), affine)
-
-
-def test_distances_to_a_surface_are_those_to_its_nearest_triangle() -> None:
-    mesh = solids.icosphere(10.0, 1)
-    rng = np.random.default_rng(0)
-    queries = rng.normal(size=(80, 3))
-    queries *= (rng.uniform(2, 30, 80) / np.linalg.norm(queries, axis=1))[:, None]
-    got = distance_to_surface(queries, mesh.points, mesh.faces)
-    np.testing.assert_allclose(
-        got, reference.distance_to_surface(queries, mesh.points, mesh.faces), rtol=1e-9, atol=1e-9
-    )
-    near = distance_to_surface(queries, mesh.points, mesh.faces, reach_mm=5.0)
-    np.testing.assert_array_equal(near, np.where(got <= 5.0, got, np.inf))
 
 
 def test_a_mesh_made_from_a_function_lies_on_its_walls() -> None:

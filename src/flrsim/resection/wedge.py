@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.case import Lesion
+from flrsim.distances import bounding_slices
 from flrsim.grid import RegionGrid
-from flrsim.meshing import bounding_slices
 
 Box = tuple[slice, slice, slice]
 

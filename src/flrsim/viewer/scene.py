@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.case import Lesion, LiverCase
+from flrsim.distances import surface_of_mask
 from flrsim.grid import PARENCHYMA, RegionGrid
-from flrsim.meshing import mesh_from_labels, surface_of_mask
+from flrsim.meshing import mesh_from_labels
 from flrsim.report import palette
 from flrsim.results import RESEARCH_NOTE, LesionFate
 from flrsim.viewer import display
