@@ -152,6 +152,57 @@ def test_integrate(seed, corners) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11 * np.abs(b).max())
 
 
+@pytest.mark.parametrize("corners", [3, 4])
+def test_integrate_second(corners) -> None:
+    points, faces, sides = random_mesh(1)
+    if corners == 3:
+        faces = faces[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
+        sides = np.repeat(sides, 2, axis=0)
+    got = integrals.integrate_second(points, faces, sides, 4, points.mean(axis=0))
+    want = reference.second_moments(points, faces, sides, 4, points.mean(axis=0))
+    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-11 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("corners", [3, 4])
+def test_many_chunks_and_threads_give_the_digits_of_one_and_random_labels_the_sums_of_the_reference(
+    monkeypatch, corners
+) -> None:
+    monkeypatch.setattr(integrals, "CHUNK", 128)
+    monkeypatch.setattr(integrals, "CHUNKS", 5)
+    points, faces, _ = random_mesh(2)
+    faces = np.tile(faces[:, :corners], (9, 1))
+    assert len(faces) > 1000
+    sides = np.random.default_rng(3).integers(0, 40, (len(faces), 2)).astype(np.uint16)
+    origin = points.mean(axis=0)
+    for function, slow in (
+        (lambda *a: integrals.integrate(*a), reference.integrate),
+        (lambda *a: (integrals.integrate_second(*a),), lambda *a: (reference.second_moments(*a),)),
+    ):
+        one = function(points, faces, sides, 40, origin, 1)
+        for a, b in zip(one, slow(points, faces, sides, 40, origin), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11 * np.abs(b).max())
+        for threads in (2, 3, 16):
+            for a, b in zip(one, function(points, faces, sides, 40, origin, threads), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_a_mesh_without_faces_has_no_volume() -> None:
+    none = np.zeros((0, 3), np.int64)
+    got = integrals.integrate(np.zeros((0, 3)), none, np.zeros((0, 2), np.uint16), 3, np.zeros(3))
+    assert [a.shape for a in got] == [(3,), (3, 3), (3, 3), (3, 3)]
+    assert all((a == 0).all() for a in got)
+
+
+def test_integrate_takes_single_precision_points_and_short_numbers() -> None:
+    points, faces, sides = random_mesh(0)
+    points, faces, sides = points.astype(np.float32), faces[3:], sides[3:]
+    origin = points.mean(axis=0).astype(float)
+    got = integrals.integrate(points, faces.astype(np.int32), sides, 4, origin)
+    want = reference.integrate(points.astype(float), faces, sides, 4, origin)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11 * np.abs(b).max())
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_scan_convert_agrees_with_winding_numbers(seed) -> None:
     points, faces, sides = random_mesh(seed)

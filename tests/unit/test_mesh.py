@@ -130,6 +130,38 @@ def test_volume_grows_with_the_cube_and_area_with_the_square(scale) -> None:
     assert after.area_cm2[1] == pytest.approx(scale**2 * before.area_cm2[1], rel=1e-13)
 
 
+def test_the_inertia_of_a_box_is_that_of_the_books() -> None:
+    a, b, c = 3.0, 6.0, 12.0
+    mass = a * b * c
+    want = mass / 12 * np.diag([b * b + c * c, a * a + c * c, a * a + b * b])
+    for shift in ((0, 0, 0), (-70, 900, 4)):
+        mesh = moved(solids.box((1, 2, 3), (1 + a, 2 + b, 3 + c)), shift=shift)
+        for form in (mesh, as_triangles(mesh)):
+            np.testing.assert_allclose(form.inertia()[1], want, rtol=1e-11, atol=1e-9)
+            # What lies around a box has the box's own, taken away.
+            np.testing.assert_allclose(form.inertia()[0], -want, rtol=1e-11, atol=1e-9)
+
+
+def test_the_inertia_of_an_icosphere_comes_near_the_balls_four_times_each_halving() -> None:
+    ball = 2 / 5 * (4 / 3 * np.pi * 20**3) * 20**2
+    short = []
+    for n in (2, 3, 4):
+        tensor = moved(solids.icosphere(20.0, n), turn=n, shift=(5, 6, 7)).inertia()[1]
+        np.testing.assert_allclose(tensor, tensor[0, 0] * np.eye(3), rtol=0, atol=1e-11 * ball)
+        short.append(1 - tensor[0, 0] / ball)
+    assert 0 < short[2] < 0.005
+    assert short[0] / short[1] == pytest.approx(4, rel=0.05)
+    assert short[1] / short[2] == pytest.approx(4, rel=0.02)
+
+
+def test_the_inertia_of_a_torus_of_polygons_comes_to_that_of_the_books() -> None:
+    ring, tube = 30.0, 10.0
+    mass = 2 * np.pi**2 * ring * tube**2
+    want = mass * np.diag([*[(4 * ring**2 + 5 * tube**2) / 8] * 2, ring**2 + 0.75 * tube**2])
+    got = solids.torus(ring, tube, 400, 200).inertia()[1]
+    np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-6 * want.max())
+
+
 def test_the_order_of_faces_and_of_the_corners_in_a_face_changes_nothing() -> None:
     mesh = solids.icosphere(10.0, 2)
     rng = np.random.default_rng(0)
