@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import GeometryError
-from flrsim.mesh import LabelledMesh
+from flrsim.label_statistics import label_counts
+from flrsim.mesh import MM3_PER_ML, LabelledMesh
+from flrsim.surface_nets import smoothed, surface_nets
 
 # Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction
 # of the cut.
@@ -36,18 +38,31 @@ def mesh_from_labels(
         0 gives the voxels' own surface, whose volumes are the voxels'; 16 is the smoothed wall that areas
         come from.
     """
-    from flrsim.kernels.nets import neighbours, nets, smooth
-
     if np.linalg.det(affine[:3, :3]) <= 0:
         raise ValueError("affine has a negative determinant; bring the grid into canonical LPS order first")
-    corners, faces, sides = nets(np.ascontiguousarray(labels))
-    if iterations:
-        joined = neighbours(faces, len(corners))
-        voxel = smooth(corners, joined, iterations, WALL_STEP, WALL_REACH_VOXELS)
-    else:
-        voxel = corners.astype(np.float64)
+    nets = surface_nets(labels, joined=iterations > 0)
+    voxel = smoothed(nets, iterations, WALL_STEP, WALL_REACH_VOXELS) if iterations else nets.corners
     points = (voxel - 0.5) @ affine[:3, :3].T + affine[:3, 3]
-    return LabelledMesh(points, faces, sides, tuple(names))
+    return LabelledMesh(points, nets.faces, nets.sides, tuple(names))
+
+
+def smoothing_bias(
+    labels: NDArray[np.unsignedinteger], n_labels: int, *, iterations: int = WALL_ITERATIONS
+) -> NDArray[np.float64]:
+    """Return what smoothing takes from or adds to each label's volume, as a share of its voxels' volume, (n_labels,).
+
+    Negative where it shrinks: small and thin structures most. The share does not depend on the voxel size.
+    NaN for labels without a voxel and for the outside.
+    """
+    names = [str(i) for i in range(n_labels)]
+    voxels = label_counts(labels).counts[1:]
+    smooth = (
+        mesh_from_labels(labels, np.eye(4), names, iterations=iterations).measure().volume_ml * MM3_PER_ML
+    )
+    out = np.full(n_labels, np.nan)
+    present = np.flatnonzero(voxels) + 1
+    out[present] = smooth[present] / voxels[present - 1] - 1.0
+    return out
 
 
 def mesh_of_function(
@@ -68,13 +83,12 @@ def mesh_of_function(
     label_at : points (n, 3) mm → (n,) labels, 0 outside.
     low, high : (3,) mm, a box that holds all labels.
     """
-    from flrsim.kernels.nets import nets
-
     shape = np.ceil((high - low) / spacing_mm).astype(int) + 3
     origin = 0.5 * (low + high) - 0.5 * (shape - 1) * spacing_mm
     index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1).reshape(-1, 3)
     labels = label_at(origin + spacing_mm * index).reshape(tuple(shape))
-    corners, faces, sides = nets(np.ascontiguousarray(labels))
+    nets = surface_nets(labels)
+    corners, faces, sides = nets.corners, nets.faces, nets.sides
     corner = corners[faces].astype(np.float64)
     axis = np.ptp(corner, axis=1).argmin(axis=1)
     step = np.zeros((len(faces), 3))

@@ -7,7 +7,8 @@ import pytest
 
 import reference
 import solids
-from flrsim.kernels import distance, integrals, labels, nets, scan
+from flrsim.kernels import distance, integrals, labels, scan
+from flrsim.surface_nets import surface_nets
 
 SHAPES = ((1, 1, 1), (4, 3, 5), (5, 6, 4), (1, 7, 2), (3, 1, 9))
 
@@ -24,8 +25,9 @@ def blobs(shape, n_labels, seed, dtype=np.uint8):
 def random_mesh(seed, n_regions=4):
     """Return the walls of a random map, its points pushed about and the whole turned."""
     rng = np.random.default_rng(seed)
-    corners, faces, sides = nets.nets(blobs((4, 3, 4), n_regions, seed))
-    points = corners + rng.uniform(-0.3, 0.3, corners.shape)
+    nets = surface_nets(blobs((4, 3, 4), n_regions, seed))
+    faces, sides = nets.faces, nets.sides
+    points = nets.corners + rng.uniform(-0.3, 0.3, nets.corners.shape)
     turn = solids.rotated(np.eye(4), seed)[:3, :3]
     return points @ turn.T * 3.0 + rng.uniform(-9, 9, 3), faces, sides
 
@@ -84,52 +86,6 @@ def test_wall_box(shape) -> None:
         np.testing.assert_array_equal(got[0], want[0])
         # The end may lie one voxel beyond: it only pads the part of the grid that is smoothed.
         assert ((got[1] >= want[1]) & (got[1] <= want[1] + 1) & (got[1] < shape)).all()
-
-
-# -------------------------------------------------------------------------------------------------------------- nets
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_nets_have_every_wall_once_with_its_two_labels(shape, dtype) -> None:
-    grid = blobs(shape, 4, 21, dtype)
-    corners, faces, sides = nets.nets(grid)
-    assert len(np.unique(corners, axis=0)) == len(corners)
-    found = {}
-    for face, (left, entered) in zip(corners[faces].astype(float), sides, strict=True):
-        normal = np.cross(face[1] - face[0], face[2] - face[0])
-        axis = int(np.argmax(np.abs(normal)))
-        # A unit square, corners in turn.
-        np.testing.assert_allclose(np.abs(normal), np.eye(3)[axis])
-        np.testing.assert_allclose(face[0] + face[2], face[1] + face[3])
-        key = (*(float(x) for x in face.mean(axis=0)), axis)
-        assert key not in found
-        found[key] = (int(left), int(entered), int(np.sign(normal[axis])))
-    assert found == reference.walls(grid)
-
-
-def test_neighbours_of_a_lone_face_are_joined_all_around() -> None:
-    joined = nets.neighbours(np.array([[3, 0, 2, 1]]), 4)
-    assert [set(row[:2]) for row in joined.tolist()] == [{2, 3}, {2, 3}, {0, 1}, {0, 1}]
-    assert (joined[:, 2:] == -1).all()
-
-
-def test_neighbours_and_smoothing() -> None:
-    corners, faces, _ = nets.nets(blobs((5, 4, 6), 4, 31))
-    joined = nets.neighbours(faces, len(corners))
-    want = reference.neighbours(faces)
-    for p, row in enumerate(joined):
-        own = [int(q) for q in row if q >= 0]
-        assert len(own) == len(set(own))
-        assert set(own) == want[p]
-        assert (row[len(own) :] == -1).all()
-    for iterations, step, reach in ((1, 0.5, 0.5), (16, 0.5, 0.5), (3, 0.3, 9.0), (5, 1.0, 0.2)):
-        np.testing.assert_allclose(
-            nets.smooth(corners, joined, iterations, step, reach),
-            reference.smooth(corners, want, iterations, step, reach),
-            rtol=0,
-            atol=1e-13,
-        )
 
 
 # ------------------------------------------------------------------------------------------------------------ meshes

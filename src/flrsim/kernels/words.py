@@ -46,3 +46,13 @@ def bits_of(typingctx, flat):
         return ir.Constant(ir.IntType(64), signature.args[0].dtype.bitwidth)
 
     return types.int64(flat), codegen
+
+
+@intrinsic
+def set_bits(typingctx, word):
+    """Return how many bits of a uint64 are set."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), codegen
