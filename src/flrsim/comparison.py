@@ -28,6 +28,7 @@ from flrsim.results import (
     LesionFate,
     PlanResult,
     Quantiles,
+    RemnantPart,
     RuleOutcome,
     Run,
     StageResult,
@@ -241,7 +242,7 @@ def _stages(staged: StagedPlan, uncleared: tuple[str, ...]) -> tuple[StageResult
         cleared = tuple(
             f.lesion.name
             for f in staged.fates
-            if f.stage == op.stage and f.fate == "removed" and f.lesion.name not in uncleared
+            if f.stage == op.stage and f.fate in ("removed", "ablated") and f.lesion.name not in uncleared
         )
         out.append(
             StageResult(
@@ -256,6 +257,10 @@ def _stages(staged: StagedPlan, uncleared: tuple[str, ...]) -> tuple[StageResult
                 remnant_ml=after,
                 transection_cm2=op.transection_cm2,
                 remnant_pieces=len(op.remnant_pieces_ml),
+                ablated_ml=sum(op.ablated_ml.values()),
+                transection_by_segment_cm2=op.cut.area_by_segment_cm2,
+                vessels_divided=op.severed,
+                remnant_parts=tuple(RemnantPart(p.ml, p.centre_mm, p.segments) for p in op.cut.parts),
             )
         )
     return tuple(out)

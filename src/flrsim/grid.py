@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -158,18 +158,61 @@ class RegionGrid:
 
 
 @dataclass(frozen=True)
+class CutMark:
+    """The voxels inside a cut, and where the cut runs through the voxels that it crosses.
+
+    Attributes
+    ----------
+    inside : (nx, ny, nz) bool, voxels whose centre is inside.
+    crossed : (k,) flat indices of tissue voxels that are partly inside, rising.
+    planes : (k, 4), the cut in each of them as (nx, ny, nz, d) in voxels about the voxel's centre: inside
+        where n·u >= d.
+    """
+
+    inside: NDArray[np.bool_]
+    crossed: NDArray[np.int64]
+    planes: NDArray[np.float64]
+
+    @classmethod
+    def whole(cls, inside: NDArray[np.bool_]) -> CutMark:
+        """Return a cut that takes or leaves voxels whole."""
+        return cls(inside, np.zeros(0, dtype=np.int64), np.zeros((0, 4)))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of voxels that lie in another piece than the voxel's centre.
+
+    Attributes
+    ----------
+    of : (n_parts,) position of the voxel in `Pieces.voxels`.
+    piece : (n_parts,) piece the part belongs to.
+    share : (n_parts,) share of the voxel, above 0 and below 1.
+    """
+
+    of: NDArray[np.int64]
+    piece: NDArray[np.int32]
+    share: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Pieces:
     """The case's regions split by every named cut: one region inside the same cuts is one piece.
+
+    A voxel that a plane or a sheet crosses is shared out between pieces by the volume on each side; its
+    centre says where it is painted.
 
     Attributes
     ----------
     grid : what was cut.
     cuts : names of the cuts, in the order of the columns of `inside`.
     voxels : (n_voxels,) flat indices of the tissue voxels.
-    piece_of : (n_voxels,) int32, piece of each of them.
+    piece_of : (n_voxels,) int32, piece of the centre of each of them.
+    parts : what of each voxel lies in other pieces.
     region : (n_pieces,) region of each piece.
     inside : (n_pieces, n_cuts) bool.
-    counts : (n_pieces,) voxels.
+    counts : (n_pieces,) voxels by their centres, whole numbers.
+    size : (n_pieces,) voxels with their parts; sums to the same total as `counts`.
     ml : (n_pieces,) region mL × the piece's share of the region's voxels.
     """
 
@@ -177,15 +220,22 @@ class Pieces:
     cuts: tuple[str, ...]
     voxels: NDArray[np.int64]
     piece_of: NDArray[np.int32]
+    parts: Parts
     region: NDArray[np.int64]
     inside: NDArray[np.bool_]
     counts: NDArray[np.int64]
+    size: NDArray[np.float64]
     ml: NDArray[np.float64]
 
     def members(self, cuts: Iterable[str]) -> NDArray[np.bool_]:
         """Return the pieces that lie inside at least one of the named cuts, (n_pieces,) bool."""
         columns = [self.cuts.index(c) for c in cuts]
         return np.asarray(self.inside[:, columns].any(axis=1))
+
+    def inside_all(self, cuts: Iterable[str]) -> NDArray[np.bool_]:
+        """Return the pieces that lie inside every one of the named cuts, (n_pieces,) bool."""
+        columns = [self.cuts.index(c) for c in cuts]
+        return np.asarray(self.inside[:, columns].all(axis=1))
 
     @cached_property
     def _region_counts(self) -> NDArray[np.float64]:
@@ -195,14 +245,16 @@ class Pieces:
     def volume_ml(self, member: NDArray[np.bool_]) -> float:
         """Return the volume of some pieces, mL.
 
-        Voxels are added up within each region first, as whole numbers: the digits then do not depend on how
-        finely other cuts have divided the same tissue.
+        Voxels are added up within each region first, as whole numbers where no plane crosses them: the
+        digits then do not depend on how finely other cuts have divided the same tissue.
         """
-        counts = np.bincount(self.region[member], weights=self.counts[member], minlength=len(self.grid.table))
-        share = np.divide(
-            counts, self._region_counts, out=np.zeros(len(counts)), where=self._region_counts > 0
-        )
-        return float((self.grid.ml * share).sum())
+        return float(self.region_ml(member).sum())
+
+    def region_ml(self, member: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the volume of some pieces by region, (n_regions,) mL."""
+        sizes = np.bincount(self.region[member], weights=self.size[member], minlength=len(self.grid.table))
+        share = np.divide(sizes, self._region_counts, out=np.zeros(len(sizes)), where=self._region_counts > 0)
+        return np.asarray(self.grid.ml * share)
 
     def paint(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """Return one value per piece as a grid, (nx, ny, nz); 0 where there is no tissue."""
@@ -211,7 +263,13 @@ class Pieces:
         return out.reshape(self.grid.regions.shape)
 
 
-def cut_into_pieces(grid: RegionGrid, cuts: dict[str, NDArray[np.bool_]]) -> Pieces:
+SLIVER = 1e-9
+"""Parts of a voxel smaller than this are rounding and stay with the voxel's centre."""
+MOST_IN_VOXEL = 12
+"""Planes that may cross one voxel; each doubles its cells."""
+
+
+def cut_into_pieces(grid: RegionGrid, cuts: Mapping[str, NDArray[np.bool_] | CutMark]) -> Pieces:
     """Return the pieces that a set of named cuts makes of a grid.
 
     Parameters
@@ -219,27 +277,94 @@ def cut_into_pieces(grid: RegionGrid, cuts: dict[str, NDArray[np.bool_]]) -> Pie
     grid
         The case's regions.
     cuts
-        Name → (nx, ny, nz) bool, the voxels inside the cut. Their order does not change the pieces.
+        Name → the voxels inside the cut, (nx, ny, nz) bool, or a mark that also divides the voxels it
+        crosses. Their order does not change the pieces.
     """
     from flrsim.kernels.labels import refine_pieces
 
     flat = grid.regions.reshape(-1)
     voxels = np.flatnonzero(flat)
-    piece_of = flat[voxels].astype(np.int32)
+    n = len(voxels)
+    marks = {name: cut if isinstance(cut, CutMark) else CutMark.whole(cut) for name, cut in cuts.items()}
+    for mark in marks.values():
+        if mark.inside.shape != grid.regions.shape:
+            raise ValueError(f"a cut has shape {mark.inside.shape}; the grid has {grid.regions.shape}")
+    of, share, sides = _parts(voxels, marks)
+    # Voxels first, then their parts in other pieces, each with the marks of the side it lies on.
+    entry = np.concatenate([voxels, voxels[of]])
+    piece_of = flat[entry].astype(np.int32)
     region = np.arange(len(grid.table), dtype=np.int64)
     inside = np.zeros((len(grid.table), 0), dtype=np.bool_)
-    counts = np.bincount(piece_of, minlength=len(grid.table))
-    for mask in cuts.values():
-        if mask.shape != grid.regions.shape:
-            raise ValueError(f"a cut has shape {mask.shape}; the grid has {grid.regions.shape}")
-        parent, taken = refine_pieces(piece_of, mask.reshape(-1)[voxels], len(region))
+    for name, mark in marks.items():
+        member = mark.inside.reshape(-1)[entry]
+        if name in sides:
+            which, side = sides[name]
+            member[n + which] = side
+        parent, taken = refine_pieces(piece_of, member, len(region))
         region = region[parent]
         inside = np.column_stack([inside[parent], taken])
-        counts = np.bincount(piece_of, minlength=len(region))
-    present = counts > 0
+    present = np.bincount(piece_of, minlength=len(region)) > 0
     renumber = (np.cumsum(present) - 1).astype(np.int32)
     piece_of = renumber[piece_of]
-    region, inside, counts = region[present], inside[present], counts[present]
+    region, inside = region[present], inside[present]
+    parts = Parts(of, piece_of[n:], share)
+    piece_of = piece_of[:n]
+    counts = np.bincount(piece_of, minlength=len(region))
+    # What a part brings to its piece it takes from the piece of the voxel's centre.
+    size = counts.astype(np.float64)
+    if len(of):
+        size += np.bincount(parts.piece, weights=share, minlength=len(region))
+        size -= np.bincount(piece_of[of], weights=share, minlength=len(region))
     total = np.bincount(region, weights=counts, minlength=len(grid.table))
-    ml = grid.ml[region] * (counts / total[region])
-    return Pieces(grid, tuple(cuts), voxels, piece_of, region, inside, counts, ml)
+    ml = grid.ml[region] * (size / total[region])
+    return Pieces(grid, tuple(marks), voxels, piece_of, parts, region, inside, counts, size, ml)
+
+
+def _parts(
+    voxels: NDArray[np.int64], marks: Mapping[str, CutMark]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]]]:
+    """Return the parts of voxels away from their centres.
+
+    Returns
+    -------
+    of : (n_parts,) position of each part's voxel; share : (n_parts,) of it; sides : name of a cut → the parts
+    of voxels that it crosses, and whether each lies inside.
+    """
+    from flrsim.kernels.cells import cell_shares
+
+    crossing = [(name, mark) for name, mark in sorted(marks.items()) if len(mark.crossed)]
+    if not crossing:
+        return np.zeros(0, dtype=np.int64), np.zeros(0), {}
+    where = np.concatenate([mark.crossed for _, mark in crossing])
+    cut = np.repeat(np.arange(len(crossing)), [len(mark.crossed) for _, mark in crossing])
+    planes = np.concatenate([mark.planes for _, mark in crossing])
+    order = np.lexsort((cut, where))
+    where, cut, planes = where[order], cut[order], np.ascontiguousarray(planes[order])
+    first = np.flatnonzero(np.concatenate([[True], np.diff(where) > 0]))
+    bounds = np.append(first, len(where))
+    several = np.diff(bounds)
+    if several.max() > MOST_IN_VOXEL:
+        raise ValueError(
+            f"{several.max()} planes cross one voxel; up to {MOST_IN_VOXEL} are told apart there: plan fewer, or farther apart"
+        )
+    start, shares = cell_shares(bounds, planes)
+    owner = np.repeat(np.arange(len(first)), np.diff(start))
+    cell = np.arange(len(shares)) - start[owner]
+    rank = np.arange(len(where)) - first[np.repeat(np.arange(len(first)), several)]
+    # A cell's bits say on which side of each plane it lies; the centre's are those of the planes at u = 0.
+    centre = np.bincount(
+        np.repeat(np.arange(len(first)), several),
+        weights=np.where(planes[:, 3] <= 0, 2.0**rank, 0.0),
+        minlength=len(first),
+    ).astype(np.int64)
+    kept = (shares > SLIVER) & (cell != centre[owner])
+    owner, cell, share = owner[kept], cell[kept], shares[kept]
+    position = np.searchsorted(voxels, where[first])
+    sides: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
+    column = np.full((len(first), len(crossing)), -1, dtype=np.int64)
+    column[np.repeat(np.arange(len(first)), several), cut] = rank
+    for c, (name, _) in enumerate(crossing):
+        bit = column[owner, c]
+        which = np.flatnonzero(bit >= 0)
+        sides[name] = which, (cell[which] >> bit[which] & 1).astype(np.bool_)
+    return position[owner], share, sides

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from flrsim.errors import GeometryError
 from flrsim.label_statistics import label_counts
-from flrsim.mesh import MM3_PER_ML, LabelledMesh
+from flrsim.mesh import MM2_PER_CM2, MM3_PER_ML, LabelledMesh
 from flrsim.surface_nets import smoothed, surface_nets
 
 # Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction
@@ -18,6 +18,9 @@ from flrsim.surface_nets import smoothed, surface_nets
 WALL_ITERATIONS = 16
 WALL_STEP = 0.5
 WALL_REACH_VOXELS = 0.5
+
+NORMAL_ROUNDS = 4
+"""Times a wall's normals are averaged over their neighbours."""
 
 
 def mesh_from_labels(
@@ -146,35 +149,100 @@ class Wall:
 
     Attributes
     ----------
-    points : (n, 3) LPS mm, corners of the wall's faces.
-    area_cm2 : transection area.
+    points : (n, 3) LPS mm.
+    faces : (m, 4) int64, quads; their normals point from label 1 to label 2.
+    face_cm2 : (m,) area of each face, with the strip that smoothing took off the wall's rim.
+    voxels : (m, 2) flat indices of the voxels of label 1 and label 2 on either side of each face.
     """
 
     points: NDArray[np.float64]
-    area_cm2: float
+    faces: NDArray[np.int64]
+    face_cm2: NDArray[np.float64]
+    voxels: NDArray[np.int64]
+
+    @property
+    def area_cm2(self) -> float:
+        """Transection area."""
+        return float(self.face_cm2.sum())
 
 
 def wall_between(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]) -> Wall:
-    """Return the smoothed wall between label 1 and label 2 of a grid; other labels but 0 are not allowed."""
+    """Return the smoothed wall between label 1 and label 2 of a grid; other labels but 0 are not allowed.
+
+    Smoothing draws the rim of the wall, where it meets the capsule, inward by up to half a voxel. The strip
+    between the drawn-in rim and the voxels' own rim, seen along the wall's normal, is given back to the area
+    (not to the mesh): whatever the direction of the cut and the shape of the voxels.
+    """
     from flrsim.kernels.labels import wall_box
 
     box = wall_box(labels)
     if box[0, 0] < 0:
-        return Wall(np.zeros((0, 3)), 0.0)
+        return Wall(np.zeros((0, 3)), np.zeros((0, 4), np.int64), np.zeros(0), np.zeros((0, 2), np.int64))
     # A point is moved by what lies up to one corner away per iteration: farther tissue does not touch the
     # wall.
     pad = WALL_ITERATIONS + 2
     low = np.maximum(box[0] - pad, 0)
     high = np.minimum(box[1] + pad + 1, np.asarray(labels.shape))
-    part = labels[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
-    shifted = affine.copy()
-    shifted[:3, 3] = affine[:3, :3] @ low + affine[:3, 3]
-    mesh = mesh_from_labels(part, shifted, ("outside", "one", "other"), iterations=WALL_ITERATIONS)
-    cut = (mesh.sides == [1, 2]).all(axis=1)
-    wall = LabelledMesh(mesh.points, mesh.faces[cut], mesh.sides[cut], mesh.names)
-    on_wall = np.zeros(len(mesh.points), dtype=np.bool_)
-    on_wall[wall.faces] = True
-    return Wall(mesh.points[on_wall], float(wall.measure().contact_cm2[1, 2]))
+    part = np.ascontiguousarray(labels[low[0] : high[0], low[1] : high[1], low[2] : high[2]])
+    nets = surface_nets(part, joined=True)
+    cut = nets.faces[(nets.sides == [1, 2]).all(axis=1)]
+    on_wall = np.zeros(len(nets.corners), dtype=np.bool_)
+    on_wall[cut] = True
+    used = np.flatnonzero(on_wall)
+    cut = (np.cumsum(on_wall) - 1)[cut]
+    voxel = smoothed(nets, WALL_ITERATIONS, WALL_STEP, WALL_REACH_VOXELS)[used]
+    raw = nets.corners[used] + low
+    points = (voxel + low - 0.5) @ affine[:3, :3].T + affine[:3, 3]
+    plain = (raw - 0.5) @ affine[:3, :3].T + affine[:3, 3]
+    return Wall(points, cut, _face_areas(points, plain, cut) / MM2_PER_CM2, _beside(raw[cut], labels))
+
+
+def _beside(quads: NDArray[np.int64], labels: NDArray[np.unsignedinteger]) -> NDArray[np.int64]:
+    """Return the voxels of label 1 and label 2 beside each voxel face, (m, 2) flat; quads : (m, 4, 3) corners."""
+    above = quads.min(axis=1).astype(np.int64)
+    below = above.copy()
+    below[np.arange(len(quads)), np.ptp(quads, axis=1).argmin(axis=1)] -= 1
+    pair = np.stack([np.ravel_multi_index(tuple(v.T), labels.shape) for v in (below, above)], axis=1)
+    turned = labels.reshape(-1)[pair[:, 0]] == 2
+    pair[turned] = pair[turned][:, ::-1]
+    return np.asarray(pair, dtype=np.int64)
+
+
+def _face_areas(
+    points: NDArray[np.float64], plain: NDArray[np.float64], faces: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the area of each smoothed quad and of the strip lost beside it at the wall's rim, (m,) mm².
+
+    Parameters
+    ----------
+    points, plain : (n, 3) mm, smoothed corners and the voxels' own.
+    """
+    corner = points[faces]
+    one = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    two = np.cross(corner[:, 2] - corner[:, 0], corner[:, 3] - corner[:, 0])
+    area = 0.5 * (np.linalg.norm(one, axis=1) + np.linalg.norm(two, axis=1))
+    start, end = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
+    n = len(points)
+    key = np.minimum(start, end) * n + np.maximum(start, end)
+    _, first, times = np.unique(key, return_index=True, return_counts=True)
+    rim = first[times == 1]
+    if not len(rim):
+        return np.asarray(area)
+    # The wall's normal at each point, from the faces around it; neighbours' are mixed in, since a single face at
+    # the rim still shows its staircase.
+    normal = np.zeros((n, 3))
+    around = np.asarray(0.5 * (one + two))
+    for _ in range(NORMAL_ROUNDS):
+        normal = np.zeros((n, 3))
+        for c in range(4):
+            np.add.at(normal, faces[:, c], around)
+        around = normal[faces].mean(axis=1)
+    a, b = start[rim], end[rim]
+    direction = normal[a] + normal[b]
+    direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-300)
+    strip = 0.5 * np.einsum("ij,ij->i", np.cross(plain[a] - points[b], plain[b] - points[a]), direction)
+    np.add.at(area, rim // 4, strip)
+    return np.asarray(area)
 
 
 def lattice_of(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from flrsim.anatomy import PORTAL_BRANCHES, leaves, resection_segments, resection_title
 from flrsim.case import Lesion, LiverCase
 from flrsim.errors import PlanError
+from flrsim.resection.plane import Plane, heights
 
 TECHNIQUES = ("pve",)
 CAUDATE = ("stays", "goes")
@@ -14,18 +17,36 @@ CAUDATE = ("stays", "goes")
 
 @dataclass(frozen=True)
 class Operate:
-    """An operation: anatomical resections, wedges, or both in one session.
+    """An operation: all that it names goes, or is destroyed, in one session.
 
     Attributes
     ----------
     resect : names of resections or segments.
     wedge : lesions taken with a margin out to the capsule.
     margin_mm : planned margin of the wedges; the margins of what a resection takes are measured, not planned.
+    ablate : lesions destroyed with a margin where they lie.
+    ablation_margin_mm : planned margin of the ablations.
+    plane : what lies on the side of every plane goes, as one specimen.
+    within : segments or resections that the planes are kept to; empty: the whole liver.
     """
 
     resect: tuple[str, ...] = ()
     wedge: tuple[str, ...] = ()
     margin_mm: float | None = None
+    ablate: tuple[str, ...] = ()
+    ablation_margin_mm: float | None = None
+    plane: tuple[Plane, ...] = ()
+    within: tuple[str, ...] = ()
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a cut is drawn through the liver: which segments it takes only the geometry tells."""
+        return bool(self.plane)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the operation names nothing."""
+        return not (self.resect or self.wedge or self.ablate or self.drawn)
 
 
 @dataclass(frozen=True)
@@ -87,7 +108,7 @@ class Plan:
             action = self.operations[0].action
             if occluded:
                 return "embolization, then one operation"
-            sparing = isinstance(action, Operate) and not action.resect
+            sparing = isinstance(action, Operate) and not action.resect and not action.drawn
             return "one operation, parenchyma-sparing" if sparing else "one operation"
         return f"{_number(n)} operations with embolization" if occluded else f"{_number(n)} operations"
 
@@ -168,37 +189,46 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
     resected = resected_by(plan, present)
     remarks: list[str] = []
     gone: set[str] = set()
-    wedged: set[str] = set()
+    treated: dict[str, str] = {}
     for step, taken in zip(plan.operations, resected, strict=True):
         action = step.action
         if not isinstance(action, Operate):
             continue
-        if not action.resect and not action.wedge:
+        at = f"{where}, day {step.day}"
+        if action.empty:
             raise PlanError(
-                f"{where}, day {step.day}: the operation takes nothing; name a resection or lesions to wedge"
+                f"{at}: the operation takes nothing; name a resection, lesions to wedge or to ablate, or a plane"
             )
-        absent = [name for name in action.wedge if name not in known]
+        _check_drawn(action, case, at)
+        absent = [name for name in (*action.wedge, *action.ablate) if name not in known]
         if absent:
             raise PlanError(
                 f"{where}, day {step.day}: lesion {', '.join(absent)} is not in the case; its lesions are "
                 f"{', '.join(sorted(known)) or 'none'}"
             )
-        twice = [
-            name for name in dict.fromkeys(action.wedge) if name in wedged or action.wedge.count(name) > 1
-        ]
-        if twice:
-            raise PlanError(
-                f"{where}, day {step.day}: lesion {', '.join(twice)} is wedged a second time; name it once"
-            )
-        wedged |= set(action.wedge)
-        absent = [name for name in action.wedge if _within(case.lesion(name), gone)]
+        for names, word in ((action.wedge, "wedged"), (action.ablate, "ablated")):
+            twice = [name for name in dict.fromkeys(names) if name in treated or names.count(name) > 1]
+            if twice:
+                before = treated.get(twice[0], word)
+                how = f"{word} a second time" if before == word else f"both {before} and {word}"
+                raise PlanError(f"{at}: lesion {', '.join(twice)} is {how}; name it once")
+            treated.update(dict.fromkeys(names, word))
+        absent = [name for name in (*action.wedge, *action.ablate) if _within(case.lesion(name), gone)]
         if absent:
             raise PlanError(
-                f"{where}, day {step.day}: lesion {', '.join(absent)} lies in what an earlier operation took; it is already gone"
+                f"{at}: lesion {', '.join(absent)} lies in what an earlier operation took; it is already gone"
+            )
+        resected_too = [name for name in action.ablate if _within(case.lesion(name), taken)]
+        if resected_too:
+            raise PlanError(
+                f"{at}: lesion {', '.join(resected_too)} is to be ablated in segments that the same operation resects; "
+                "leave the ablation out"
             )
         if action.wedge and action.margin_mm is None:
+            raise PlanError(f"{at}: a wedge needs its margin; say margin_mm = 5, or what is planned")
+        if action.ablate and action.ablation_margin_mm is None:
             raise PlanError(
-                f"{where}, day {step.day}: a wedge needs its margin; say margin_mm = 5, or what is planned"
+                f"{at}: an ablation needs its margin; say ablation_margin_mm = 5, or what is planned"
             )
         missing = [name for name in action.resect if not segments_of((name,), present)]
         if missing:
@@ -232,18 +262,12 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
             raise PlanError(
                 f'{where}, day {step.day}: technique "{step.action.technique}" is not one of {", ".join(TECHNIQUES)}'
             )
-        fed = sorted(occluded_segments(step.action, present) & flr)
-        if fed:
-            branches = [
-                b for b in step.action.portal if occluded_segments(Occlude("pve", (b,)), present) & flr
-            ]
-            raise PlanError(
-                f"{where}, day {step.day}: occluding {', '.join(branches)} takes the portal inflow of {', '.join(fed)}, which stays; "
-                "occlude only branches of what will be resected"
-            )
         occluded |= occluded_segments(step.action, present)
-        later = [s for s in plan.operations if s.day > step.day]
-        if not later:
+    # What a drawn cut leaves of a segment only the geometry tells: `flrsim.staging` asks again there.
+    if not any(isinstance(s.action, Operate) and s.action.drawn for s in plan.operations):
+        check_inflow(plan, present, flr)
+    for step in plan.steps:
+        if isinstance(step.action, Occlude) and not any(s.day > step.day for s in plan.operations):
             raise PlanError(
                 f"{where}, day {step.day}: no operation follows the embolization; it would serve nothing"
             )
@@ -255,21 +279,80 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _within(lesion: Lesion, segments: set[str]) -> bool:
+def check_inflow(plan: Plan, present: tuple[str, ...], flr: Collection[str]) -> None:
+    """Raise when an embolization takes the portal inflow of a segment that stays.
+
+    Parameters
+    ----------
+    flr : segments of which more stays than goes.
+    """
+    for step in plan.steps:
+        if not isinstance(step.action, Occlude):
+            continue
+        fed = sorted(occluded_segments(step.action, present) & set(flr))
+        if fed:
+            branches = [
+                b
+                for b in step.action.portal
+                if occluded_segments(Occlude(step.action.technique, (b,)), present) & set(flr)
+            ]
+            raise PlanError(
+                f'plan "{plan.name}", day {step.day}: occluding {", ".join(branches)} takes the portal inflow of '
+                f"{', '.join(fed)}, which stays; occlude only branches of what will be resected"
+            )
+
+
+def _check_drawn(action: Operate, case: LiverCase, at: str) -> None:
+    """Raise when a plane cannot cut this liver."""
+    present = case.grid.segments
+    if action.within and not action.drawn:
+        raise PlanError(f"{at}: within keeps planes to segments, but no plane is given; leave it out")
+    missing = [name for name in action.within if not segments_of((name,), present)]
+    if missing:
+        raise PlanError(f"{at}: within: {', '.join(missing)} names no segment that this liver has")
+    kept = segments_of(action.within, present) if action.within else frozenset(present)
+    field = "the liver" if not action.within else " + ".join(sorted(kept))
+    for number, plane in enumerate(action.plane, start=1):
+        which = f"{at}: plane {number}" if len(action.plane) > 1 else f"{at}: the plane"
+        values = (*plane.point_mm, *plane.normal)
+        if not all(map(math.isfinite, values)):
+            raise PlanError(f"{which} holds a number that is not finite; give a point in mm and a normal")
+        if not any(plane.normal):
+            raise PlanError(
+                f"{which} has the normal (0, 0, 0), which points nowhere; it must point to the side that goes"
+            )
+        height = heights(case.grid, plane)[case.grid.mask(case.grid.ids(segments=kept))]
+        low, high = float(height.min()), float(height.max())
+        if high < 0:
+            raise PlanError(
+                f"{which} misses {field}: all of it lies on the side that stays, {-high:.0f} mm or more from the plane; "
+                "move the point (LPS mm), or turn the normal"
+            )
+        if low >= 0:
+            raise PlanError(
+                f"{which} misses {field}: all of it lies on the side that goes, {low:.0f} mm or more from the plane; "
+                "move the point (LPS mm), or turn the normal"
+            )
+
+
+def _within(lesion: Lesion, segments: Collection[str]) -> bool:
     """Return whether all of a lesion lies in some segments."""
-    return set(lesion.segments) <= segments
+    return set(lesion.segments) <= set(segments)
 
 
 def describe(step: Step, present: tuple[str, ...]) -> str:
     """Return one step in words, e.g. ``day 45: right trisectionectomy``."""
     action = step.action
     if isinstance(action, Operate):
-        parts = []
-        if action.resect:
-            parts.append(resection_title(segments_of(action.resect, present)))
-        if action.wedge:
-            margin = "" if action.margin_mm is None else f" ({action.margin_mm:g} mm margin)"
-            parts.append(f"wedge {', '.join(action.wedge)}{margin}")
+        parts = [resection_title(segments_of(action.resect, present))] if action.resect else []
+        parts += [drawn_title(action, present)] if action.drawn else []
+        for names, word, margin_mm in (
+            (action.wedge, "wedge", action.margin_mm),
+            (action.ablate, "ablation", action.ablation_margin_mm),
+        ):
+            if names:
+                margin = "" if margin_mm is None else f" ({margin_mm:g} mm margin)"
+                parts.append(f"{word} {', '.join(names)}{margin}")
         what = " + ".join(parts)
     elif isinstance(action, Occlude):
         what = f"{action.technique.upper()} of {' + '.join(b.replace('_', ' ') for b in action.portal)}"
@@ -278,3 +361,11 @@ def describe(step: Step, present: tuple[str, ...]) -> str:
     else:
         what = "wait"
     return f"day {step.day}: {what}"
+
+
+def drawn_title(action: Operate, present: tuple[str, ...]) -> str:
+    """Return the drawn cuts of an operation in words, e.g. ``cut along a plane within S5 + S8``."""
+    n = len(action.plane)
+    what = "a plane" if n == 1 else f"{_number(n)} planes"
+    kept = sorted(segments_of(action.within, present))
+    return f"cut along {what}" + (f" within {' + '.join(kept)}" if kept else "")

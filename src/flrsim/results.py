@@ -174,10 +174,22 @@ class CheckResult(Result):
 
 
 @dataclass(frozen=True)
+class RemnantPart(Result):
+    """A separate part of what stays: volume, centre (LPS mm), mL by segment."""
+
+    ml: float
+    centre_mm: tuple[float, float, float]
+    segments: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class StageResult(Result):
     """One operation of a plan; volumes on the last imaging's scale.
 
-    `resected_ml` is all tissue that goes; its three parts sum to it, and before = resected + after for each.
+    `resected_ml` is all tissue that is taken out, `ablated_ml` all that is destroyed in place; for each kind of
+    tissue before = resected + ablated + after. `transection_by_segment_cm2` is the cut surface by the segment
+    that stays behind it; `vessels_divided` names the vessels of which a part goes and a part stays;
+    `remnant_parts` are the separate parts of what stays, the largest first.
     """
 
     stage: int
@@ -191,6 +203,10 @@ class StageResult(Result):
     remnant_ml: float
     transection_cm2: float
     remnant_pieces: int
+    ablated_ml: float = 0.0
+    transection_by_segment_cm2: Mapping[str, float] = field(default_factory=dict)
+    vessels_divided: tuple[str, ...] = ()
+    remnant_parts: tuple[RemnantPart, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -70,20 +70,24 @@ def fate_note(fate: Fate) -> str:
     """Return what is said about one lesion of a plan."""
     if fate.fate == "cut_through":
         if fate.left_ml <= 0:
-            return "cut through: its parts go in different operations"
+            return "cut through: its parts go in different operations, or one is taken and one ablated"
         return f"cut through: {_left(fate)}"
     if fate.fate == "left":
         return "left in place"
     notes = []
     if fate.margin_short:
         notes.append(f"margin {fate.margin_measured_mm:.1f} mm of {fate.margin_planned_mm:g} mm planned")
-    if fate.near is not None:
+    if fate.doubt:
+        notes.append(fate.doubt)
+    if fate.near is not None and (fate.near.proxy or not fate.doubt):
         stand_in = " (segment border as proxy)" if fate.near.proxy else ""
         notes.append(f"{fate.near.distance_mm:.0f} mm from {fate.near.name}{stand_in}")
     if fate.remark is not None:
         notes.append(
             f"{fate.remark.distance_mm:.0f} mm from {fate.remark.name} (segment border as proxy, remarked only)"
         )
+    if fate.fate == "ablated":
+        notes.append("bile ducts were not supplied: the distance to them is unchecked")
     return "; ".join(notes)
 
 
@@ -111,7 +115,9 @@ def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None,
     if short:
         parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} of {f.margin_planned_mm:g} mm" for f in short]
         return Axis("clearance", MISSES, f"margin too small: {', '.join(parts)}")
-    said = f"all {len(fates)} lesions go whole" if len(fates) > 1 else "the lesion goes whole"
+    ablated = any(f.fate == "ablated" for f in fates)
+    went = ("go whole or are ablated" if ablated else "go whole", "is ablated" if ablated else "goes whole")
+    said = f"all {len(fates)} lesions {went[0]}" if len(fates) > 1 else f"the lesion {went[1]}"
     measured = [(f.margin_measured_mm, f) for f in fates if f.margin_measured_mm is not None]
     close = [
         f"{f.lesion.name} {margin:.1f} mm"
@@ -122,6 +128,9 @@ def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None,
         return Axis(
             "clearance", BORDERLINE, f"{said}, but hardly with a margin (R1): {', '.join(close)} from the cut"
         )
+    doubtful = [f"{f.lesion.name} ({f.doubt})" for f in fates if f.doubt]
+    if doubtful:
+        return Axis("clearance", BORDERLINE, f"{said}, but ablation may fail: {', '.join(doubtful)}")
     used_up = [f for _, f in measured if margin_then(f, timeline) == 0.0]
     if used_up:
         parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} mm" for f in used_up]

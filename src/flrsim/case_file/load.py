@@ -6,14 +6,14 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from flrsim.anatomy import COUINAUD_LABELS, SEGMENTS, check_split_once, segment_name
 from flrsim.case import Accepted, LiverCase, VesselFile, assemble
-from flrsim.case_file.schema import AnatomyTable, CaseFile, MeshTable, PatientTable, PlanTable
+from flrsim.case_file.plans import plan_of
+from flrsim.case_file.schema import AnatomyTable, CaseFile, MeshTable, PatientTable
 from flrsim.case_file.wording import wording
 from flrsim.errors import AnatomyError, CaseError, FileError
 from flrsim.evidence import Evidence
@@ -21,7 +21,7 @@ from flrsim.forensics import examine_liver, refuse
 from flrsim.io.frames import sha256
 from flrsim.io.structures import Structures, read_structures, read_surface_table
 from flrsim.patient import LiverCondition, Patient, Treatment
-from flrsim.plan import Occlude, Operate, Plan, Scan, Step, Wait, check_plan
+from flrsim.plan import Plan, check_plan
 from flrsim.results import Finding
 
 
@@ -183,7 +183,7 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         warnings=(*(f.sentence for f in findings if f.level == "warning"), *warnings),
         inputs_sha256=dict(sorted(inputs.items())),
     )
-    return case, tuple(_plan(p) for p in file.plan), findings
+    return case, tuple(plan_of(p) for p in file.plan), findings
 
 
 def _parse(path: Path) -> CaseFile:
@@ -380,20 +380,3 @@ def _patient(given: PatientTable | None) -> Patient | None:
         return None
     body = given.model_dump(exclude={"liver"})
     return Patient(**body, liver=LiverCondition(**given.liver.model_dump()))
-
-
-def _plan(given: PlanTable) -> Plan:
-    steps = []
-    for s in given.step:
-        action: Any
-        if s.operate is not None:
-            resect = (s.operate.resect,) if isinstance(s.operate.resect, str) else s.operate.resect
-            action = Operate(resect, s.operate.wedge, s.operate.margin_mm)
-        elif s.occlude is not None:
-            action = Occlude(s.occlude.technique, s.occlude.portal)
-        elif s.scan:
-            action = Scan(s.flr_ml)
-        else:
-            action = Wait()
-        steps.append(Step(s.day, action))
-    return Plan(given.name, tuple(steps), given.caudate)

@@ -100,12 +100,26 @@ class TreatmentTable(Strict):
     last_dose_day: int = Field(le=0, ge=-3650)
 
 
+Millimetre = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
+
+
+class PlaneTable(Strict):
+    """``plane = [{ point_mm = [x, y, z], normal = [nx, ny, nz] }]``, LPS."""
+
+    point_mm: tuple[Millimetre, Millimetre, Millimetre]
+    normal: tuple[Millimetre, Millimetre, Millimetre]
+
+
 class OperateTable(Strict):
     """``operate = { … }``."""
 
     resect: str | tuple[str, ...] = ()
     wedge: tuple[str, ...] = ()
     margin_mm: float | None = Field(default=None, ge=0, le=50)
+    ablate: tuple[str, ...] = ()
+    ablation_margin_mm: float | None = Field(default=None, ge=0, le=50)
+    plane: tuple[PlaneTable, ...] = ()
+    within: str | tuple[str, ...] = ()
 
 
 class OccludeTable(Strict):

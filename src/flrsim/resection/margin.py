@@ -124,6 +124,7 @@ class Surroundings:
     def __init__(self, case: LiverCase, evidence: Evidence) -> None:
         self._case = case
         self._reach = evidence.value("volumetry.proximity.vessel")
+        self._evidence = evidence
         self._split = case.has_tree("portal_vein") and case.has_tree("hepatic_vein")
         self._vessels = VesselVoxels.of(case)
         self._proxies: dict[str, Cloud] | None = None
@@ -155,6 +156,16 @@ class Surroundings:
                 remark = nearest_vessel(lesion, others, proxy=True, reach_mm=self._reach)
             self._found[key] = (vessel, remark)
         return self._found[key]
+
+    def ablation_doubt(self, lesion: Lesion, near: Neighbour | None) -> str:
+        """Return why an ablation of this lesion may fail, in words; empty when nothing known speaks against it."""
+        reasons = []
+        most = self._evidence.value("volumetry.ablation.most_diameter")
+        if lesion.longest_3d_mm > most:
+            reasons.append(f"{lesion.longest_3d_mm:.0f} mm across, ablation is tested up to {most:.0f} mm")
+        if near is not None and not near.proxy:
+            reasons.append(f"{near.distance_mm:.0f} mm from {near.name}, whose blood carries the heat away")
+        return "; ".join(reasons)
 
     def _encased(self, lesion: Lesion, gone: frozenset[str]) -> Neighbour | None:
         """Return a vessel that runs inside the lesion: no voxel of the grid shows it, and it is nearest of all."""

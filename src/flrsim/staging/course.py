@@ -1,0 +1,75 @@
+"""A staged plan in mL and days, as the timeline plays it."""
+
+from __future__ import annotations
+
+from flrsim.case import LiverCase
+from flrsim.course import Course, CourseLesion, CourseStep
+from flrsim.plan import Occlude, Operate, Scan, occluded_segments
+from flrsim.staging.operations import HALF, Operation, StagedPlan, parenchyma_ml
+
+MAJOR_SEGMENTS = 3
+"""Segments in a major hepatectomy (Brisbane 2000)."""
+
+
+def course_of(
+    case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, label_sd_fraction: float
+) -> Course:
+    """Return a staged plan in mL and days, as the timeline plays it."""
+    operations = iter(staged.operations)
+    steps: list[CourseStep] = []
+    for step in staged.plan.steps:
+        if isinstance(step.action, Operate):
+            op = next(operations)
+            steps.append(
+                CourseStep(
+                    day=step.day,
+                    kind="operate",
+                    stage=op.stage,
+                    removed_ml=op.removed_ml,
+                    major=_segment_count(_resected_segments(case, staged, op)) >= MAJOR_SEGMENTS,
+                    extent=op.title,
+                )
+            )
+        elif isinstance(step.action, Occlude):
+            steps.append(
+                CourseStep(
+                    day=step.day,
+                    kind="occlude",
+                    technique=step.action.technique,
+                    occluded=tuple(sorted(occluded_segments(step.action, case.grid.segments))),
+                )
+            )
+        elif isinstance(step.action, Scan):
+            steps.append(CourseStep(day=step.day, kind="scan", measured_flr_ml=step.action.flr_ml))
+        else:
+            steps.append(CourseStep(day=step.day, kind="wait"))
+    return Course(
+        name=staged.plan.name,
+        parenchyma_ml=case.parenchyma_ml,
+        flr_ml=staged.flr_ml,
+        tlv_functional_ml=tlv_functional_ml,
+        steps=tuple(steps),
+        lesions=tuple(
+            CourseLesion(
+                f.lesion.name,
+                f.lesion.volume_ml,
+                f.lesion.longest_axial_mm,
+                f.fate,
+                f.stage if f.fate in ("removed", "ablated") else None,
+            )
+            for f in staged.fates
+        ),
+        label_sd_fraction=label_sd_fraction,
+        scan_day=case.scan_day,
+    )
+
+
+def _resected_segments(case: LiverCase, staged: StagedPlan, op: Operation) -> frozenset[str]:
+    """Return the segments an operation takes out whole or for the most part; what is ablated is no resection."""
+    out = parenchyma_ml(staged.pieces, op.goes & ~op.ablates)
+    return op.resects | {s for s, ml in out.items() if ml > HALF * case.parenchyma_ml[s]}
+
+
+def _segment_count(resects: frozenset[str]) -> int:
+    """Return how many Couinaud segments a set of leaves is: S4a and S4b are one."""
+    return len({"S4" if s in ("S4a", "S4b") else s for s in resects})

@@ -1,0 +1,82 @@
+"""The marks that the cuts of all plans set on the voxels, each made once, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.case import LiverCase
+from flrsim.grid import CutMark, Pieces
+from flrsim.plan import Operate, Plan, segments_of
+from flrsim.resection.ablation import ablation_zone
+from flrsim.resection.plane import plane_mark
+from flrsim.resection.wedge import wedge
+
+Mark = NDArray[np.bool_] | CutMark
+
+
+def marks_of(case: LiverCase, plans: Sequence[Plan]) -> dict[str, Mark]:
+    """Return the mark of every cut that any plan names, by name; segments need none, regions know theirs."""
+    makers: dict[str, Callable[[], Mark]] = {}
+    grid = case.grid
+    for plan in plans:
+        for step in plan.operations:
+            action = step.action
+            if not isinstance(action, Operate):
+                continue
+            if action.margin_mm is not None:
+                for name in action.wedge:
+                    makers[_wedge_name(name, action.margin_mm)] = partial(
+                        wedge, grid, case.lesion(name), action.margin_mm
+                    )
+            if action.ablation_margin_mm is not None:
+                for name in action.ablate:
+                    makers[_zone_name(name, action.ablation_margin_mm)] = partial(
+                        ablation_zone, grid, case.lesion(name), action.ablation_margin_mm
+                    )
+            for plane in action.plane:
+                makers[plane.key] = partial(plane_mark, grid, plane)
+    keys = sorted(makers)
+    _ = grid.liver  # shared by all cuts; made before the threads ask for it
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        marks = list(pool.map(lambda key: makers[key](), keys))
+    return dict(zip(keys, marks, strict=True))
+
+
+def specimen_of(action: Operate, resects: frozenset[str], pieces: Pieces) -> NDArray[np.bool_]:
+    """Return the pieces an operation takes out, whether or not they are still there, (n_pieces,) bool.
+
+    Segments, wedges and what is drawn add up. Drawn cuts of one operation bound one specimen: it lies on the
+    side of every one of them, and inside the segments they are kept to.
+    """
+    grid = pieces.grid
+    goes = (
+        np.isin(pieces.region, grid.ids(segments=resects)) if resects else np.zeros(len(pieces.region), bool)
+    )
+    if action.wedge and action.margin_mm is not None:
+        goes |= pieces.members([_wedge_name(name, action.margin_mm) for name in action.wedge])
+    if action.drawn:
+        drawn = pieces.inside_all([plane.key for plane in action.plane])
+        if action.within:
+            drawn &= np.isin(pieces.region, grid.ids(segments=segments_of(action.within, grid.segments)))
+        goes |= drawn
+    return np.asarray(goes)
+
+
+def ablated_by(action: Operate, pieces: Pieces) -> NDArray[np.bool_]:
+    """Return the pieces in an operation's ablation zones, whether or not they are still there, (n_pieces,) bool."""
+    if not action.ablate or action.ablation_margin_mm is None:
+        return np.zeros(len(pieces.region), dtype=np.bool_)
+    return pieces.members([_zone_name(name, action.ablation_margin_mm) for name in action.ablate])
+
+
+def _wedge_name(lesion: str, margin_mm: float) -> str:
+    return f"wedge {lesion} {margin_mm:g}"
+
+
+def _zone_name(lesion: str, margin_mm: float) -> str:
+    return f"ablation {lesion} {margin_mm:g}"
