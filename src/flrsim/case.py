@@ -60,6 +60,7 @@ class Vessel:
     tree : ``portal_vein``, ``hepatic_vein`` or ``unsplit``.
     branch : name of the branch, or None when the file does not split the tree.
     encased_ml : the part of it that lies inside each lesion, by the lesion's name; in the grid that tissue is lesion.
+    encased_voxels : (n, 3) int64, the grid's voxels of that part.
     """
 
     name: str
@@ -67,6 +68,9 @@ class Vessel:
     branch: str | None
     volume_ml: float
     encased_ml: Mapping[str, float] = field(default_factory=dict)
+    encased_voxels: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros((0, 3), dtype=np.int64), compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,7 @@ def assemble(
                 (full, file.tree, None if name == file.tree else name, float(file.structures.ml[label]))
             )
     encased: dict[str, dict[str, float]] = {}
+    hidden: dict[str, NDArray[np.int64]] = {}
     if lesions is not None:
         warnings.extend(lesions.warnings)
         both = (lesions.labels > 0) & (tissue > 0)
@@ -205,6 +210,9 @@ def assemble(
             )
             for (row, lesion), n in zip(pairs.T, counts, strict=True):
                 encased.setdefault(rows[row][0], {})[lesions.names[lesion]] = float(n * voxel)
+            at = np.argwhere(both)
+            for row in np.unique(pairs[0]):
+                hidden[rows[row][0]] = at[tissue[both] == row]
         for label, name in enumerate(lesions.names):
             if label == 0:
                 continue
@@ -212,7 +220,16 @@ def assemble(
             tissue[lesions.labels == label] = len(rows) - 1
     grid = _region_grid(segments, tissue, rows, lesions)
     lesion_list = () if lesions is None else tuple(_lesions(grid, lesions, accepted, warnings))
-    vessel_rows = tuple(Vessel(*v, encased_ml=encased.get(v[0], {})) for v in vessel_list)
+    # The grid is a cropped part of the files' grid.
+    shift = np.rint(np.linalg.solve(segments.affine[:3, :3], (grid.affine - segments.affine)[:3, 3]))
+    vessel_rows = tuple(
+        Vessel(
+            *v,
+            encased_ml=encased.get(v[0], {}),
+            encased_voxels=hidden.get(v[0], np.zeros((0, 3), dtype=np.int64)) - shift.astype(np.int64),
+        )
+        for v in vessel_list
+    )
     return grid, lesion_list, vessel_rows, tuple(warnings)
 
 

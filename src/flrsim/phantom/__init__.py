@@ -10,7 +10,9 @@ from flrsim.phantom.scenarios import (
     solitary_right,
 )
 from flrsim.phantom.truth import Estimate, PhantomTruth, truth
+from flrsim.phantom.two_tree import TwoTree
 from flrsim.phantom.vessels import Tubes
+from flrsim.phantom.watersheds import Watershed, WatershedTruth, watershed, watershed_truth
 
 __all__ = [
     "Estimate",
@@ -19,6 +21,9 @@ __all__ = [
     "Phantom",
     "PhantomTruth",
     "Tubes",
+    "TwoTree",
+    "Watershed",
+    "WatershedTruth",
     "at_confluence",
     "beside_middle_vein",
     "bilobar_lesions",
@@ -26,4 +31,6 @@ __all__ = [
     "make_phantom",
     "solitary_right",
     "truth",
+    "watershed",
+    "watershed_truth",
 ]

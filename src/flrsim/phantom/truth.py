@@ -106,7 +106,7 @@ def truth(phantom: Phantom, *, n: int = 1 << 19, replicates: int = 16, seed: int
     hepatic = np.zeros((replicates, max(hepatic_names) + 1))
     m = math.ceil(math.log2(n))
     for r in range(replicates):
-        for u in _sobol(m, seed, _LIVER, r):
+        for u in sobol(m, seed, _LIVER, r):
             points = low + u * (high - low)
             label = phantom.segment_at(points)
             points, label = points[label > 0], label[label > 0]
@@ -119,7 +119,7 @@ def truth(phantom: Phantom, *, n: int = 1 << 19, replicates: int = 16, seed: int
     per_point = box_ml / (1 << m)
 
     def table(counts: Floats, names: dict[int, str]) -> dict[str, Estimate]:
-        return {name: _estimate(counts[:, label] * per_point) for label, name in names.items()}
+        return {name: estimate(counts[:, label] * per_point) for label, name in names.items()}
 
     lesions, shares = {}, {}
     for index, lesion in enumerate(phantom.lesions):
@@ -127,7 +127,7 @@ def truth(phantom: Phantom, *, n: int = 1 << 19, replicates: int = 16, seed: int
         lesions[lesion.name] = volume
         shares[lesion.name] = parts
     return PhantomTruth(
-        total=_estimate(segments[:, 1:].sum(axis=1) * per_point),
+        total=estimate(segments[:, 1:].sum(axis=1) * per_point),
         segments=table(segments, segment_names),
         parenchyma=table(parenchyma, segment_names),
         lesions=lesions,
@@ -148,21 +148,21 @@ def _measure_lesion(
     names = {0: "outside", **phantom.segment_names}
     counts = np.zeros((replicates, max(names) + 1))
     for r in range(replicates):
-        for u in _sobol(m, seed, _LESION, r * 256 + index):
+        for u in sobol(m, seed, _LESION, r * 256 + index):
             points = low + u * (high - low)
             points = points[phantom.lesion_at(points) == index + 1]
             counts[r] += np.bincount(phantom.segment_at(points), minlength=counts.shape[1])
     whole = counts.sum(axis=1)
-    volume = _estimate(whole * float(np.prod(high - low)) / 1000.0 / (1 << m))
+    volume = estimate(whole * float(np.prod(high - low)) / 1000.0 / (1 << m))
     shares = {
-        name: _estimate(counts[:, label] / np.maximum(whole, 1.0))
+        name: estimate(counts[:, label] / np.maximum(whole, 1.0))
         for label, name in names.items()
         if counts[:, label].any()
     }
     return volume, shares
 
 
-def _sobol(m: int, seed: int, purpose: int, replicate: int) -> Iterator[Floats]:
+def sobol(m: int, seed: int, purpose: int, replicate: int) -> Iterator[Floats]:
     """Yield one scrambled Sobol sequence of 2**m points in the unit cube, in blocks that bound the memory."""
     from scipy.stats import qmc
 
@@ -173,5 +173,6 @@ def _sobol(m: int, seed: int, purpose: int, replicate: int) -> Iterator[Floats]:
         yield sequence.random(1 << block)
 
 
-def _estimate(values: Floats) -> Estimate:
+def estimate(values: Floats) -> Estimate:
+    """Return the mean of independent estimates and its standard error."""
     return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))

@@ -1,0 +1,153 @@
+"""What of a vessel tree is lost when part of the liver goes, and how much of what stays hung on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.grid import PARENCHYMA
+from flrsim.resection.territory import Territories
+from flrsim.resection.vessel_tree import VesselTree
+
+HALF = 0.5
+DISSECTED = 0.25
+"""Where a resection's plane splits a vessel lengthwise and at least so much of that stretch stays, the surgeon
+is taken to dissect it free: convention, a plane drawn through the middle of a vein leaves about half on each side."""
+
+
+@dataclass(frozen=True)
+class BranchLoss:
+    """What an operation does to one branch.
+
+    Attributes
+    ----------
+    ml : labelled volume of the branch.
+    taken_ml : the part of it inside what goes.
+    lost_ml : the part that is gone or cut off from the root.
+    split_ml : the part of stretches that the cut splits lengthwise, and that are taken to be dissected free.
+    """
+
+    name: str
+    ml: float
+    taken_ml: float
+    lost_ml: float
+    split_ml: float
+
+    @property
+    def lost(self) -> bool:
+        """Whether at least half of the branch is gone or cut off."""
+        return self.lost_ml >= HALF * self.ml
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What an operation does to a tree.
+
+    Attributes
+    ----------
+    sections : (n_sections,) bool, gone or cut off from the root.
+    branches : by name.
+    """
+
+    sections: NDArray[np.bool_]
+    branches: Mapping[str, BranchLoss]
+
+
+def losses(
+    vessels: VesselTree,
+    gone: NDArray[np.bool_],
+    undissected: NDArray[np.bool_],
+    divided: Collection[str] = (),
+    *,
+    spared: bool = False,
+) -> Losses:
+    """Return what of a tree is lost when some voxels go: what goes, and all that hangs on it.
+
+    Parameters
+    ----------
+    gone : (nx, ny, nz) bool, all that an operation removes.
+    undissected : (nx, ny, nz) bool, the part of it removed without following vessels: wedges, ablation zones.
+    divided : branches that are divided on purpose.
+    spared : whether vessels that run through `gone` but not through `undissected` are dissected free and kept
+        unless divided, as portal branches of what stays are in an anatomical resection.
+
+    Notes
+    -----
+    A section of a vessel is cut where at least half of it goes in a wedge. Where a resection's plane runs along a
+    vessel, the stretch of sections that lie on both sides of it goes as one: it is dissected free when at least a
+    quarter of it stays. Sections wholly inside what goes are cut, and everything beyond a cut is lost.
+    """
+    n = vessels.n_sections
+    total = vessels.section_ml
+    taken = _share(vessels, gone, n) / total
+    wedged = _share(vessels, undissected, n) / total
+    cut = (wedged >= HALF) | np.isin(vessels.branch, [vessels.names.index(b) for b in divided])
+    split = np.zeros(n, dtype=np.bool_)
+    if not spared:
+        stretch = _stretches(vessels, (taken > 0) & (taken < 1))
+        pooled = np.bincount(stretch, weights=taken * total, minlength=n) / np.maximum(
+            np.bincount(stretch, weights=total, minlength=n), np.finfo(float).tiny
+        )
+        cut |= pooled[stretch] > 1.0 - DISSECTED
+        split = (pooled[stretch] > 0) & (pooled[stretch] < 1)
+    lost = vessels.downstream(cut)
+    split &= ~lost
+    ml = vessels.branch_ml()
+    taken_ml = _by_branch(vessels, taken * total)
+    lost_ml = _by_branch(vessels, np.where(lost, total, 0.0))
+    split_ml = _by_branch(vessels, np.where(split, total, 0.0))
+    return Losses(
+        lost,
+        {
+            name: BranchLoss(name, ml[name], float(taken_ml[i]), float(lost_ml[i]), float(split_ml[i]))
+            for i, name in enumerate(vessels.names)
+        },
+    )
+
+
+def _share(vessels: VesselTree, mask: NDArray[np.bool_], n: int) -> NDArray[np.float64]:
+    """Return the mL of each section inside a mask."""
+    inside = mask.reshape(-1)[vessels.voxels]
+    ml = np.bincount(vessels.section, weights=np.where(inside, vessels.ml, 0.0), minlength=n)
+    return np.asarray(ml, dtype=np.float64)
+
+
+def _by_branch(vessels: VesselTree, ml: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.bincount(vessels.branch, weights=ml, minlength=len(vessels.names)), dtype=np.float64)
+
+
+def _stretches(vessels: VesselTree, partial: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the stretch of each section: sections of one branch in a row that are partly taken; others are their own."""
+    stretch = np.arange(vessels.n_sections)
+    for s in range(vessels.n_sections):
+        p = vessels.parent[s]
+        if p >= 0 and partial[s] and partial[p] and vessels.branch[s] == vessels.branch[p]:
+            stretch[s] = stretch[p]
+    return stretch
+
+
+def deprived_ml(
+    where: Territories, lost: NDArray[np.bool_], stays: NDArray[np.bool_], owners: Collection[str] = ()
+) -> dict[str, dict[str, float]]:
+    """Return the parenchyma that stays but has lost its branch, mL by branch and segment.
+
+    Parameters
+    ----------
+    lost : (n_sections,) bool, from `losses`.
+    stays : (nx, ny, nz) bool.
+    owners : branches lost as a whole, for segments that hang on a trunk.
+    """
+    return where.ml_where(stays & deprived_mask(where, lost, owners), kind=PARENCHYMA)
+
+
+def deprived_mask(
+    where: Territories, lost: NDArray[np.bool_], owners: Collection[str] = ()
+) -> NDArray[np.bool_]:
+    """Return the voxels whose nearest section is lost, (nx, ny, nz) bool; see `deprived_ml`."""
+    of_section = np.concatenate([[False], lost])
+    out = of_section[where.section]
+    whole = np.isin(np.arange(len(where.names)), [i for i, n in enumerate(where.names) if i and n in owners])
+    return np.asarray(out | (whole[where.labels] & (where.section == 0)))
