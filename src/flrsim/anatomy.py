@@ -263,13 +263,67 @@ def segment_name(text: str) -> str | None:
     Understands ``S4a``, ``Segment 4``, ``liver_segment_4``, ``seg-IVb``, ``Couinaud VIII``, ``4``.
     """
     roman = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8"}
-    word = re.sub(r"\.(nii(\.gz)?|stl|vtp)$", "", text.strip().lower())
-    word = re.sub(r"^(liver|couinaud)?[ _-]*(segment|seg|s)?[ _.-]*", "", word)
+    word = re.sub(r"\.(nii(\.gz)?|(seg\.)?nrrd|stl|vtp|ply|obj|glb)$", "", text.strip().lower())
+    word = re.sub(r"^((liver|hepatic|couinaud)[ _-]*)*(segment|seg|s)?[ _.-]*", "", word)
     match = re.fullmatch(r"(viii|vii|vi|iv|v|iii|ii|i|[1-8])([ab]?)", word)
     if match is None:
         return None
     name = "S" + roman.get(match[1], match[1]) + match[2]
     return name if name in SEGMENTS else None
+
+
+KIND_WORDS: tuple[tuple[str, str], ...] = (
+    ("lesion", r"lesion|tumou?r|metasta|nodule|\bhcc\b|\bcrlm\b|^l[ _-]?\d+$"),
+    (
+        "other",
+        r"arter|cava|\bivc\b|bile|biliary|duct|gall ?bladder|spleen|kidney|aorta|stomach|pancreas|remnant",
+    ),
+    ("portal_vein", r"portal|\bpv\b"),
+    ("hepatic_vein", r"hepatic vein|vein.* hepatic|\b[lmr]?hv\b"),
+    ("unsplit", r"vessel|vascular tree"),
+    ("liver", r"^(whole )?(liver|parenchyma|liver parenchyma)$"),
+)
+"""Words by which files name what is not a segment, in the order they are tried."""
+
+
+def structure_kind(text: str) -> str | None:
+    """Return what a structure's name says it is.
+
+    Returns
+    -------
+    ``segment``, ``lesion``, ``portal_vein``, ``hepatic_vein``, ``unsplit`` (vessels not told apart), ``liver``,
+    ``other`` (known, and none of these), or None when the name says nothing.
+    """
+    if segment_name(text) is not None:
+        return "segment"
+    words = re.sub(r"[\s_.-]+", " ", text.strip().lower())
+    if "splenic vein" in words and "portal" in words:
+        return "portal_vein"
+    for kind, pattern in KIND_WORDS:
+        if re.search(pattern, words):
+            return kind
+    return None
+
+
+def is_all_lesions(text: str) -> bool:
+    """Return whether a name stands for all lesions together, as ``liver_tumor`` or ``lesions`` do, not for one of them."""
+    words = re.sub(r"[\s_.-]+", " ", text.strip().lower())
+    return re.fullmatch(r"(liver |hepatic )?(lesions?|tumou?rs?|metastas[ei]s|nodules?)", words) is not None
+
+
+def branch_name(text: str, tree: str) -> str:
+    """Return the registry's name of a vessel's branch, the tree's when the name says no more, else the name as it is.
+
+    ``right hepatic vein`` is the branch ``right`` of ``hepatic_vein``; ``portal_vein`` is the tree.
+    """
+    words = re.sub(r"[\s_.-]+", " ", text.strip().lower())
+    abbreviated = {"rhv": "right", "mhv": "middle", "lhv": "left"}.get(words)
+    rest = re.sub(r"\b(liver|hepatic|portal|vascular|veins?|vessels?|branch|trees?|pv|hv)\b", " ", words)
+    key = abbreviated or "_".join(rest.split())
+    known = HEPATIC_VEINS if tree == "hepatic_vein" else PORTAL_BRANCHES
+    if not key:
+        return tree
+    return key if key in known else segment_name(key) or text
 
 
 def resection_segments(name: str) -> tuple[str, ...]:

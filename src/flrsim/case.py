@@ -14,6 +14,7 @@ from flrsim.anatomy import SEGMENTS, check_split_once
 from flrsim.distances import SurfaceSearch, surface_of_mask
 from flrsim.errors import AnatomyError, GeometryError
 from flrsim.grid import PARENCHYMA, Region, RegionGrid
+from flrsim.io.naming import listed
 from flrsim.io.structures import Structures, Surface
 from flrsim.label_statistics import label_counts
 from flrsim.patient import Patient, Treatment
@@ -250,8 +251,9 @@ def _check_segments(segments: Structures, accepted: Accepted) -> None:
     missing = sorted(needed - have - set(accepted.missing_segments))
     if missing:
         keys = ", ".join(f'"{name}"' for name in missing)
+        unread = f" (not read: {listed(segments.unread)})" if segments.unread else ""
         raise AnatomyError(
-            f"{segments.source}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; all eight segments are "
+            f"{segments.source}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing{unread}; all eight segments are "
             f"needed; if resected before, accept it in [anatomy.accept]: missing_segments = [{keys}]"
         )
 

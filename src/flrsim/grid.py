@@ -27,12 +27,14 @@ class LabelVolume:
     affine : (4, 4) float64, voxel indices to LPS mm; positive determinant.
     names : label → name, for files that carry names.
     source : file name, for messages.
+    cropped : whether the file says that it is a part of a larger grid.
     """
 
     labels: NDArray[np.unsignedinteger]
     affine: NDArray[np.float64]
     source: str
     names: dict[int, str]
+    cropped: bool = False
 
     @property
     def spacing_mm(self) -> NDArray[np.float64]:

@@ -303,17 +303,17 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "unknown extension",
         volumes("liver.mat", of=lambda f: (f / "liver.mat").write_bytes(b"x")),
-        "liver.mat: .mat is not a format flrsim reads; give .nii, .nii.gz, .vtp or a folder of .stl",
+        "liver.mat: .mat is not a format flrsim reads; give .nii, .nii.gz, .seg.nrrd, .nrrd, .vtp, .vtm, .stl, .ply, .obj, .glb, or a folder of one label map or one closed surface a structure",
     ),
     Bad(
         "no extension",
         volumes("liver", of=lambda f: (f / "liver").write_bytes(b"x")),
-        "liver: no extension is not a format flrsim reads; give .nii, .nii.gz, .vtp or a folder of .stl",
+        "liver: no extension is not a format flrsim reads; give .nii, .nii.gz, .seg.nrrd, .nrrd, .vtp, .vtm, .stl, .ply, .obj, .glb, or a folder of one label map or one closed surface a structure",
     ),
     Bad(
         "empty folder",
         volumes("stl", of=lambda f: (f / "stl").mkdir()),
-        "stl holds no .stl file; a folder of closed STL, one a structure, is needed",
+        "stl holds no file that flrsim reads; a folder holds one label map (.nii, .nii.gz, .nrrd) or one closed surface (.vtp, .vtm, .stl, .ply, .obj, .glb) a structure",
     ),
     Bad(
         "header of 10^12 voxels",
@@ -446,7 +446,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "mesh in metres",
         mesh(scaled(0.001)),
-        'liver.vtp: the liver is 0.19 mm long when read in mm; a liver is 60 to 500 mm long; its numbers look like m: say unit = "m"',
+        "liver.vtp: the liver is 0.19 mm long when read in mm; a liver is 60 to 500 mm long; its numbers look like m, and the file states mm: export it again in the unit it states",
     ),
     Bad(
         "mesh in centimetres",
@@ -502,7 +502,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "STL without frame and unit",
         stl(None, 1.0, "--frame", "LPS"),
-        'stl: STL files do not say their frame and unit; state them: frame = "LPS" or "RAS", unit = "mm", "cm" or "m"',
+        'S1.stl does not say its unit; state it: unit = "mm", "cm" or "m"',
     ),
     Bad(
         "STL in metres",
@@ -548,7 +548,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "STL of no segment",
         stl(lambda f: (f / "S8.stl").rename(f / "spleen.stl")),
-        '"spleen" is not a segment; name each file or key after its segment: S1 … S8, S4a, S4b',
+        'stl: S8 is missing (not read: spleen); all eight segments are needed; if resected before, accept it in [anatomy.accept]: missing_segments = ["S8"]',
     ),
     Bad(
         "STL twice",
@@ -648,8 +648,8 @@ TABLE: tuple[Bad, ...] = (
     ),
     Bad(
         "meshes without frame",
-        case((LIVER_KEY, '[anatomy.meshes]\nS1 = "S1.stl"')),
-        'case.toml: anatomy: meshes need their frame ("LPS" or "RAS") and unit ("mm", "cm" or "m")',
+        case((LIVER_KEY, '[anatomy.meshes]\nS1 = "S1.stl"'), files=stl_beside),
+        'S1.stl does not say its frame and unit; state it: frame = "LPS" or "RAS", unit = "mm", "cm" or "m"',
     ),
     Bad(
         "segment twice in meshes",

@@ -8,12 +8,15 @@ import json
 import numpy as np
 import pytest
 
+import block_liver as blocks
 import solids
+import written_formats as written
 from flrsim.case_file import load_case, load_file
+from flrsim.errors import GeometryError
 from flrsim.evidence import load_evidence
-from flrsim.io.frames import RAS_TO_LPS
+from flrsim.io.frames import RAS_TO_LPS, sha256, to_lps_mm
 from flrsim.io.nifti import read_label_map, write_label_map
-from flrsim.io.surfaces import write_closed_surface
+from flrsim.io.surfaces import closed_surface, read_raw_surface, write_closed_surface
 from flrsim.io.vtp import read_interface_mesh, write_interface_mesh
 from flrsim.meshing import mesh_from_labels
 from flrsim.phantom import Lesion, make_phantom
@@ -214,6 +217,209 @@ def test_an_interface_mesh_comes_back_from_its_file(tmp_path) -> None:
     np.testing.assert_array_equal(got.faces, mesh.faces)
     np.testing.assert_array_equal(got.sides, mesh.sides)
     np.testing.assert_allclose(got.points, mesh.points, atol=1e-4)
+
+
+# ------------------------------------------------------------------------------------------------ every format
+
+
+def _totalsegmentator(folder):
+    written.write_binaries(
+        folder / "segments", blocks.segments(), {i: f"liver_segment_{i}" for i in range(1, 9)}
+    )
+    written.write_binaries(folder / "lesions", blocks.lesions(), {1: "L1", 2: "L2"})
+    return ['labelmap = "segments"', 'lesions = "lesions"']
+
+
+def _multilabel(folder):
+    names = {i: f"liver_segment_{i}" for i in range(1, 9)}
+    written.write_multilabel(folder / "s.nii.gz", blocks.segments(), names)
+    written.write_multilabel(folder / "l.nii.gz", blocks.lesions(), {1: "L1", 2: "L2"})
+    return ['labelmap = "s.nii.gz"', 'lesions = "l.nii.gz"']
+
+
+def _seg_nrrd(folder):
+    names = [(f"Segment {i}", 0, i) for i in range(1, 9)] + [("L1", 1, 1), ("L2", 1, 2)]
+    written.write_seg_nrrd(folder / "s.seg.nrrd", [blocks.segments(), blocks.lesions()], names)
+    return ['labelmap = "s.seg.nrrd"', 'lesions = "s.seg.nrrd"']
+
+
+def _plain_nrrd(folder):
+    written.write_seg_nrrd(folder / "s.nrrd", [blocks.segments()], [])
+    written.write_seg_nrrd(folder / "l.nrrd", [blocks.lesions()], [], encoding="raw")
+    return ['labelmap = "s.nrrd"', 'lesions = "l.nrrd"']
+
+
+def _surface_folders(suffix):
+    def write(folder):
+        written.write_surface_files(folder / "s", written.segment_surfaces(), suffix)
+        written.write_surface_files(folder / "l", written.lesion_surfaces(), suffix)
+        return ['mesh = "s"', 'lesions = "l"', 'frame = "LPS"', 'unit = "mm"']
+
+    return write
+
+
+def _table(folder):
+    suffixes = {"S1": ".stl", "S2": ".ply", "S3": ".obj", "S4": ".vtp", "S5": ".glb", "S6": ".stl"}
+    for name, surface in written.segment_surfaces().items():
+        written.write_surface_files(folder, {name: surface}, suffixes.get(name, ".ply"))
+    written.write_surface_files(folder, written.lesion_surfaces(), ".vtp")
+    lines = ['frame = "LPS"', 'unit = "mm"', "", "[anatomy.meshes]"]
+    lines += [f'S{i} = "S{i}{suffixes.get(f"S{i}", ".ply")}"' for i in range(1, 9)]
+    return [*lines, "", "[anatomy.lesions]", 'L1 = "L1.vtp"', 'L2 = "L2.vtp"']
+
+
+def _one_file(write, name, *lines):
+    def one(folder):
+        write(folder / name, written.segment_surfaces() | written.lesion_surfaces())
+        return [f'mesh = "{name}"', f'lesions = "{name}"', *lines]
+
+    return one
+
+
+FORMATS = {
+    "TotalSegmentator folder": _totalsegmentator,
+    "TotalSegmentator multilabel": _multilabel,
+    "seg.nrrd": _seg_nrrd,
+    "nrrd": _plain_nrrd,
+    "folder of STL": _surface_folders(".stl"),
+    "folder of PLY": _surface_folders(".ply"),
+    "folder of OBJ": _surface_folders(".obj"),
+    "folder of VTP": _surface_folders(".vtp"),
+    "folder of GLB": _surface_folders(".glb"),
+    "table of five formats": _table,
+    "OBJ with objects": _one_file(written.write_obj, "all.obj", 'frame = "LPS"', 'unit = "mm"'),
+    "GLB with nodes": _one_file(lambda p, s: written.write_glb(p, s, shift_m=0.25), "all.glb"),
+    "VTM": _one_file(lambda p, s: written.write_vtm(p, s, {"space": "LPS", "unit": "mm"}), "all.vtm"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_same_liver_through_every_format(name, tmp_path, evidence) -> None:
+    folder = tmp_path / "case"
+    folder.mkdir()
+    lines = FORMATS[name](folder)
+    (folder / "case.toml").write_text('[case]\nid = "one"\n\n[anatomy]\n' + "\n".join(lines) + "\n")
+    case, _ = load_case(folder, evidence)
+    counts = np.bincount(blocks.segments().ravel(), minlength=9)
+    true = {f"S{i}": counts[i] * 0.125 for i in range(1, 9)}
+    assert case.segment_ml == pytest.approx(true, rel=1e-5)
+    assert [les.name for les in case.lesions] == ["L1", "L2"]
+    for label, lesion in enumerate(case.lesions, start=1):
+        mask = blocks.lesions() == label
+        assert lesion.volume_ml == pytest.approx(np.count_nonzero(mask) * 0.125, rel=1e-5)
+        inside = np.bincount(blocks.segments()[mask], minlength=9) / np.count_nonzero(mask)
+        shares = {"outside" if k == 0 else f"S{k}": s for k, s in enumerate(inside) if s}
+        assert lesion.segments.keys() == shares.keys()
+        assert dict(lesion.segments) == pytest.approx(shares, abs=0.02)
+        centre = np.argwhere(mask).mean(axis=0) @ blocks.lps_affine()[:3, :3] + blocks.ORIGIN
+        np.testing.assert_allclose(lesion.centre_mm, centre, atol=0.05)
+
+
+# ------------------------------------------------------------------------------------------------ surfaces, unjudged
+
+
+BALL = solids.icosphere(20.0, 2)
+AT = np.array([10.0, -30.0, 50.0])
+"""Left, anterior, superior: no two axes alike, so that a frame read wrongly is seen."""
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".ply", ".obj", ".vtp", ".vtm", ".glb"])
+def test_every_surface_format_is_read_as_it_was_written(suffix, tmp_path) -> None:
+    ball = {"ball": (BALL.points + AT, BALL.faces)}
+    path = tmp_path / f"ball{suffix}"
+    if suffix == ".vtm":
+        written.write_vtm(path, ball)
+    else:
+        written.write_surface_files(tmp_path, ball, suffix)
+    raw = read_raw_surface(path)
+    assert (raw.part_names, raw.sides, raw.source) == (("ball",), None, path.name)
+    assert (raw.frame, raw.unit) == (("glTF", "m") if suffix == ".glb" else (None, None))
+    assert len(raw.faces) == len(BALL.faces)
+    if suffix == ".glb":
+        # The left is +X, the head +Y, the front +Z.
+        np.testing.assert_allclose(raw.points.mean(axis=0), [0.010, 0.050, 0.030], atol=1e-6)
+    measures = closed_surface(raw, name="ball", frame="LPS", unit="mm").measure()
+    assert measures.volume_ml[1] == pytest.approx(BALL.measure().volume_ml[1], rel=1e-5)
+    assert measures.volume_ml[1] > 0
+    np.testing.assert_allclose(measures.centroid_mm[1], AT, atol=1e-3)
+
+
+def test_surfaces_in_the_axes_of_gltf_are_turned_never_mirrored() -> None:
+    for frame in ("LPS", "RAS", "glTF"):
+        axes = to_lps_mm(np.eye(3), frame=frame, unit="mm")
+        assert np.linalg.det(axes) == pytest.approx(1.0)
+    left, head, front = to_lps_mm(np.eye(3), frame="glTF", unit="mm")
+    np.testing.assert_array_equal([left, head, front], [[1, 0, 0], [0, 0, 1], [0, -1, 0]])
+
+
+def test_a_gltf_node_that_mirrors_turns_its_triangles_round(tmp_path) -> None:
+    import trimesh
+
+    # The mesh is the mirror image and faces out; the node mirrors it back, and by the standard it still faces out.
+    mirrored = trimesh.Trimesh((BALL.points + AT) / 1000.0 * [-1, 1, 1], BALL.faces[:, ::-1], process=False)
+    assert mirrored.volume > 0
+    scene = trimesh.Scene()
+    scene.add_geometry(mirrored, node_name="ball", transform=np.diag([-1.0, 1.0, 1.0, 1.0]))
+    scene.export(tmp_path / "ball.glb")
+    measures = closed_surface(
+        read_raw_surface(tmp_path / "ball.glb"), name="ball", frame=None, unit=None
+    ).measure()
+    assert measures.volume_ml[1] == pytest.approx(BALL.measure().volume_ml[1], rel=1e-5)
+
+
+def test_broken_geometry_is_read_whole_and_refused_only_when_judged(tmp_path) -> None:
+    points = BALL.points.copy()
+    points[3] = np.nan
+    faces = BALL.faces[5:]
+    written.write_surface_files(tmp_path, {"ball": (points, faces)}, ".vtp")
+    raw = read_raw_surface(tmp_path / "ball.vtp")
+    assert (len(raw.faces), np.isnan(raw.points).any(axis=1).sum()) == (len(faces), 1)
+    with pytest.raises(GeometryError, match=r"1 of 162 points are not finite numbers"):
+        closed_surface(raw, name="ball", frame="LPS", unit="mm")
+    written.write_surface_files(tmp_path, {"open": (BALL.points, faces)}, ".ply")
+    raw = read_raw_surface(tmp_path / "open.ply")
+    assert len(raw.faces) == len(faces)
+    with pytest.raises(GeometryError, match=r'"open" is open \(\d+ boundary edges'):
+        closed_surface(raw, name="open", frame="LPS", unit="mm")
+
+
+def test_triangles_and_quads_in_one_file_are_read_as_triangles(tmp_path) -> None:
+    import pyvista as pv
+
+    box = solids.box((0, 0, 0), (10, 20, 30))
+    split = [[3, *box.faces[0][[0, 1, 2]]], [3, *box.faces[0][[0, 2, 3]]]]
+    cells = np.concatenate([*split, *([4, *f] for f in box.faces[1:])])
+    pv.PolyData(box.points, faces=cells).save(tmp_path / "box.vtp")
+    raw = read_raw_surface(tmp_path / "box.vtp")
+    assert raw.faces.shape == (12, 3)
+    measures = closed_surface(raw, name="box", frame="RAS", unit="cm").measure()
+    assert measures.volume_ml[1] == pytest.approx(6000.0)
+    np.testing.assert_allclose(measures.centroid_mm[1], [-50.0, -100.0, 150.0])
+
+
+def test_blocks_of_a_vtm_file_count_in_its_checksum(tmp_path) -> None:
+    file = written.write_vtm(tmp_path / "a.vtm", {"S1": (BALL.points, BALL.faces)})
+    before = sha256(file)
+    written.write_vtm(tmp_path / "a.vtm", {"S1": (BALL.points + 1.0, BALL.faces)})
+    assert sha256(file) != before
+
+
+def test_regions_that_are_no_segments_are_left_out_of_an_interface_mesh(tmp_path, evidence) -> None:
+    labels = blocks.segments()
+    labels[:3] = 9
+    points, quads, sides = blocks.walls(labels)
+    names = ["outside", *(f"Couinaud {i}" for i in range(1, 9)), "spleen"]
+    blocks.write_vtp(
+        tmp_path / "a.vtp",
+        points,
+        quads,
+        sides,
+        stated={"space": "LPS", "unit": "mm", "region_names": names},
+    )
+    case = load_file(tmp_path / "a.vtp", evidence)
+    counts = np.bincount(labels.ravel())
+    assert case.segment_ml == pytest.approx({f"S{i}": counts[i] * 0.125 for i in range(1, 9)}, rel=1e-5)
+    assert "a.vtp: not read as segments: spleen" in case.warnings
 
 
 def test_real_label_maps_have_the_volumes_of_their_voxels(data_folder) -> None:

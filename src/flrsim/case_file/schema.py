@@ -49,6 +49,7 @@ class AnatomyTable(Strict):
     portal_vein: str | MeshTable | None = None
     hepatic_vein: str | MeshTable | None = None
     labels: dict[int, str] = Field(default_factory=dict)
+    names: dict[str, str] = Field(default_factory=dict)
     portal_labels: dict[int, str] = Field(default_factory=dict)
     hepatic_labels: dict[int, str] = Field(default_factory=dict)
     frame: Literal["LPS", "RAS"] | None = None
@@ -63,8 +64,6 @@ class AnatomyTable(Strict):
             raise ValueError(
                 f"{' and '.join(given) if given else 'no liver'} given; give exactly one of labelmap, mesh, meshes"
             )
-        if self.meshes is not None and (self.frame is None or self.unit is None):
-            raise ValueError('meshes need their frame ("LPS" or "RAS") and unit ("mm", "cm" or "m")')
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,17 +50,26 @@ def check_unit(unit: str) -> None:
         raise CaseError(f'unit is "{unit}"; it must be one of {", ".join(UNITS_MM)}')
 
 
-def check_extent(points: NDArray[np.float64], *, source: str, unit: str) -> None:
-    """Raise when the extent of a whole liver is impossible in the unit that was stated."""
-    if not len(points):
-        return
+def check_extent(points: NDArray[np.float64], *, source: str, unit: str, stated: bool) -> None:
+    """Raise when the extent of a whole liver is impossible in its unit.
+
+    Parameters
+    ----------
+    points : (n, 3) LPS mm.
+    unit : the unit the points were read in.
+    stated : whether the file states the unit, so that saying another would not help.
+    """
     extent = float((points.max(axis=0) - points.min(axis=0)).max())
     low, high = LIVER_EXTENT_MM
     if low <= extent <= high:
         return
     raw = extent / UNITS_MM[unit]
     likely = [u for u, mm in UNITS_MM.items() if low <= raw * mm <= high]
-    hint = f'its numbers look like {likely[0]}: say unit = "{likely[0]}"' if likely else "check the file"
+    hint = "check the file"
+    if likely and stated:
+        hint = f"its numbers look like {likely[0]}, and the file states {unit}: export it again in the unit it states"
+    elif likely:
+        hint = f'its numbers look like {likely[0]}: say unit = "{likely[0]}"'
     raise GeometryError(
         f"{source}: the liver is {extent:.4g} mm long when read in {unit}; a liver is 60 to 500 mm long; {hint}"
     )
@@ -77,11 +87,23 @@ def existing_file(path: Path) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, or of all files below a folder in the order of their names, as hex digits."""
+    """Return the SHA-256 of a file, or of all files below a folder in the order of their names, as hex digits.
+
+    The blocks that a ``.vtm`` file lists count with it.
+    """
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    if path.suffix.lower() == ".vtm":
+        from flrsim.io.vtp import vtm_blocks
+
+        files += [file for _, file in vtm_blocks(path)]
     for file in files:
         with file.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts names by their numbers, L2 before L10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]

@@ -61,9 +61,10 @@ class RawSurface:
         frame, unit = self.frame or frame, self.unit or unit
         missing = [key for key, value in (("frame", frame), ("unit", unit)) if value is None]
         if frame is None or unit is None:
+            choices = {"frame": 'frame = "LPS" or "RAS"', "unit": 'unit = "mm", "cm" or "m"'}
             raise GeometryError(
                 f"{self.source} does not say its {' and '.join(missing)}; "
-                'state it: frame = "LPS" or "RAS", unit = "mm", "cm" or "m"'
+                f"state it: {', '.join(choices[key] for key in missing)}"
             )
         return replace(self, points=to_lps_mm(self.points, frame=frame, unit=unit), frame="LPS", unit="mm")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import FileError
-from flrsim.io.frames import existing_file
+from flrsim.io.frames import existing_file, natural
 from flrsim.io.raw import RawSurface
 
 SCENES = (".stl", ".ply", ".obj", ".glb")
@@ -62,7 +61,7 @@ def read_scene(path: Path) -> RawSurface:
         ) from None
     points, faces, parts, n_points = [], [], [], 0
     names: list[str] = []
-    for name in sorted(scene.graph.nodes_geometry, key=_natural):
+    for name in sorted(scene.graph.nodes_geometry, key=natural):
         matrix, geometry = scene.graph[name]
         loaded = scene.geometry[geometry]
         triangles = np.asarray(getattr(loaded, "faces", ()), dtype=np.int64)
@@ -116,10 +115,3 @@ def _moved(
 
 def _kind(suffix: str) -> str:
     return f"{'an' if suffix in ('.stl', '.obj') else 'a'} {suffix[1:].upper()}"
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a key that sorts L2 before L10."""
-    return [
-        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(name)) if part
-    ]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.anatomy import check_split_once
-from flrsim.errors import AnatomyError, FileError, GeometryError
+from flrsim.errors import AnatomyError, GeometryError
 from flrsim.grid import LabelVolume
-from flrsim.io.frames import check_extent
-from flrsim.io.nifti import read_label_map
-from flrsim.io.surfaces import check_closed, read_closed_surface
-from flrsim.io.vtp import read_interface_mesh
+from flrsim.io.naming import Naming
+from flrsim.io.surfaces import check_closed
 from flrsim.label_statistics import label_counts
 from flrsim.mesh import LabelledMesh
 from flrsim.meshing import grid_frame, labels_from_mesh
@@ -27,7 +23,6 @@ MESH_GRID_MM = 0.8
 OVERLAP_OF_TOTAL = 0.01
 OVERLAP_OF_ONE = 0.03
 """Separate meshes may overlap or leave gaps up to these shares of the liver and of a segment; more is refused."""
-SAME_AFFINE_MM = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,9 @@ class Structures:
     warnings : sentences about what is usable but not clean.
     source : file name.
     from_mesh : whether a mesh was scanned, so that there is no voxel size to doubt.
+    own_names : names the file itself gives to what it holds, read or not.
+    unread : those of them that are left out.
+    cropped : whether the file says that its grid is a part of a larger one.
     """
 
     labels: NDArray[np.unsignedinteger]
@@ -54,32 +52,114 @@ class Structures:
     warnings: tuple[str, ...]
     source: str
     from_mesh: bool = False
+    own_names: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    cropped: bool = False
 
 
-def from_label_volume(volume: LabelVolume, name_of: Callable[[int], str]) -> Structures:
-    """Return the structures of a label map; `name_of` gives each label's name or raises."""
-    counts = label_counts(volume.labels).counts
-    present = np.flatnonzero(counts)
-    present = present[present > 0]
-    names = ("outside", *(name_of(int(label)) for label in present))
-    check_named_once(names, present, volume.source)
-    lut = np.zeros(len(counts), dtype=np.uint16)
-    lut[present] = np.arange(1, len(present) + 1)
-    # Most maps number their labels 1, 2, 3 … already; looking each voxel of a whole abdomen up costs a
-    # second.
-    numbered = bool((present == lut[present]).all())
+def from_label_volumes(
+    volumes: Sequence[LabelVolume], naming: Naming, *, source: str, one_organ: bool = False
+) -> Structures:
+    """Return the structures of label volumes on one grid: a map, or the layers or files of a segmentation.
+
+    Parameters
+    ----------
+    one_organ
+        Whether the structures make one organ, so that overlaps between layers are limited.
+
+    Raises
+    ------
+    AnatomyError
+        When a label cannot be named, or two are named the same.
+    """
+    counts = [label_counts(v.labels).counts for v in volumes]
+    found = [(k, int(label)) for k, n in enumerate(counts) for label in np.flatnonzero(n) if label > 0]
+    own = [volumes[k].names[label] for k, label in found if _own_name(volumes[k], label, naming)]
+    chosen = naming.choose(own, source) if own else {}
+    rows: list[tuple[int, int]] = []
+    names = ["outside"]
+    for k, label in found:
+        volume = volumes[k]
+        named = _own_name(volume, label, naming)
+        name = chosen.get(volume.names[label]) if named else naming.of_label(label, source)
+        if name is not None:
+            rows.append((k, label))
+            names.append(name)
+    check_named_once(tuple(names), [_called(volumes, k, label) for k, label in rows], source)
+    unread = tuple(name for name in own if name not in chosen)
+    warnings = naming.ignored(unread, source)
+    first = volumes[0]
+    if len(volumes) == 1:
+        lut = np.zeros(len(counts[0]), dtype=np.uint16)
+        for row, (_, label) in enumerate(rows, start=1):
+            lut[label] = row
+        # Most maps number their labels 1, 2, 3 … already; looking each voxel of a whole abdomen up costs a
+        # second.
+        numbered = [label for _, label in found] == list(range(1, len(rows) + 1))
+        labels = first.labels if numbered else lut[first.labels]
+        voxels = np.array([0, *(counts[0][label] for _, label in rows)])
+    else:
+        labels, voxels, overlapping = _one_after_another(volumes, rows, names, source, one_organ)
+        warnings += overlapping
     return Structures(
-        labels=volume.labels if numbered else lut[volume.labels],
-        affine=volume.affine,
-        names=names,
-        ml=np.concatenate([[0.0], counts[present] * volume.voxel_ml]),
+        labels=labels,
+        affine=first.affine,
+        names=tuple(names),
+        ml=voxels * first.voxel_ml,
         surfaces={},
-        warnings=(),
-        source=volume.source,
+        warnings=warnings,
+        source=source,
+        own_names=tuple(own),
+        unread=unread,
+        cropped=any(v.cropped for v in volumes),
     )
 
 
-def check_named_once(names: tuple[str, ...], labels: NDArray[np.integer], source: str) -> None:
+def _own_name(volume: LabelVolume, label: int, naming: Naming) -> bool:
+    """Return whether a label goes by the file's name: it has one, and no person named the number."""
+    return label in volume.names and label not in naming.labels
+
+
+def _called(volumes: Sequence[LabelVolume], k: int, label: int) -> str:
+    """Return how a sentence calls one label of one of the volumes."""
+    name = volumes[k].names.get(label)
+    return str(label) if name is None else f'"{name}"'
+
+
+def _one_after_another(
+    volumes: Sequence[LabelVolume],
+    rows: Sequence[tuple[int, int]],
+    names: Sequence[str],
+    source: str,
+    one_organ: bool,
+) -> tuple[NDArray[np.uint16], NDArray[np.int64], tuple[str, ...]]:
+    """Return labels, voxel counts and warnings of layers; a voxel of two structures belongs to the first."""
+    labels = np.zeros(volumes[0].labels.shape, dtype=np.uint16)
+    own, lost = np.zeros(len(names), dtype=np.int64), np.zeros(len(names), dtype=np.int64)
+    for row, (k, label) in enumerate(rows, start=1):
+        mask = volumes[k].labels == label
+        taken = mask & (labels > 0)
+        own[row], lost[row] = np.count_nonzero(mask), np.count_nonzero(taken)
+        labels[mask & ~taken] = row
+    if not lost.any():
+        return labels, own, ()
+    worst = int(np.argmax(lost / np.maximum(own, 1)))
+    share_one, share_all = lost[worst] / own[worst], lost.sum() / own.sum()
+    if one_organ and (share_all > OVERLAP_OF_TOTAL or share_one > OVERLAP_OF_ONE):
+        raise GeometryError(
+            f"{source}: the structures overlap by {100 * share_all:.1f} % of the liver (most: {names[worst]}, "
+            f"{100 * share_one:.1f} % of it lies in others); at most 1 % of the liver and 3 % of a segment can be read; "
+            "separate them"
+        )
+    ml = float(lost.sum()) * volumes[0].voxel_ml
+    return (
+        labels,
+        own - lost,
+        (f"{source}: structures overlap in {ml:.2f} mL; that tissue counts once, in the one named first",),
+    )
+
+
+def check_named_once(names: tuple[str, ...], labels: Sequence[object], source: str) -> None:
     """Raise when two labels of a file carry one name; `names` has the outside first."""
     for name in names[1:]:
         same = [str(label) for given, label in zip(names[1:], labels, strict=True) if given == name]
@@ -90,16 +170,23 @@ def check_named_once(names: tuple[str, ...], labels: NDArray[np.integer], source
 
 
 def from_interface_mesh(
-    mesh: LabelledMesh, *, source: str, frame: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None
+    mesh: LabelledMesh,
+    naming: Naming,
+    *,
+    source: str,
+    frame: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None,
 ) -> Structures:
     """Return the structures of an interface mesh, scanned onto `frame` or onto a grid of its own.
+
+    A region whose name is its number has none; regions that are not wanted become outside.
 
     Raises
     ------
     GeometryError
         When a region is open, inside out, or leaks.
     """
-    warnings = check_closed(mesh, source=source)
+    mesh, own, unread = _wanted_regions(mesh, naming, source)
+    warnings = (*naming.ignored(unread, source), *check_closed(mesh, source=source))
     measures = mesh.measure()
     present = np.unique(mesh.sides)
     present = present[present > 0]
@@ -110,7 +197,6 @@ def from_interface_mesh(
     lut = np.zeros(len(mesh.names), dtype=np.uint16)
     lut[present] = np.arange(1, len(present) + 1)
     names = ("outside", *(mesh.names[i] for i in present))
-    check_named_once(names, present, source)
     return Structures(
         labels=lut[scanned],
         affine=affine,
@@ -120,7 +206,31 @@ def from_interface_mesh(
         warnings=warnings,
         source=source,
         from_mesh=True,
+        own_names=own,
+        unread=unread,
     )
+
+
+def _wanted_regions(
+    mesh: LabelledMesh, naming: Naming, source: str
+) -> tuple[LabelledMesh, tuple[str, ...], tuple[str, ...]]:
+    """Return the mesh of the wanted regions under their names, the file's own names, and what is left out."""
+    present = [int(i) for i in np.unique(mesh.sides) if i > 0]
+    unnamed = {i for i in present if mesh.names[i] == str(i) or i in naming.labels}
+    own = tuple(mesh.names[i] for i in present if i not in unnamed)
+    chosen = naming.choose(own, source) if own else {}
+    named = {i: naming.of_label(i, source) if i in unnamed else chosen.get(mesh.names[i]) for i in present}
+    kept = {i: name for i, name in named.items() if name is not None}
+    check_named_once(("outside", *kept.values()), list(kept), source)
+    names = tuple(kept.get(i, name) for i, name in enumerate(mesh.names))
+    if len(kept) == len(present):
+        return replace(mesh, names=names), own, ()
+    lut = np.zeros(len(mesh.names), dtype=np.uint16)
+    lut[list(kept)] = list(kept)
+    sides = lut[mesh.sides]
+    walls = sides[:, 0] != sides[:, 1]
+    mesh = LabelledMesh(mesh.points, mesh.faces[walls], sides[walls], names)
+    return mesh, own, tuple(name for name in own if name not in chosen)
 
 
 def from_closed_surfaces(
@@ -195,130 +305,3 @@ def _overlaps_and_gaps(
             "liver; both are carried as error, none is filled",
         )
     return ()
-
-
-def read_structures(
-    path: Path,
-    *,
-    name_of: Callable[[int], str],
-    frame: str | None = None,
-    unit: str | None = None,
-    spacing_mm: tuple[float, float, float] | None = None,
-    onto: Structures | None = None,
-    same_grid: bool = False,
-    whole_liver: bool = False,
-    surface_name: Callable[[str], str] | None = None,
-) -> Structures:
-    """Return the structures of a label map, an interface mesh or a folder of STL files.
-
-    Parameters
-    ----------
-    path : ``.nii``, ``.nii.gz``, ``.vtp``, or a folder of ``.stl``.
-    name_of : name of an integer label; raises for labels that have none.
-    frame, unit : of mesh files that do not state theirs.
-    spacing_mm : voxel size that a person vouches for, in the file's axis order, instead of the header's.
-    onto : structures whose grid this file must share (label maps) or is scanned on (meshes).
-    same_grid : a person vouches that the voxels correspond although the headers differ.
-    whole_liver : whether the extent must be a liver's.
-    surface_name : turns a surface file's stem into a structure name.
-    """
-    suffix = "".join(path.suffixes[-2:]).lower()
-    target = None if onto is None else (onto.affine, _shape(onto.labels))
-    if path.is_dir():
-        return _read_folder(path, frame, unit, target, whole_liver, surface_name)
-    if suffix.endswith((".nii", ".nii.gz")):
-        volume = read_label_map(path, spacing_mm=spacing_mm)
-        if onto is not None:
-            volume = _on_same_grid(volume, onto, same_grid)
-        return from_label_volume(volume, name_of)
-    if path.suffix.lower() == ".vtp":
-        mesh = read_interface_mesh(path, frame=frame, unit=unit)
-        if whole_liver:
-            check_extent(mesh.points, source=path.name, unit=unit or "mm")
-        named = tuple(name if name != str(i) or i == 0 else name_of(i) for i, name in enumerate(mesh.names))
-        return from_interface_mesh(replace(mesh, names=named), source=path.name, frame=target)
-    if not path.exists():
-        raise FileError(f"{path.name}: no such file ({path}); check the path")
-    raise FileError(
-        f"{path.name}: {path.suffix or 'no extension'} is not a format flrsim reads; "
-        "give .nii, .nii.gz, .vtp or a folder of .stl"
-    )
-
-
-def read_surface_table(
-    files: Mapping[str, Path],
-    *,
-    frame: str,
-    unit: str,
-    source: str,
-    onto: Structures | None = None,
-    whole_liver: bool = False,
-    must_touch: bool = True,
-) -> Structures:
-    """Return the structures of a table name → closed STL file."""
-    meshes = {
-        name: read_closed_surface(file, name=name, frame=frame, unit=unit) for name, file in files.items()
-    }
-    if whole_liver:
-        check_extent(np.concatenate([m.points for m in meshes.values()]), source=source, unit=unit)
-    target = None if onto is None else (onto.affine, _shape(onto.labels))
-    return from_closed_surfaces(meshes, source=source, frame=target, must_touch=must_touch)
-
-
-def _read_folder(
-    path: Path,
-    frame: str | None,
-    unit: str | None,
-    target: tuple[NDArray[np.float64], tuple[int, int, int]] | None,
-    whole_liver: bool,
-    surface_name: Callable[[str], str] | None,
-) -> Structures:
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() == ".stl")
-    if not files:
-        raise FileError(f"{path.name} holds no .stl file; a folder of closed STL, one a structure, is needed")
-    if frame is None or unit is None:
-        raise GeometryError(
-            f'{path.name}: STL files do not say their frame and unit; state them: frame = "LPS" or "RAS", '
-            'unit = "mm", "cm" or "m"'
-        )
-    named: dict[str, Path] = {}
-    for file in files:
-        name = surface_name(file.stem) if surface_name is not None else file.stem
-        if name in named:
-            raise AnatomyError(f"{path.name}: {named[name].name} and {file.name} are both {name}; keep one")
-        named[name] = file
-    check_split_once(named, source=path.name)
-    meshes = {
-        name: read_closed_surface(file, name=name, frame=frame, unit=unit) for name, file in named.items()
-    }
-    if whole_liver:
-        check_extent(np.concatenate([m.points for m in meshes.values()]), source=path.name, unit=unit)
-    return from_closed_surfaces(meshes, source=path.name, frame=target, must_touch=whole_liver)
-
-
-def _shape(labels: NDArray[np.unsignedinteger]) -> tuple[int, int, int]:
-    return int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2])
-
-
-def _on_same_grid(volume: LabelVolume, onto: Structures, same_grid: bool) -> LabelVolume:
-    """Return `volume` when it lies on the grid of `onto`; raise when it does not and nobody vouched for it."""
-    if volume.labels.shape != onto.labels.shape:
-        raise GeometryError(
-            f"{volume.source} has {_times(volume.labels.shape)} voxels and {onto.source} has {_times(onto.labels.shape)}; "
-            "both must lie on one grid: resample one onto the other"
-        )
-    away = np.abs(volume.affine - onto.affine)
-    if away.max() <= SAME_AFFINE_MM:
-        return volume
-    if same_grid:
-        return replace(volume, affine=onto.affine)
-    offset = float(np.linalg.norm((volume.affine - onto.affine)[:3, 3]))
-    raise GeometryError(
-        f"{volume.source} lies on another frame than {onto.source}: the origins are {offset:.0f} mm apart on the same "
-        f"{_times(volume.labels.shape)} voxels; correct the header, or, if the voxels correspond, "
-        "accept it in [anatomy.accept]: same_grid = true"
-    )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " × ".join(str(n) for n in shape)
