@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from flrsim.errors import GeometryError
 from flrsim.label_statistics import label_counts
 from flrsim.mesh import MM2_PER_CM2, MM3_PER_ML, LabelledMesh
-from flrsim.surface_nets import smoothed, surface_nets
+from flrsim.surface_nets import placed, smoothing_moves, surface_nets
+from flrsim.threads import at_once, parts
 
 # Sixteen iterations take the staircase out of voxel walls: their area then no longer depends on the direction
 # of the cut.
@@ -21,6 +23,11 @@ WALL_REACH_VOXELS = 0.5
 
 NORMAL_ROUNDS = 4
 """Times a wall's normals are averaged over their neighbours."""
+
+SCAN_REACH_VOXELS = 8192
+"""A mesh is scanned on whole numbers of 1/65536 voxel; up to here the products of two of them are exact."""
+SCAN_MANY = 1 << 14
+"""Points or faces under which a second thread costs more than it saves."""
 
 
 def mesh_from_labels(
@@ -44,9 +51,8 @@ def mesh_from_labels(
     if np.linalg.det(affine[:3, :3]) <= 0:
         raise ValueError("affine has a negative determinant; bring the grid into canonical LPS order first")
     nets = surface_nets(labels, joined=iterations > 0)
-    voxel = smoothed(nets, iterations, WALL_STEP, WALL_REACH_VOXELS) if iterations else nets.corners
-    points = (voxel - 0.5) @ affine[:3, :3].T + affine[:3, 3]
-    return LabelledMesh(points, nets.faces, nets.sides, tuple(names))
+    moves = smoothing_moves(nets, iterations, WALL_STEP, WALL_REACH_VOXELS) if iterations else None
+    return LabelledMesh(placed(nets, affine, moves), nets.faces, nets.sides, tuple(names))
 
 
 def smoothing_bias(
@@ -190,9 +196,9 @@ def wall_between(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64
     on_wall[cut] = True
     used = np.flatnonzero(on_wall)
     cut = (np.cumsum(on_wall) - 1)[cut]
-    voxel = smoothed(nets, WALL_ITERATIONS, WALL_STEP, WALL_REACH_VOXELS)[used]
     raw = nets.corners[used] + low
-    points = (voxel + low - 0.5) @ affine[:3, :3].T + affine[:3, 3]
+    moved = raw + smoothing_moves(nets, WALL_ITERATIONS, WALL_STEP, WALL_REACH_VOXELS)[used]
+    points = (moved - 0.5) @ affine[:3, :3].T + affine[:3, 3]
     plain = (raw - 0.5) @ affine[:3, :3].T + affine[:3, 3]
     return Wall(points, cut, _face_areas(points, plain, cut) / MM2_PER_CM2, _beside(raw[cut], labels))
 
@@ -303,14 +309,28 @@ def labels_from_mesh(
         When columns of the grid leave the mesh in another region than they entered it: it is open or wound
         wrongly.
     """
-    from flrsim.kernels.scan import scan_convert
+    from flrsim.kernels.scan import scan_columns, snap
 
-    inverse = np.linalg.inv(affine)
-    voxel = mesh.points @ inverse[:3, :3].T + inverse[:3, 3]
-    labels, leaks = scan_convert(np.ascontiguousarray(voxel), mesh.faces, mesh.sides, *shape)
-    if leaks or (labels.size and int(labels.max()) >= len(mesh.names)):
+    snapped = np.empty((len(mesh.points), 2), dtype=np.int32)
+    cells = np.empty_like(snapped)
+    height = np.empty(len(mesh.points))
+    put = partial(snap, mesh.points, np.linalg.inv(affine), height, snapped, cells)
+    farthest = max(at_once(put, parts(len(mesh.points), least=SCAN_MANY)))
+    if farthest > SCAN_REACH_VOXELS or max(shape) > SCAN_REACH_VOXELS:
+        raise GeometryError(
+            f"the mesh reaches {farthest:.0f} voxels from the grid's corner on a grid of {' × '.join(str(n) for n in shape)}; "
+            f"{SCAN_REACH_VOXELS} is the most that can be scanned; the unit or frame of the mesh is not the grid's: state the true one"
+        )
+    labels = np.zeros(shape, dtype=np.uint16)
+    beyond = np.zeros((*shape[:2], 2), dtype=np.uint16)
+    bands = parts(shape[0], least=1 if len(mesh.faces) >= SCAN_MANY else shape[0])
+    scan = partial(
+        scan_columns, height, snapped, cells, mesh.faces, mesh.sides, len(mesh.names), labels, beyond
+    )
+    leaks = sum(at_once(scan, bands))
+    if leaks:
         raise GeometryError(
             f"{leaks} of {shape[0] * shape[1]} columns leak through the mesh: it has holes or faces wound the wrong way; "
             "close it and make every face's normal point out of the first of its two labels"
         )
-    return np.asarray(labels)
+    return labels

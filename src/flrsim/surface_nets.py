@@ -70,8 +70,8 @@ def surface_nets(labels: NDArray[np.unsignedinteger], *, joined: bool = False) -
     return out
 
 
-def smoothed(nets: Nets, iterations: int, step: float, reach: float) -> NDArray[np.float64]:
-    """Return the corners after Laplacian smoothing, (n, 3) float64, voxels.
+def smoothing_moves(nets: Nets, iterations: int, step: float, reach: float) -> NDArray[np.float64]:
+    """Return how far Laplacian smoothing moves each corner, (n, 3) float64, voxels.
 
     Parameters
     ----------
@@ -100,4 +100,20 @@ def smoothed(nets: Nets, iterations: int, step: float, reach: float) -> NDArray[
     else:
         with ThreadPoolExecutor(max_workers=len(shares)) as pool:
             list(pool.map(lambda share: run(*share), shares))
-    return (now if iterations % 2 == 0 else then) + nets.corners
+    return now if iterations % 2 == 0 else then
+
+
+def placed(
+    nets: Nets, affine: NDArray[np.float64], moves: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the points of the walls in the world, (n, 3) mm, moved by `moves` voxels where given."""
+    from flrsim.kernels.nets import place
+
+    points = np.empty((len(nets.corners), 3))
+    given = np.empty((0, 3)) if moves is None else moves
+    # Not by a matrix product: numpy's would start threads of its own for every call.
+    at_once(
+        partial(place, nets.corners, given, np.ascontiguousarray(affine, dtype=np.float64), points),
+        parts(len(points), least=SMALL_MESH),
+    )
+    return points

@@ -7,7 +7,9 @@ import pytest
 
 import reference
 import solids
-from flrsim.kernels import distance, integrals, labels, scan
+from flrsim.kernels import distance, integrals, labels
+from flrsim.mesh import LabelledMesh
+from flrsim.meshing import labels_from_mesh
 from flrsim.surface_nets import surface_nets
 
 SHAPES = ((1, 1, 1), (4, 3, 5), (5, 6, 4), (1, 7, 2), (3, 1, 9))
@@ -165,8 +167,8 @@ def test_scan_convert_agrees_with_winding_numbers(seed) -> None:
     points = (points - points.min(axis=0)) * 0.4
     # Quads are not flat here: the reference and the kernel split them alike.
     shape = tuple(int(n) + 2 for n in np.ceil(points.max(axis=0)))
-    got, leaks = scan.scan_convert(np.ascontiguousarray(points), faces, sides, *shape)
-    assert leaks == 0
+    mesh = LabelledMesh(points, faces, sides, ("outside", "a", "b", "c"))
+    got = labels_from_mesh(mesh, np.eye(4), shape)
     want = reference.scan_convert(points, faces, sides, shape, 4)
     np.testing.assert_array_equal(got, want)
     assert len(np.unique(want)) == 4

@@ -291,8 +291,6 @@ def test_columns_through_the_corners_of_slanted_faces_do_not_leak() -> None:
 
 def test_columns_that_meet_an_edge_to_the_last_digit_do_not_leak() -> None:
     """Corners of odd coordinates whose edge runs through a whole number: rounding decides, for both faces alike."""
-    from flrsim.kernels.scan import scan_convert
-
     rng = np.random.default_rng(0)
     for _ in range(300):
         along, aside = rng.normal(size=(2, 3))
@@ -303,9 +301,7 @@ def test_columns_that_meet_an_edge_to_the_last_digit_do_not_leak() -> None:
         if np.linalg.det(points[1:] - points[0]) < 0:
             faces = faces[:, ::-1]
         solid = solids.as_solid(points, faces)
-        labels, leaks = scan_convert(solid.points, solid.faces, solid.sides, 9, 9, 9)
-        assert leaks == 0
-        assert labels.max() <= 1
+        assert labels_from_mesh(solid, np.eye(4), (9, 9, 9)).max() <= 1
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -346,3 +342,54 @@ def test_a_mesh_made_from_a_function_lies_on_its_walls() -> None:
         assert got.contact_cm2[1, 2] * 100 == pytest.approx(np.pi * (20**2 - 4**2), rel=0.03)
     assert short[0] < 0.01
     assert short[1] < 0.5 * short[0]
+
+
+def test_threads_change_no_voxel_of_a_scan(monkeypatch) -> None:
+    labels = lumps(5, shape=(70, 66, 60), edge=1)
+    mesh = mesh_from_labels(labels, np.eye(4), NAMES, iterations=8)
+    found = []
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("FLRSIM_THREADS", threads)
+        found.append(labels_from_mesh(mesh, np.diag([0.9, 1.1, 0.8, 1.0]), (80, 62, 76)))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_closed_meshes_never_leak_however_thin_their_faces(seed) -> None:
+    """Points on whole and half voxels, near one another and folded: every column still crosses all or nothing."""
+    from flrsim.kernels.scan import scan_columns, snap
+
+    rng = np.random.default_rng(seed)
+    raw = mesh_from_labels(lumps(seed, edge=1), np.eye(4), NAMES)
+    points = np.round(raw.points * 2 + rng.normal(0, 0.6, raw.points.shape)) / 2
+    points[::3] += rng.normal(0, 1e-7, points[::3].shape)
+    # Folded faces may overlap and add up to a label that is none; what enters must leave all the same.
+    snapped, cells = np.empty((len(points), 2), np.int32), np.empty((len(points), 2), np.int32)
+    height = np.empty(len(points))
+    snap(points, np.eye(4), height, snapped, cells, 0, len(points))
+    grid, beyond = np.zeros((14, 12, 11), np.uint16), np.zeros((14, 12, 2), np.uint16)
+    assert scan_columns(height, snapped, cells, raw.faces, raw.sides, 1 << 16, grid, beyond, 0, 14) == 0
+    assert len(np.unique(grid)) > 4
+
+
+def test_a_label_that_is_no_region_counts_as_a_leak() -> None:
+    """Two solids that share room, both wound well: where they overlap the labels add up to a region that is none."""
+    one, other = solids.box((0.5, 0.5, 0.5), (5.5, 5.5, 5.5)), solids.box((3.5, 3.5, 3.5), (8.5, 7.5, 8.5))
+    both = LabelledMesh(
+        np.concatenate([one.points, other.points]),
+        np.concatenate([one.faces, other.faces + len(one.points)]),
+        np.concatenate([one.sides, other.sides]),
+        one.names,
+    )
+    with pytest.raises(GeometryError, match="4 of 100 columns leak"):
+        labels_from_mesh(both, np.eye(4), (10, 10, 10))
+
+
+def test_a_mesh_in_another_unit_than_the_grid_is_refused() -> None:
+    ball = solids.icosphere(60.0, 2)
+    far = replace(ball, points=ball.points * 1000.0)
+    with pytest.raises(
+        GeometryError, match=r"reaches 60000 voxels .* unit or frame of the mesh is not the grid's"
+    ):
+        labels_from_mesh(far, np.eye(4), (5, 5, 5))

@@ -204,3 +204,21 @@ def smooth_step(now, then, joined, step, reach, start, stop):
         then[p, 0] = min(max(x + share * (pull_x + (up_x - down_x)), -reach), reach)
         then[p, 1] = min(max(y + share * (pull_y + (up_y - down_y)), -reach), reach)
         then[p, 2] = min(max(z + share * (pull_z + (up_z - down_z)), -reach), reach)
+
+
+@kernel
+def place(corners, moves, affine, points, start, stop):
+    """Write where points start … stop - 1 lie in the world.
+
+    corners : (n, 3) int32; moves : (n, 3) float64, voxels, or (0, 3) for none; affine : (4, 4) float64, voxel
+    indices to mm; points : (n, 3) float64, mm, written.
+    """
+    for p in range(start, stop):
+        # A corner lies half a voxel below its voxel's centre.
+        x, y, z = corners[p, 0] - 0.5, corners[p, 1] - 0.5, corners[p, 2] - 0.5
+        if moves.shape[0] > 0:
+            x += moves[p, 0]
+            y += moves[p, 1]
+            z += moves[p, 2]
+        for d in range(3):
+            points[p, d] = affine[d, 0] * x + affine[d, 1] * y + affine[d, 2] * z + affine[d, 3]
