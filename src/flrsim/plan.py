@@ -6,10 +6,11 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from flrsim.anatomy import PORTAL_BRANCHES, leaves, resection_segments, resection_title
+from flrsim.anatomy import PORTAL_BRANCHES, SEGMENTS, leaves, resection_segments, resection_title
 from flrsim.case import Lesion, LiverCase
 from flrsim.errors import PlanError
 from flrsim.resection.plane import Plane, heights
+from flrsim.resection.sheet import Sheet, sheet_mark
 
 TECHNIQUES = ("pve",)
 CAUDATE = ("stays", "goes")
@@ -26,8 +27,8 @@ class Operate:
     margin_mm : planned margin of the wedges; the margins of what a resection takes are measured, not planned.
     ablate : lesions destroyed with a margin where they lie.
     ablation_margin_mm : planned margin of the ablations.
-    plane : what lies on the side of every plane goes, as one specimen.
-    within : segments or resections that the planes are kept to; empty: the whole liver.
+    plane, sheet : what lies on the side of every plane and every sheet goes, as one specimen.
+    within : segments or resections that planes and sheets are kept to; empty: the whole liver.
     """
 
     resect: tuple[str, ...] = ()
@@ -36,12 +37,13 @@ class Operate:
     ablate: tuple[str, ...] = ()
     ablation_margin_mm: float | None = None
     plane: tuple[Plane, ...] = ()
+    sheet: tuple[Sheet, ...] = ()
     within: tuple[str, ...] = ()
 
     @property
     def drawn(self) -> bool:
         """Whether a cut is drawn through the liver: which segments it takes only the geometry tells."""
-        return bool(self.plane)
+        return bool(self.plane or self.sheet)
 
     @property
     def empty(self) -> bool:
@@ -197,7 +199,7 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
         at = f"{where}, day {step.day}"
         if action.empty:
             raise PlanError(
-                f"{at}: the operation takes nothing; name a resection, lesions to wedge or to ablate, or a plane"
+                f"{at}: the operation takes nothing; name a resection, lesions to wedge or to ablate, a plane or a sheet"
             )
         _check_drawn(action, case, at)
         absent = [name for name in (*action.wedge, *action.ablate) if name not in known]
@@ -303,10 +305,10 @@ def check_inflow(plan: Plan, present: tuple[str, ...], flr: Collection[str]) -> 
 
 
 def _check_drawn(action: Operate, case: LiverCase, at: str) -> None:
-    """Raise when a plane cannot cut this liver."""
+    """Raise when a plane or a sheet cannot cut this liver."""
     present = case.grid.segments
     if action.within and not action.drawn:
-        raise PlanError(f"{at}: within keeps planes to segments, but no plane is given; leave it out")
+        raise PlanError(f"{at}: within keeps planes and sheets to segments, but none is given; leave it out")
     missing = [name for name in action.within if not segments_of((name,), present)]
     if missing:
         raise PlanError(f"{at}: within: {', '.join(missing)} names no segment that this liver has")
@@ -333,6 +335,18 @@ def _check_drawn(action: Operate, case: LiverCase, at: str) -> None:
                 f"{which} misses {field}: all of it lies on the side that goes, {low:.0f} mm or more from the plane; "
                 "move the point (LPS mm), or turn the normal"
             )
+    names = {*present, *(lesion.name for lesion in case.lesions)}
+    names |= {s for s in SEGMENTS if set(leaves(s)) & set(present)}
+    for sheet in action.sheet:
+        if isinstance(sheet.goes, str) and (sheet.goes not in names):
+            raise PlanError(
+                f'{at}: {sheet.source}: goes = "{sheet.goes}" is no segment and no lesion of this liver; '
+                "name one that lies wholly on the side that goes, or a point [x, y, z]"
+            )
+        try:
+            sheet_mark(case, sheet)
+        except PlanError as error:
+            raise PlanError(f"{at}: {error.sentence}") from None
 
 
 def _within(lesion: Lesion, segments: Collection[str]) -> bool:
@@ -365,7 +379,10 @@ def describe(step: Step, present: tuple[str, ...]) -> str:
 
 def drawn_title(action: Operate, present: tuple[str, ...]) -> str:
     """Return the drawn cuts of an operation in words, e.g. ``cut along a plane within S5 + S8``."""
-    n = len(action.plane)
-    what = "a plane" if n == 1 else f"{_number(n)} planes"
+    parts = []
+    for n, word in ((len(action.plane), "plane"), (len(action.sheet), "sheet")):
+        if n:
+            parts.append(f"a {word}" if n == 1 else f"{_number(n)} {word}s")
+    what = " and ".join(parts)
     kept = sorted(segments_of(action.within, present))
     return f"cut along {what}" + (f" within {' + '.join(kept)}" if kept else "")

@@ -152,6 +152,7 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         raise CaseError(
             f"{path.name}: anatomy.accept.lesions_outside names {', '.join(unknown)}, which the case does not have"
         )
+    plans = tuple(plan_of(p, inside) for p in file.plan)  # their sheets are inputs too
     case = LiverCase(
         name=file.case.id,
         grid=grid,
@@ -164,7 +165,7 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         warnings=(*(f.sentence for f in findings if f.level == "warning"), *warnings),
         inputs_sha256=dict(sorted(inputs.items())),
     )
-    return case, tuple(plan_of(p) for p in file.plan), findings
+    return case, plans, findings
 
 
 def _parse(path: Path) -> CaseFile:

@@ -100,13 +100,40 @@ class TreatmentTable(Strict):
 
 
 Millimetre = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
+Point = tuple[Millimetre, Millimetre, Millimetre]
+Row = tuple[Point, Point, Point, Point]
 
 
 class PlaneTable(Strict):
     """``plane = [{ point_mm = [x, y, z], normal = [nx, ny, nz] }]``, LPS."""
 
-    point_mm: tuple[Millimetre, Millimetre, Millimetre]
-    normal: tuple[Millimetre, Millimetre, Millimetre]
+    point_mm: Point
+    normal: Point
+
+
+class SheetTable(Strict):
+    """``sheet = [{ file = "cut.vtp", goes = "S6" }]``, or points and faces, or a Bézier patch, LPS mm."""
+
+    goes: str | Point
+    file: str | None = None
+    frame: Literal["LPS", "RAS"] | None = None
+    unit: Literal["mm", "cm", "m"] | None = None
+    points_mm: tuple[Point, ...] | None = None
+    faces: tuple[tuple[int, int, int], ...] | None = None
+    bezier_mm: tuple[Row, Row, Row, Row] | None = None
+
+    @model_validator(mode="after")
+    def _one_sheet(self) -> SheetTable:
+        given = [k for k in ("file", "points_mm", "bezier_mm") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"{' and '.join(given) if given else 'no surface'} given; give exactly one of file, points_mm, bezier_mm"
+            )
+        if (self.points_mm is None) != (self.faces is None):
+            raise ValueError("points_mm and faces belong together: faces name three points each, from 0")
+        if self.file is None and (self.frame is not None or self.unit is not None):
+            raise ValueError("frame and unit are for files; points are LPS mm")
+        return self
 
 
 class OperateTable(Strict):
@@ -118,6 +145,7 @@ class OperateTable(Strict):
     ablate: tuple[str, ...] = ()
     ablation_margin_mm: float | None = Field(default=None, ge=0, le=50)
     plane: tuple[PlaneTable, ...] = ()
+    sheet: tuple[SheetTable, ...] = ()
     within: str | tuple[str, ...] = ()
 
 

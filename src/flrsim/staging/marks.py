@@ -14,6 +14,7 @@ from flrsim.grid import CutMark, Pieces
 from flrsim.plan import Operate, Plan, segments_of
 from flrsim.resection.ablation import ablation_zone
 from flrsim.resection.plane import plane_mark
+from flrsim.resection.sheet import sheet_mark
 from flrsim.resection.wedge import wedge
 
 Mark = NDArray[np.bool_] | CutMark
@@ -40,6 +41,8 @@ def marks_of(case: LiverCase, plans: Sequence[Plan]) -> dict[str, Mark]:
                     )
             for plane in action.plane:
                 makers[plane.key] = partial(plane_mark, grid, plane)
+            for sheet in action.sheet:
+                makers[sheet.key] = partial(sheet_mark, case, sheet)
     keys = sorted(makers)
     _ = grid.liver  # shared by all cuts; made before the threads ask for it
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -60,7 +63,7 @@ def specimen_of(action: Operate, resects: frozenset[str], pieces: Pieces) -> NDA
     if action.wedge and action.margin_mm is not None:
         goes |= pieces.members([_wedge_name(name, action.margin_mm) for name in action.wedge])
     if action.drawn:
-        drawn = pieces.inside_all([plane.key for plane in action.plane])
+        drawn = pieces.inside_all([*(p.key for p in action.plane), *(s.key for s in action.sheet)])
         if action.within:
             drawn &= np.isin(pieces.region, grid.ids(segments=segments_of(action.within, grid.segments)))
         goes |= drawn

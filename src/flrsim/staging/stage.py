@@ -70,8 +70,8 @@ def _carry_out(
         specimen |= _outside_parts(case, pieces, present & ~specimen, specimen, in_liver) & present
         if action.drawn and not (specimen & in_liver).any():
             raise PlanError(
-                f"{where}: the drawn cut takes nothing: no tissue that is still there lies on the side of every plane; "
-                "check their points and normals"
+                f"{where}: the drawn cut takes nothing: no tissue that is still there lies on the side of every plane and sheet; "
+                "check where they are and which side goes"
             )
         # What is taken out cannot be ablated as well.
         ablates = ablated_by(action, pieces) & present & ~specimen
