@@ -14,6 +14,7 @@ from flrsim.case import LiverCase
 from flrsim.draws import PERCENTILES, Floats, spread
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
+from flrsim.perfusion import Circulation, deprivation, perfusion_result
 from flrsim.physiology.adequacy import label_sd_fraction
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
 from flrsim.plan import Plan, check_plan, describe
@@ -93,6 +94,8 @@ def compare(
     evidence = evidence.recording()
     say("cutting")
     staged = stage_plans(case, ordered, evidence)
+    say("dividing the liver among its vessels")
+    circulation = Circulation.of(case)
     functional = tlv_functional_ml(case)
 
     def play(one: StagedPlan) -> tuple[PlanResult, Timeline | None]:
@@ -112,7 +115,8 @@ def compare(
                 draws=draws,
                 modifiers_off=modifiers_off,
             )
-        return _plan_result(case, one, timeline, functional, sd, remarks[one.plan.name], evidence), timeline
+        said = remarks[one.plan.name]
+        return _plan_result(case, one, circulation, timeline, functional, sd, said, evidence), timeline
 
     # Plans share no state but the numbers they read, so two are played at a time.
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -137,7 +141,7 @@ def compare(
         lesions=lesion_volumes(case),
         plans=tuple(results),
         accepted=case.accepted.sentences(),
-        warnings=case.warnings,
+        warnings=(*case.warnings, *circulation.remarks),
         assumptions=tuple(_assumption(p) for p in numbers if p.kind == "assumed"),
         references=tuple(plain(r) for r in evidence.references(sorted(used))),
     )
@@ -151,6 +155,7 @@ def _assumption(p: Parameter) -> dict[str, Any]:
 def _plan_result(
     case: LiverCase,
     staged: StagedPlan,
+    circulation: Circulation,
     timeline: Timeline | None,
     functional: float,
     label_sd: float,
@@ -158,9 +163,22 @@ def _plan_result(
     evidence: Evidence,
 ) -> PlanResult:
     patient = case.patient
-    rules = () if timeline is None or patient is None else evaluate(timeline, patient, evidence)
-    answers = vessel_answers(case, staged)
-    judgement = judge(staged, answers, timeline, rules, evidence, lesions_supplied=bool(case.lesions))
+    deprived = deprivation(circulation, staged, evidence)
+    rules, without = (
+        () if timeline is None or patient is None else evaluate(timeline, patient, evidence, counted=counted)
+        for counted in (1.0, 1.0 - deprived.share)
+    )
+    answers = vessel_answers(circulation, staged, deprived)
+    judgement = judge(
+        staged,
+        answers,
+        timeline,
+        rules,
+        evidence,
+        lesions_supplied=bool(case.lesions),
+        deprived=deprived,
+        rules_without=without,
+    )
     flr = sum(staged.flr_ml.values())
     telv = None if timeline is None else timeline.telv.ml
     weight = None if patient is None else patient.weight_kg * GRAMS_PER_KG
@@ -232,6 +250,9 @@ def _plan_result(
         decisions=()
         if timeline is None
         else tuple(_decision(timeline, i) for i in range(len(timeline.decisions))),
+        devascularised_ml=deprived.devascularised_ml,
+        congested_ml=deprived.congested_ml,
+        perfusion=perfusion_result(circulation, deprived, telv, evidence),
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS
-from flrsim.case import LiverCase
-from flrsim.staging import HALF, StagedPlan
+from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, VEIN_PROXIES, leaves
+from flrsim.perfusion import Circulation, Deprivation, spoken, summed, total
+from flrsim.plan import Operate
+from flrsim.staging import StagedPlan
 
 
 @dataclass(frozen=True)
@@ -20,86 +19,21 @@ class VesselAnswer:
     sentence: str
 
 
-def vessel_answers(case: LiverCase, staged: StagedPlan) -> tuple[VesselAnswer, ...]:
+def vessel_answers(
+    circulation: Circulation, staged: StagedPlan, deprived: Deprivation
+) -> tuple[VesselAnswer, ...]:
     """Return whether what stays keeps portal inflow, venous outflow, artery and bile duct.
 
-    A portal branch is lost when a wedge takes at least half of its labelled volume; in an anatomical
-    resection the surgeon dissects the branches of what stays free and divides the others, so a trunk that
-    runs through a resected segment is kept. A hepatic vein is lost when at least half of it goes. Without
-    labelled vessels nothing is assumed.
+    A branch or vein is lost when at least half of it is gone or cut off from its root; see
+    `flrsim.perfusion.deprivation`. Without labelled vessels nothing is assumed.
     """
-    pieces, grid = staged.pieces, staged.pieces.grid
     staying = set(staged.flr_ml)
-    gone = np.zeros(len(pieces.region), dtype=np.bool_)
-    wedged = np.zeros(len(pieces.region), dtype=np.bool_)
-    for op in staged.operations:
-        gone |= op.goes
-        wedged |= op.goes & ~np.isin(pieces.region, grid.ids(segments=op.resects))
-    removed_lesions = {f.lesion.name for f in staged.fates if f.fate == "removed"}
-    wedged_lesions = {f.lesion.name for f in staged.fates if f.wedged}
-    kept: dict[str, dict[str, bool]] = {"portal_vein": {}, "hepatic_vein": {}}
-    for vessel in case.vessels:
-        if vessel.tree in kept and vessel.branch is not None:
-            own = np.isin(pieces.region, grid.ids(tissue=vessel.name, kind="vessel"))
-            taken = wedged if vessel.tree == "portal_vein" else gone
-            # What runs inside a lesion is lesion in the grid: it goes where the lesion goes.
-            went = removed_lesions if vessel.tree == "hepatic_vein" else wedged_lesions
-            taken_ml = pieces.volume_ml(own & taken) + sum(
-                ml for name, ml in vessel.encased_ml.items() if name in went
-            )
-            total = pieces.volume_ml(own) + sum(vessel.encased_ml.values())
-            # A branch without a voxel on this grid says nothing, so it is not among those that are kept.
-            if total > 0:
-                kept[vessel.tree][vessel.branch] = taken_ml < HALF * total
-    whole = sorted(s for s in staying if not any(s in op.resects for op in staged.operations))
-    out = []
-    portal = kept["portal_vein"]
-    if not portal:
-        out.append(
-            VesselAnswer(
-                "inflow",
-                "not_supplied",
-                "portal branches were not supplied: inflow of what stays is unchecked",
-            )
-        )
-    else:
-        lost = {s: [b for b in SEGMENTS[s].portal if b in portal and not portal[b]] for s in whole}
-        bad = {s: b for s, b in lost.items() if b}
-        if bad:
-            text = "; ".join(f"{s} loses its {' and '.join(b)} portal branch" for s, b in bad.items())
-            out.append(VesselAnswer("inflow", "no", text.replace("_", " ")))
-        else:
-            out.append(
-                VesselAnswer(
-                    "inflow",
-                    "yes",
-                    "portal branches of all that stays are kept; the hepatic artery was not supplied",
-                )
-            )
-    veins = kept["hepatic_vein"]
-    if not veins:
-        out.append(
-            VesselAnswer(
-                "outflow",
-                "not_supplied",
-                "hepatic veins were not supplied: outflow of what stays is unchecked",
-            )
-        )
-    else:
-        drained = {
-            s: [v for v in HEPATIC_VEINS if s in HEPATIC_VEINS[v] and v in veins] for s in whole if s != "S1"
-        }
-        dry = [s for s, v in drained.items() if v and not any(veins[x] for x in v)]
-        half = [s for s, v in drained.items() if v and s not in dry and not all(veins[x] for x in v)]
-        if dry:
-            out.append(
-                VesselAnswer("outflow", "no", f"{', '.join(dry)} keeps no hepatic vein that drains it")
-            )
-        else:
-            text = "each segment that stays keeps a hepatic vein"
-            if half:
-                text += f"; {', '.join(half)} loses one of two and may congest"
-            out.append(VesselAnswer("outflow", "yes", text))
+    taken: set[str] = set()
+    for op, step in zip(staged.operations, staged.plan.operations, strict=True):
+        drawn = isinstance(step.action, Operate) and step.action.drawn
+        taken |= op.takes if drawn else op.resects
+    whole = sorted(staying - taken)
+    out = [_inflow(circulation, deprived, whole), _outflow(circulation, staged, deprived, whole)]
     out.append(
         VesselAnswer(
             "bile", "not_supplied", "bile ducts were not supplied: drainage of what stays is unchecked"
@@ -117,3 +51,81 @@ def vessel_answers(case: LiverCase, staged: StagedPlan) -> tuple[VesselAnswer, .
     else:
         out.append(VesselAnswer("contiguity", "yes", "what stays is one part"))
     return tuple(out)
+
+
+def _inflow(circulation: Circulation, deprived: Deprivation, whole: list[str]) -> VesselAnswer:
+    lost = deprived.lost.get("portal_vein")
+    if lost is None:
+        return VesselAnswer(
+            "inflow",
+            "not_supplied",
+            f"portal branches were not supplied{_unnamed(circulation, 'portal_vein')}: inflow of what stays is unchecked",
+        )
+    bad = {s: [b for b in SEGMENTS[s].portal if lost.get(b, False)] for s in whole}
+    text = "; ".join(f"{s} loses its {' and '.join(b)} portal branch" for s, b in bad.items() if b)
+    by = summed(deprived.devascularised or {})
+    if text:
+        said = text.replace("_", " ")
+        if total(by) >= 1.0:
+            said += f"; {spoken(by)} of what stays was fed by portal branches that are lost"
+        return VesselAnswer("inflow", "no", said)
+    said = "portal branches of all that stays are kept; the hepatic artery was not supplied"
+    if total(by) >= 1.0:
+        said = (
+            f"portal branches named after what stays are kept, but {spoken(by)} of it was fed by branches that are "
+            "divided; the hepatic artery was not supplied"
+        )
+    return VesselAnswer("inflow", "yes", said)
+
+
+def _outflow(
+    circulation: Circulation, staged: StagedPlan, deprived: Deprivation, whole: list[str]
+) -> VesselAnswer:
+    lost = deprived.lost.get("hepatic_vein")
+    if lost is None:
+        proxy = _along_proxy(staged)
+        return VesselAnswer(
+            "outflow",
+            "not_supplied",
+            f"hepatic veins were not supplied{_unnamed(circulation, 'hepatic_vein')}: outflow of what stays is unchecked"
+            + (f"; {proxy}" if proxy else ""),
+        )
+    drained = {s: [v for v in HEPATIC_VEINS if s in _drained(v) and v in lost] for s in whole if s != "S1"}
+    dry = [s for s, veins in drained.items() if veins and all(lost[v] for v in veins)]
+    said = [v.sentence for v in deprived.veins if v.sentence]
+    if dry:
+        first = f"{', '.join(dry)} keeps no hepatic vein that drains it"
+        return VesselAnswer("outflow", "no", "; ".join([first, *said]))
+    half = [s for s, veins in drained.items() if any(lost[v] for v in veins)]
+    text = "each segment that stays keeps a hepatic vein"
+    if half:
+        text += f"; {', '.join(half)} {'loses' if len(half) == 1 else 'lose'} one of two"
+    return VesselAnswer("outflow", "yes", "; ".join([text, *said]))
+
+
+def _drained(vein: str) -> set[str]:
+    """Return the leaf segments a vein drains."""
+    return {leaf for segment in HEPATIC_VEINS[vein] for leaf in leaves(segment)}
+
+
+def _unnamed(circulation: Circulation, tree: str) -> str:
+    """Return why vessels that were supplied answer nothing: nobody named their branches."""
+    return "" if "was not supplied" in circulation.missing[tree] else " by name (name the trees)"
+
+
+def _along_proxy(staged: StagedPlan) -> str:
+    """Return what the border where the middle hepatic vein usually lies says of a plan, without lifting anything."""
+    present = set(staged.pieces.grid.segments)
+    name, one, other = next((n, a, b) for n, a, b, _ in VEIN_PROXIES if n.startswith("middle"))
+    left, right = ({leaf for s in side for leaf in leaves(s)} & present for side in (one, other))
+    taken = {s for op in staged.operations for s in op.takes}
+    if left <= taken and right <= taken:
+        said = f"takes the border S4|S5–8, where the {name} usually runs"
+        return f"{said}: what stays beside it may congest (segment border as proxy)"
+    if (left <= taken and not right <= taken) or (right & taken and not left <= taken):
+        stay = ", ".join(sorted((left if right & taken else right) - taken))
+        return (
+            f"the cut runs along the border S4|S5–8, where the {name} usually lies: if it goes, {stay} may congest "
+            "(segment border as proxy, which lifts no verdict)"
+        )
+    return ""

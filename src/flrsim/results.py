@@ -259,6 +259,51 @@ class LegalCheck(Result):
 
 
 @dataclass(frozen=True)
+class VeinResult(Result):
+    """What a plan does to one hepatic vein.
+
+    `fate` is kept, taken, cut (its outer part is lost) or along (a resection's plane runs along it; it is taken to
+    be dissected free). `drains_ml` is parenchyma that stays and that it drains on the images, `congested_ml` the part
+    that loses its drainage, `if_taken_ml` what would lose it if a vein of fate ``along`` were taken; by segment.
+    """
+
+    name: str
+    fate: str
+    taken_fraction: float
+    drains_ml: Mapping[str, float]
+    congested_ml: Mapping[str, float]
+    if_taken_ml: Mapping[str, float]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class CreditedFlr(Result):
+    """The FLR with what has lost inflow or outflow counted by `credit`, a fraction; now, on the last imaging."""
+
+    credit: float
+    flr_ml: float
+    sflr: float | None
+
+
+@dataclass(frozen=True)
+class PerfusionResult(Result):
+    """Parenchyma that stays after all operations but loses its portal branch or its hepatic vein.
+
+    `devascularised` is mL by portal branch and segment, `congested` by hepatic vein and segment; null where the tree
+    was not supplied with the names of its branches, and `not_supplied` says why. `deprived_ml` counts tissue that
+    loses both once. `credited` is the FLR under credit 0, one half and 1.
+    """
+
+    devascularised: Mapping[str, Mapping[str, float]] | None
+    congested: Mapping[str, Mapping[str, float]] | None
+    deprived_ml: float | None
+    deprived_by_segment: Mapping[str, float] | None
+    veins: tuple[VeinResult, ...]
+    credited: tuple[CreditedFlr, ...]
+    not_supplied: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Curve(Result):
     """Percentiles of one quantity on every day."""
 
@@ -314,6 +359,9 @@ class PlanResult(Result):
     not_supplied: tuple[str, ...]
     axis_notes: Mapping[str, str] = field(default_factory=dict)
     decisions: tuple[Mapping[str, Any], ...] = ()
+    devascularised_ml: float | None = None
+    congested_ml: float | None = None
+    perfusion: PerfusionResult | None = None
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,15 @@ class RuleResult:
         return dict(self.__dict__)
 
 
-def evaluate(timeline: Timeline, patient: Patient, evidence: Evidence) -> tuple[RuleResult, ...]:
+def evaluate(
+    timeline: Timeline, patient: Patient, evidence: Evidence, *, counted: float = 1.0
+) -> tuple[RuleResult, ...]:
     """Return every rule that concerns this patient and plan, the binding one first.
+
+    Parameters
+    ----------
+    counted : share of the FLR that counts in the volume rules; below 1 when tissue without inflow or outflow does
+        not.
 
     Notes
     -----
@@ -60,9 +67,9 @@ def evaluate(timeline: Timeline, patient: Patient, evidence: Evidence) -> tuple[
     neighbouring rule is shown beside it. Rules in FLR per body weight take 1 mL as 1 g, the scale they were
     quoted on.
     """
-    rows = [_sflr(timeline, timeline.population.name, True, evidence)]
-    rows += [_sflr(timeline, name, False, evidence) for name in timeline.population.also]
-    rows.append(_body_weight(timeline, patient, evidence))
+    rows = [_sflr(timeline, timeline.population.name, True, evidence, counted)]
+    rows += [_sflr(timeline, name, False, evidence, counted) for name in timeline.population.also]
+    rows.append(_body_weight(timeline, patient, evidence, counted))
     if timeline.response is not None:
         rows += _response(timeline, evidence)
     return tuple(rows)
@@ -88,9 +95,10 @@ def _volume_row(
     bind: bool,
     note: str,
     evidence: Evidence,
+    counted: float,
 ) -> RuleResult:
     """Return a rule on FLR / `scale_ml`."""
-    rule, flr = evidence[id], _flr_ml(timeline)
+    rule, flr = evidence[id], counted * _flr_ml(timeline)
     median = float(np.median(flr))
     return RuleResult(
         rule=id,
@@ -108,7 +116,7 @@ def _volume_row(
     )
 
 
-def _sflr(timeline: Timeline, population: str, bind: bool, evidence: Evidence) -> RuleResult:
+def _sflr(timeline: Timeline, population: str, bind: bool, evidence: Evidence, counted: float) -> RuleResult:
     """Return the sFLR rule of one population."""
     id, telv = f"rules.sflr.{population}", timeline.telv
     held = timeline.population
@@ -120,16 +128,18 @@ def _sflr(timeline: Timeline, population: str, bind: bool, evidence: Evidence) -
     if bind and timeline.growth_law_disagrees:
         notes.append("depends on the growth law")
     title = f"sFLR ≥ {evidence.value(id):.0%}"
-    return _volume_row(timeline, id, title, telv.formula, telv.ml or np.nan, bind, "; ".join(notes), evidence)
+    return _volume_row(
+        timeline, id, title, telv.formula, telv.ml or np.nan, bind, "; ".join(notes), evidence, counted
+    )
 
 
-def _body_weight(timeline: Timeline, patient: Patient, evidence: Evidence) -> RuleResult:
+def _body_weight(timeline: Timeline, patient: Patient, evidence: Evidence, counted: float) -> RuleResult:
     """Return the rule on FLR per body weight, 1 mL taken as 1 g."""
     id = "rules.flr_body_weight." + ("cirrhosis" if timeline.population.name == "cirrhosis" else "normal")
     grams_per_kg = 1000.0
     title = f"FLR / body weight ≥ {evidence.value(id):.1%}"
     scale = patient.weight_kg * grams_per_kg
-    return _volume_row(timeline, id, title, "body weight", scale, False, evidence[id].note, evidence)
+    return _volume_row(timeline, id, title, "body weight", scale, False, evidence[id].note, evidence, counted)
 
 
 def _response(timeline: Timeline, evidence: Evidence) -> list[RuleResult]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flrsim.evidence import Evidence
+from flrsim.perfusion import Deprivation, spoken
 from flrsim.remnant import VesselAnswer
 from flrsim.rules import RuleResult
 from flrsim.staging import HALF, Fate, StagedPlan
@@ -45,15 +46,22 @@ def judge(
     evidence: Evidence,
     *,
     lesions_supplied: bool,
+    deprived: Deprivation | None = None,
+    rules_without: Sequence[RuleResult] = (),
 ) -> Judgement:
     """Return the judgement of a plan.
 
     Without a patient (`timeline` None) volume, time and risk cannot be judged.
+
+    Parameters
+    ----------
+    deprived : what stays without inflow or outflow; None says nothing.
+    rules_without : the rules with that tissue not counted at all.
     """
     axes = (
         _clearance(staged.fates, lesions_supplied, timeline, evidence),
-        _vessels(staged.fates, answers),
-        _volume(timeline, rules, evidence),
+        _vessels(staged.fates, answers, deprived, evidence),
+        _credited(_volume(timeline, rules, evidence), timeline, rules_without, deprived, evidence),
         _time(timeline, evidence),
         _risk(timeline, evidence),
     )
@@ -156,7 +164,9 @@ def margin_then(fate: Fate, timeline: Timeline | None) -> float | None:
     return max(fate.margin_measured_mm - growth, 0.0)
 
 
-def _vessels(fates: Sequence[Fate], answers: Sequence[VesselAnswer]) -> Axis:
+def _vessels(
+    fates: Sequence[Fate], answers: Sequence[VesselAnswer], deprived: Deprivation | None, evidence: Evidence
+) -> Axis:
     no = [a.sentence for a in answers if a.answer == "no" and a.question != "contiguity"]
     if no:
         return Axis("vessels_bile", MISSES, no[0])
@@ -185,11 +195,33 @@ def _vessels(fates: Sequence[Fate], answers: Sequence[VesselAnswer]) -> Axis:
             BORDERLINE,
             f"vessels not supplied: {' and '.join(missing)} of what stays are unchecked",
         )
-    return Axis(
-        "vessels_bile",
-        MEETS,
-        "portal inflow and venous outflow of what stays are kept; artery and bile were not supplied",
+    # Known to be lost is never better than unknown.
+    if deprived is not None and deprived.share >= evidence.value("congestion.minor"):
+        return Axis("vessels_bile", BORDERLINE, "; ".join(deprived.sentences))
+    said = "portal inflow and venous outflow of what stays are kept; artery and bile were not supplied"
+    if deprived is not None and deprived.sentences:
+        said = "; ".join((said, *deprived.sentences))
+    return Axis("vessels_bile", MEETS, said)
+
+
+def _credited(
+    full: Axis,
+    timeline: Timeline | None,
+    rules_without: Sequence[RuleResult],
+    deprived: Deprivation | None,
+    evidence: Evidence,
+) -> Axis:
+    """Return the volume axis, borderline where it changes when tissue without inflow or outflow does not count."""
+    if deprived is None or not rules_without or deprived.ml <= 0:
+        return full
+    without = _volume(timeline, rules_without, evidence)
+    if without.verdict == full.verdict:
+        return full
+    said = (
+        f"{full.sentence}; but {spoken(deprived.either)} of what stays loses inflow or outflow, and without it: "
+        f"{without.sentence}"
     )
+    return Axis(full.name, max(full.verdict, BORDERLINE, key=VERDICTS.index), said)
 
 
 def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Evidence) -> Axis:

@@ -1,15 +1,20 @@
-"""Vessels that run inside a lesion: no voxel of the grid shows them, and none may count as kept for that."""
+"""What a plan severs and what of the remnant that leaves without inflow or outflow; vessels hidden in lesions count too."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+import pytest
 
 import solids
-from flrsim.case import LiverCase, VesselFile, assemble
+from flrsim.case import LiverCase, Vessel, VesselFile, assemble
 from flrsim.evidence import load_evidence
+from flrsim.perfusion import Circulation, Deprivation, deprivation, perfusion_result, summed, total
 from flrsim.plan import Operate, Plan, Step
-from flrsim.remnant import vessel_answers
-from flrsim.staging import stage_plans
+from flrsim.remnant import VesselAnswer, vessel_answers
+from flrsim.resection.plane import Plane
+from flrsim.staging import StagedPlan, stage_plans
 
 SPACING = (3.0, 3.0, 3.0)
 
@@ -36,8 +41,14 @@ def wedge_of(case: LiverCase):
     return stage_plans(case, [plan], load_evidence())[0]
 
 
+def asked(case: LiverCase, staged: StagedPlan) -> tuple[Deprivation, dict[str, VesselAnswer]]:
+    circulation = Circulation.of(case)
+    found = deprivation(circulation, staged, load_evidence())
+    return found, {a.question: a for a in vessel_answers(circulation, staged, found)}
+
+
 def answer(case: LiverCase, staged, question: str) -> str:
-    return next(a.answer for a in vessel_answers(case, staged) if a.question == question)
+    return asked(case, staged)[1][question].answer
 
 
 def test_the_part_of_a_vessel_inside_a_lesion_is_remembered() -> None:
@@ -65,3 +76,127 @@ def test_a_hepatic_vein_inside_a_lesion_forbids_its_wedge() -> None:
     (taken,) = stage_plans(case, [plan], load_evidence())[0].fates
     assert (taken.fate, taken.near) == ("removed", None)
     assert segment in fate.lesion.segments
+
+
+# ------------------------------------------------------------------------------------------------ the middle vein
+
+
+@cache
+def toy(spacing=(3.0, 3.0, 3.0)) -> LiverCase:
+    """Return the toy liver: its middle vein runs in the border of S4 and S5/8, its right vein in that of S5/8 and S6/7."""
+    return solids.toy_liver(spacing, lesions={})
+
+
+def plan_of(case: LiverCase, *resect: str, name: str = "plan") -> StagedPlan:
+    return stage_plans(case, [Plan(name, (Step(0, Operate(resect)),))], load_evidence())[0]
+
+
+def vein(found: Deprivation, name: str):
+    return next(v for v in found.veins if v.name == name)
+
+
+def test_a_hepatectomy_along_the_middle_vein_keeps_it_and_says_what_taking_it_would_congest() -> None:
+    case = toy()
+    found, answers = asked(case, plan_of(case, "right_hepatectomy"))
+    middle = vein(found, "middle")
+    assert middle.fate == "along"
+    assert 0.3 < middle.taken_fraction < 0.7
+    assert total(middle.congested_ml) == 0
+    # Without a left vein all that stays but the caudate lobe is nearest to the middle one.
+    stays = {s: ml for s, ml in case.parenchyma_ml.items() if s in ("S2", "S3", "S4a", "S4b")}
+    assert middle.if_taken_ml == pytest.approx(stays)
+    assert "the cut runs along the middle hepatic vein" in answers["outflow"].sentence
+    assert f"were it taken, {sum(stays.values()):.0f} mL (" in answers["outflow"].sentence
+    assert found.congested_ml == 0
+
+
+def test_a_resection_of_both_sides_of_the_middle_vein_takes_it_and_what_it_drained_is_congested() -> None:
+    case = toy()
+    staged = plan_of(case, "central_hepatectomy")
+    found, answers = asked(case, staged)
+    assert vein(found, "middle").fate == "taken"
+    assert found.congested is not None
+    drained = Circulation.of(case).trees["hepatic_vein"].parenchyma_ml["middle"]
+    assert drained["S2"] == pytest.approx(case.parenchyma_ml["S2"])
+    kept = {s: ml for s, ml in drained.items() if s not in ("S4a", "S4b", "S5", "S8")}
+    assert found.congested["middle"] == pytest.approx(kept)
+    assert "takes the middle hepatic vein: it drains" in answers["outflow"].sentence
+    # What stays is counted by the credit given to it, and the whole of it is never lost from the sum.
+    assert found.credited_ml(1.0) == pytest.approx(sum(staged.flr_ml.values()))
+    assert found.credited_ml(0.0) == pytest.approx(sum(staged.flr_ml.values()) - found.ml)
+    assert found.credited_ml(0.5) == pytest.approx((found.credited_ml(0.0) + found.credited_ml(1.0)) / 2)
+
+
+def test_a_trisectionectomy_takes_the_middle_vein_and_leaves_nothing_of_what_it_drains() -> None:
+    case = toy()
+    found, _ = asked(case, plan_of(case, "S2", "S3", "right_trisectionectomy"))
+    assert (
+        vein(found, "middle").sentence == "takes the middle hepatic vein, which drains nothing of what stays"
+    )
+    # The caudate lobe drains into the vena cava by the registry.
+    assert found.ml == pytest.approx(total(summed(found.devascularised or {})))
+    assert found.congested_ml == 0
+
+
+@pytest.mark.parametrize(("x", "fate"), [(-8.0, "along"), (30.0, "taken"), (-20.0, "kept")])
+def test_a_plane_takes_the_vein_that_lies_beyond_it(x: float, fate: str) -> None:
+    case = toy()
+    cut = Operate(plane=(Plane((x, 0.0, 0.0), (-1.0, 0.0, 0.0)),))
+    staged = stage_plans(case, [Plan("plane", (Step(0, cut),))], load_evidence())[0]
+    found, _ = asked(case, staged)
+    assert vein(found, "middle").fate == fate
+    assert found.ml <= found.flr_ml * (1 + 1e-12)
+    assert found.flr_ml == pytest.approx(sum(staged.flr_ml.values()))
+    if fate == "taken":
+        # S1 drains by itself; all else that stays beyond the plane hung on the middle vein, to parts of voxels.
+        outside = {s: ml for s, ml in staged.flr_ml.items() if s != "S1"}
+        assert summed(found.congested or {}) == pytest.approx(outside)
+
+
+def test_portal_branches_whose_segments_all_go_are_divided_and_the_others_dissected_free() -> None:
+    case = toy()
+    # In the toy the left branch reaches to x = 8, the right one begins there: one segment only on the right stays.
+    found, answers = asked(case, plan_of(case, "S6", "S7", "S8"))
+    assert found.lost["portal_vein"] == {"right": False, "left": False}
+    assert found.devascularised_ml == 0
+    assert answers["inflow"].answer == "yes"
+    found, answers = asked(case, plan_of(case, "right_hepatectomy"))
+    assert found.lost["portal_vein"] == {"right": True, "left": False}
+    fed = Circulation.of(case).trees["portal_vein"].parenchyma_ml["right"]
+    kept = {s: ml for s, ml in fed.items() if s not in ("S5", "S6", "S7", "S8")}
+    assert (found.devascularised or {})["right"] == pytest.approx(kept)
+    assert "was fed by branches that are divided" in answers["inflow"].sentence
+
+
+def test_without_named_vessels_nothing_is_claimed_and_the_border_stands_in_without_lifting_anything() -> None:
+    case = toy()
+    for vessels, word in (
+        ((), "hepatic veins were not supplied:"),
+        ((Vessel("unsplit", "unsplit", None, 9.0),), "name the trees"),
+    ):
+        bare = LiverCase("bare", case.grid, (), vessels)
+        found, answers = asked(bare, plan_of(bare, "right_hepatectomy"))
+        assert (found.congested_ml, found.devascularised_ml, found.ml) == (None, None, 0)
+        assert answers["outflow"].answer == answers["inflow"].answer == "not_supplied"
+        assert word in answers["outflow"].sentence
+        assert "along the border S4|S5–8" in answers["outflow"].sentence
+        assert "S4a, S4b may congest" in answers["outflow"].sentence
+        result = perfusion_result(Circulation.of(bare), found, 1500.0, load_evidence())
+        assert (result.deprived_ml, result.credited, len(result.not_supplied)) == (None, (), 2)
+    both, answers = asked(bare, plan_of(bare, "central_hepatectomy"))
+    assert (
+        "takes the border S4|S5–8, where the middle hepatic vein usually runs" in answers["outflow"].sentence
+    )
+    _, answers = asked(bare, plan_of(bare, "S6", "S7"))
+    assert "middle" not in answers["outflow"].sentence
+    assert both.sentences == ()
+
+
+def test_credits_are_those_of_the_evidence_and_shares_are_of_the_estimated_volume() -> None:
+    case = toy()
+    found, _ = asked(case, plan_of(case, "central_hepatectomy"))
+    result = perfusion_result(Circulation.of(case), found, 1000.0, load_evidence())
+    assert [c.credit for c in result.credited] == [0.0, 0.5, 1.0]
+    for c in result.credited:
+        assert c.flr_ml == pytest.approx(found.credited_ml(c.credit))
+        assert c.sflr == pytest.approx(c.flr_ml / 1000.0)

@@ -10,6 +10,7 @@ import pytest
 
 from flrsim.case import Lesion
 from flrsim.evidence import load_evidence
+from flrsim.perfusion import Deprivation, VeinFate
 from flrsim.remnant import VesselAnswer
 from flrsim.resection.margin import Neighbour
 from flrsim.rules import RuleResult
@@ -193,3 +194,55 @@ def test_a_lesion_that_goes_whole_but_touches_the_cut_is_borderline(margin: floa
     clearance = next(a for a in given.axes if a.name == "clearance")
     assert clearance.verdict == verdict
     assert ("R1" in clearance.sentence) == (verdict == "borderline")
+
+
+# ------------------------------------------------------------------------------------------------ lost inflow and outflow
+
+MINOR = EVIDENCE.value("congestion.minor")
+
+
+def deprived(share: float) -> Deprivation:
+    by = {"S4": 400.0 * share}
+    drains = VeinFate("middle", "taken", 0.9, by, by)
+    return Deprivation({}, {"middle": by}, by, 400.0, {}, (drains,))
+
+
+def with_loss(rules: tuple[RuleResult, ...], without: tuple[RuleResult, ...], share: float) -> Judgement:
+    staged: Any = SimpleNamespace(fates=(fate(),))
+    return judge(
+        staged, SUPPLIED, timeline(), rules, EVIDENCE,
+        lesions_supplied=True, deprived=deprived(share), rules_without=without,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("full", "without", "verdict"),
+    [
+        ((1.0, 100.0), (1.0, 20.0), "meets_rules"),
+        ((1.0, 100.0), (MISSED + 0.1, 5.0), "borderline"),
+        ((1.0, 100.0), (0.0, -60.0), "borderline"),
+        ((MISSED + 0.1, 5.0), (0.0, -60.0), "borderline"),
+        ((0.0, -10.0), (0.0, -90.0), "does_not_meet"),
+    ],
+)
+def test_a_verdict_that_hangs_on_congested_tissue_is_borderline_and_never_better(
+    full, without, verdict
+) -> None:
+    result = with_loss((rule(*full),), (rule(*without, value=0.12),), 0.2)
+    volume = next(a for a in result.axes if a.name == "volume_function")
+    alone = judged(Given(rules=(rule(*full),)))
+    before = next(a for a in alone.axes if a.name == "volume_function")
+    assert volume.verdict == verdict
+    assert VERDICTS.index(volume.verdict) >= VERDICTS.index(before.verdict)
+    changes = axis(Given(rules=(rule(*without),)), "volume_function")[0] != before.verdict
+    assert (
+        "80 mL (S4 80 mL) of what stays loses inflow or outflow, and without it: sFLR 12 %" in volume.sentence
+    ) == changes
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(MINOR - 1e-6, "meets_rules"), (MINOR, "borderline")])
+def test_known_congestion_is_no_better_than_vessels_that_nobody_supplied(share: float, verdict: str) -> None:
+    result = with_loss((rule(),), (rule(),), share)
+    vessels = next(a for a in result.axes if a.name == "vessels_bile")
+    assert vessels.verdict == verdict
+    assert "takes the middle hepatic vein: it drains" in vessels.sentence

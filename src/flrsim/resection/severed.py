@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.grid import PARENCHYMA
 from flrsim.resection.territory import Territories
 from flrsim.resection.vessel_tree import VesselTree
 
@@ -49,10 +48,12 @@ class Losses:
     Attributes
     ----------
     sections : (n_sections,) bool, gone or cut off from the root.
+    split : (n_sections,) bool, split lengthwise by the cut and taken to be dissected free.
     branches : by name.
     """
 
     sections: NDArray[np.bool_]
+    split: NDArray[np.bool_]
     branches: Mapping[str, BranchLoss]
 
 
@@ -61,18 +62,14 @@ def losses(
     gone: NDArray[np.bool_],
     undissected: NDArray[np.bool_],
     divided: Collection[str] = (),
-    *,
-    spared: bool = False,
 ) -> Losses:
     """Return what of a tree is lost when some voxels go: what goes, and all that hangs on it.
 
     Parameters
     ----------
-    gone : (nx, ny, nz) bool, all that an operation removes.
+    gone : (nx, ny, nz) bool, all that an operation removes, but for what vessels are dissected free from.
     undissected : (nx, ny, nz) bool, the part of it removed without following vessels: wedges, ablation zones.
     divided : branches that are divided on purpose.
-    spared : whether vessels that run through `gone` but not through `undissected` are dissected free and kept
-        unless divided, as portal branches of what stays are in an anatomical resection.
 
     Notes
     -----
@@ -85,14 +82,12 @@ def losses(
     taken = _share(vessels, gone, n) / total
     wedged = _share(vessels, undissected, n) / total
     cut = (wedged >= HALF) | np.isin(vessels.branch, [vessels.names.index(b) for b in divided])
-    split = np.zeros(n, dtype=np.bool_)
-    if not spared:
-        stretch = _stretches(vessels, (taken > 0) & (taken < 1))
-        pooled = np.bincount(stretch, weights=taken * total, minlength=n) / np.maximum(
-            np.bincount(stretch, weights=total, minlength=n), np.finfo(float).tiny
-        )
-        cut |= pooled[stretch] > 1.0 - DISSECTED
-        split = (pooled[stretch] > 0) & (pooled[stretch] < 1)
+    stretch = _stretches(vessels, (taken > 0) & (taken < 1))
+    went = np.bincount(stretch, weights=taken * total, minlength=n)
+    whole = np.bincount(stretch, weights=total, minlength=n)
+    pooled = went[stretch] / whole[stretch]
+    cut |= pooled > 1.0 - DISSECTED
+    split = (pooled > 0) & (pooled < 1)
     lost = vessels.downstream(cut)
     split &= ~lost
     ml = vessels.branch_ml()
@@ -101,6 +96,7 @@ def losses(
     split_ml = _by_branch(vessels, np.where(split, total, 0.0))
     return Losses(
         lost,
+        split,
         {
             name: BranchLoss(name, ml[name], float(taken_ml[i]), float(lost_ml[i]), float(split_ml[i]))
             for i, name in enumerate(vessels.names)
@@ -129,24 +125,16 @@ def _stretches(vessels: VesselTree, partial: NDArray[np.bool_]) -> NDArray[np.in
     return stretch
 
 
-def deprived_ml(
-    where: Territories, lost: NDArray[np.bool_], stays: NDArray[np.bool_], owners: Collection[str] = ()
-) -> dict[str, dict[str, float]]:
-    """Return the parenchyma that stays but has lost its branch, mL by branch and segment.
+def deprived_mask(
+    where: Territories, lost: NDArray[np.bool_], owners: Collection[str] = ()
+) -> NDArray[np.bool_]:
+    """Return the voxels whose nearest section is lost, (nx, ny, nz) bool.
 
     Parameters
     ----------
     lost : (n_sections,) bool, from `losses`.
-    stays : (nx, ny, nz) bool.
-    owners : branches lost as a whole, for segments that hang on a trunk.
+    owners : branches lost as a whole, for the segments that hang on a trunk.
     """
-    return where.ml_where(stays & deprived_mask(where, lost, owners), kind=PARENCHYMA)
-
-
-def deprived_mask(
-    where: Territories, lost: NDArray[np.bool_], owners: Collection[str] = ()
-) -> NDArray[np.bool_]:
-    """Return the voxels whose nearest section is lost, (nx, ny, nz) bool; see `deprived_ml`."""
     of_section = np.concatenate([[False], lost])
     out = of_section[where.section]
     whole = np.isin(np.arange(len(where.names)), [i for i, n in enumerate(where.names) if i and n in owners])

@@ -58,18 +58,20 @@ class Territories:
         """Return mL by branch and segment, of all tissue or of one kind; together they are the labelled liver."""
         return self.ml_where(np.ones(self.labels.shape, dtype=np.bool_), kind=kind)
 
-    def ml_where(self, where: NDArray[np.bool_], *, kind: str | None = None) -> dict[str, dict[str, float]]:
-        """Return mL by branch and segment of the voxels in `where` (nx, ny, nz)."""
+    def ml_where(
+        self, share: NDArray[np.bool_] | NDArray[np.float64], *, kind: str | None = None
+    ) -> dict[str, dict[str, float]]:
+        """Return mL by branch and segment of part of the liver: `share` (nx, ny, nz), of each voxel."""
         grid, n = self.grid, len(self.names)
-        at = where & (self.labels > 0)
-        key = grid.regions[at].astype(np.int64) * n + self.labels[at]
-        counts = np.bincount(key, minlength=len(grid.table) * n).reshape(len(grid.table), n)
+        at = np.flatnonzero((self.labels > 0) & (share > 0))
+        key = grid.regions.reshape(-1)[at].astype(np.int64) * n + self.labels.reshape(-1)[at]
+        voxels = np.bincount(key, weights=share.reshape(-1)[at], minlength=len(grid.table) * n).reshape(-1, n)
         out: dict[str, dict[str, float]] = {}
         for i, region in enumerate(grid.table):
             if region is None or region.segment is None or (kind is not None and region.kind != kind):
                 continue
-            for branch in np.flatnonzero(counts[i]):
-                ml = float(grid.ml[i] * counts[i, branch] / grid.counts[i])
+            for branch in np.flatnonzero(voxels[i]):
+                ml = float(grid.ml[i] * voxels[i, branch] / grid.counts[i])
                 row = out.setdefault(self.names[branch], {})
                 row[region.segment] = row.get(region.segment, 0.0) + ml
         return {name: dict(sorted(out[name].items())) for name in self.names if name in out}

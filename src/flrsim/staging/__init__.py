@@ -2,6 +2,7 @@
 
 from flrsim.staging.course import MAJOR_SEGMENTS, course_of
 from flrsim.staging.fates import Fate
+from flrsim.staging.marks import wedged_by
 from flrsim.staging.operations import HALF, KINDS, Operation, StagedPlan
 from flrsim.staging.stage import stage_plans
 
@@ -14,4 +15,5 @@ __all__ = [
     "StagedPlan",
     "course_of",
     "stage_plans",
+    "wedged_by",
 ]

@@ -60,14 +60,20 @@ def specimen_of(action: Operate, resects: frozenset[str], pieces: Pieces) -> NDA
     goes = (
         np.isin(pieces.region, grid.ids(segments=resects)) if resects else np.zeros(len(pieces.region), bool)
     )
-    if action.wedge and action.margin_mm is not None:
-        goes |= pieces.members([_wedge_name(name, action.margin_mm) for name in action.wedge])
+    goes |= wedged_by(action, pieces)
     if action.drawn:
         drawn = pieces.inside_all([*(p.key for p in action.plane), *(s.key for s in action.sheet)])
         if action.within:
             drawn &= np.isin(pieces.region, grid.ids(segments=segments_of(action.within, grid.segments)))
         goes |= drawn
     return np.asarray(goes)
+
+
+def wedged_by(action: Operate, pieces: Pieces) -> NDArray[np.bool_]:
+    """Return the pieces in an operation's wedges, whether or not they are still there, (n_pieces,) bool."""
+    if not action.wedge or action.margin_mm is None:
+        return np.zeros(len(pieces.region), dtype=np.bool_)
+    return pieces.members([_wedge_name(name, action.margin_mm) for name in action.wedge])
 
 
 def ablated_by(action: Operate, pieces: Pieces) -> NDArray[np.bool_]:

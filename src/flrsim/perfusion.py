@@ -1,0 +1,316 @@
+"""What stays without inflow or outflow: parenchyma whose portal branch or hepatic vein an operation takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, leaves
+from flrsim.case import LiverCase
+from flrsim.errors import AnatomyError
+from flrsim.evidence import Evidence
+from flrsim.grid import PARENCHYMA, Pieces
+from flrsim.plan import Operate
+from flrsim.resection.severed import Losses, deprived_mask, losses
+from flrsim.resection.territory import Territories, territories
+from flrsim.resection.vessel_tree import TREES
+from flrsim.results import CreditedFlr, PerfusionResult, VeinResult
+from flrsim.staging import StagedPlan, wedged_by
+
+BySegment = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Circulation:
+    """What the vessels of a case feed and drain, measured once for all plans.
+
+    Attributes
+    ----------
+    trees : territories by tree, of the trees whose branches are named.
+    missing : why there are none, by tree.
+    """
+
+    trees: Mapping[str, Territories]
+    missing: Mapping[str, str]
+
+    @classmethod
+    def of(cls, case: LiverCase) -> Circulation:
+        """Measure it; a tree that was not supplied, or not named, is missing and no error."""
+        trees: dict[str, Territories] = {}
+        missing: dict[str, str] = {}
+        for tree in TREES:
+            try:
+                trees[tree] = territories(case, tree)
+            except AnatomyError as error:
+                missing[tree] = error.sentence
+        return cls(trees, missing)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the trees do not say, in sentences."""
+        return tuple(r for t in self.trees.values() for r in t.remarks)
+
+
+@dataclass(frozen=True)
+class VeinFate:
+    """What a plan does to one hepatic vein, and to what it drains.
+
+    Attributes
+    ----------
+    fate : ``kept``, ``taken`` (half of it or more is gone or cut off), ``cut`` (less), or ``along``: the plane of a
+        resection runs along it, and it is taken to be dissected free and kept.
+    taken_fraction : share of its labelled volume inside what goes.
+    drains_ml : parenchyma that stays and that it drains now, by segment.
+    congested_ml : the part of that which loses its drainage.
+    if_taken_ml : for ``along``, what would lose its drainage if the vein were taken.
+    """
+
+    name: str
+    fate: str
+    taken_fraction: float
+    drains_ml: BySegment
+    congested_ml: BySegment
+    if_taken_ml: BySegment = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """What is said about it; nothing about a vein that is merely kept."""
+        vein = f"the {self.name} hepatic vein" if self.name in HEPATIC_VEINS else f"hepatic vein {self.name}"
+        if self.fate == "along":
+            said = (
+                f"the cut runs along {vein} ({100 * self.taken_fraction:.0f} % of it lies in what goes): it is taken to be "
+                f"dissected free and kept; were it taken, {spoken(self.if_taken_ml)} of what stays would be congested"
+            )
+            if total(self.congested_ml) >= 1.0:
+                said += f"; {spoken(self.congested_ml)} of it is congested in any case"
+            return said
+        if self.fate == "taken":
+            if total(self.drains_ml) < 1.0:
+                # Of the middle vein one always asks; that the others go with their own side needs no word.
+                return f"takes {vein}, which drains nothing of what stays" if self.name == "middle" else ""
+            return f"takes {vein}: it drains {spoken(self.drains_ml)} of what stays, congested {spoken(self.congested_ml)}"
+        if self.fate == "cut" and total(self.congested_ml) >= 1.0:
+            return f"cuts {vein}: {spoken(self.congested_ml)} of what stays beyond the cut is congested"
+        return ""
+
+
+@dataclass(frozen=True)
+class Deprivation:
+    """Parenchyma that stays after all operations but has lost a vessel, mL at the size of the imaging day.
+
+    Attributes
+    ----------
+    devascularised : by portal branch and segment; None when the portal branches were not supplied.
+    congested : by hepatic vein and segment; None when the hepatic veins were not supplied.
+    either : by segment, tissue that lost one or both, counted once.
+    flr_ml : parenchyma that stays.
+    lost : branches and veins that are lost, by tree.
+    """
+
+    devascularised: Mapping[str, BySegment] | None
+    congested: Mapping[str, BySegment] | None
+    either: BySegment
+    flr_ml: float
+    lost: Mapping[str, Mapping[str, bool]]
+    veins: tuple[VeinFate, ...]
+
+    @property
+    def devascularised_ml(self) -> float | None:
+        """All that has lost its portal branch."""
+        return None if self.devascularised is None else total(summed(self.devascularised))
+
+    @property
+    def congested_ml(self) -> float | None:
+        """All that has lost its hepatic vein."""
+        return None if self.congested is None else total(summed(self.congested))
+
+    @property
+    def ml(self) -> float:
+        """All of it, tissue that lost both counted once."""
+        return total(self.either)
+
+    @property
+    def share(self) -> float:
+        """Share of the parenchyma that stays."""
+        return self.ml / self.flr_ml
+
+    def credited_ml(self, credit: float) -> float:
+        """Return the FLR with the deprived part counted by `credit`, a fraction."""
+        return self.flr_ml - (1.0 - credit) * self.ml
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is said about it."""
+        out = []
+        if self.devascularised is not None:
+            by = summed(self.devascularised)
+            if total(by) >= 1.0:
+                out.append(f"{spoken(by)} of what stays was fed by portal branches that are lost")
+        out += [v.sentence for v in self.veins if v.sentence]
+        return tuple(out)
+
+
+def deprivation(circulation: Circulation, staged: StagedPlan, evidence: Evidence) -> Deprivation:
+    """Return what a plan leaves without inflow or outflow.
+
+    In an anatomical resection the surgeon dissects the portal branches of what stays free and divides those whose
+    segments all go. A wedge, an ablation zone or a plane drawn through a branch loses all that hangs beyond it. A
+    hepatic vein is lost from where it goes, outward; one that the plane of a resection splits lengthwise is taken
+    to be dissected free, and what taking it would congest is shown beside.
+    """
+    pieces, grid = staged.pieces, staged.pieces.grid
+    n = len(pieces.region)
+    gone, undissected, anatomical = (np.zeros(n, dtype=np.bool_) for _ in range(3))
+    resected: set[str] = set()
+    for op, step in zip(staged.operations, staged.plan.operations, strict=True):
+        own = np.isin(pieces.region, grid.ids(segments=op.resects)) & op.goes
+        gone |= op.goes
+        anatomical |= own
+        undissected |= op.ablates
+        if isinstance(step.action, Operate):
+            undissected |= op.goes & ~own & wedged_by(step.action, pieces)
+        resected |= op.resects
+    painted = {
+        name: np.asarray(pieces.paint(member), dtype=np.bool_)
+        for name, member in (("gone", gone), ("undissected", undissected), ("other", gone & ~anatomical))
+    }
+    stays = staying_share(pieces, staged.stays)
+    lost_mask: dict[str, NDArray[np.bool_]] = {}
+    found: dict[str, Losses] = {}
+    for tree, where in circulation.trees.items():
+        if tree == "portal_vein":
+            divided = [b for b in where.vessels.names if _all_go(b, grid.segments, resected)]
+            found[tree] = losses(where.vessels, painted["other"], painted["undissected"], divided)
+        else:
+            found[tree] = losses(where.vessels, painted["gone"], painted["undissected"])
+        whole = [name for name, b in found[tree].branches.items() if b.lost]
+        lost_mask[tree] = deprived_mask(where, found[tree].sections, whole)
+    either = np.zeros(grid.regions.shape, dtype=np.bool_)
+    for mask in lost_mask.values():
+        either |= mask
+    by = {tree: t.ml_where(stays * lost_mask[tree], kind=PARENCHYMA) for tree, t in circulation.trees.items()}
+    any_tree = next(iter(circulation.trees.values()), None)
+    flr = sum(staged.flr_ml.values())
+    return Deprivation(
+        devascularised=by.get("portal_vein"),
+        congested=by.get("hepatic_vein"),
+        either={} if any_tree is None else summed(any_tree.ml_where(stays * either, kind=PARENCHYMA)),
+        flr_ml=flr,
+        lost={tree: {n: b.lost for n, b in f.branches.items()} for tree, f in found.items()},
+        veins=_veins(circulation, found, stays, by, evidence),
+    )
+
+
+def _all_go(branch: str, segments: tuple[str, ...], resected: set[str]) -> bool:
+    """Return whether every segment a portal branch feeds is resected, by the registry."""
+    named = leaves(branch) if branch in SEGMENTS else ()
+    fed = {s for s in segments if branch in SEGMENTS[s].portal or s in named}
+    return bool(fed) and fed <= resected
+
+
+def _veins(
+    circulation: Circulation,
+    found: Mapping[str, Losses],
+    stays: NDArray[np.float64],
+    by: Mapping[str, Mapping[str, BySegment]],
+    evidence: Evidence,
+) -> tuple[VeinFate, ...]:
+    where = circulation.trees.get("hepatic_vein")
+    if where is None:
+        return ()
+    tree, lost = where.vessels, found["hepatic_vein"]
+    drains = where.ml_where(stays, kind=PARENCHYMA)
+    out = []
+    for name, b in lost.branches.items():
+        if_taken: BySegment = {}
+        if b.lost:
+            fate = "taken"
+        elif b.split_ml >= evidence.value("congestion.along") * b.ml:
+            fate = "along"
+            own = tree.branch == tree.names.index(name)
+            more = tree.downstream(lost.sections | (own & lost.split))
+            if_taken = summed(
+                {
+                    k: v
+                    for k, v in where.ml_where(stays * deprived_mask(where, more), kind=PARENCHYMA).items()
+                    if k == name
+                }
+            )
+        else:
+            fate = "cut" if b.lost_ml > 0 else "kept"
+        out.append(
+            VeinFate(
+                name=name,
+                fate=fate,
+                taken_fraction=b.taken_ml / b.ml,
+                drains_ml=drains.get(name, {}),
+                congested_ml=by["hepatic_vein"].get(name, {}),
+                if_taken_ml=if_taken,
+            )
+        )
+    return tuple(out)
+
+
+def perfusion_result(
+    circulation: Circulation, deprived: Deprivation, telv_ml: float | None, evidence: Evidence
+) -> PerfusionResult:
+    """Return the stable form of a deprivation, with the FLR under each credit."""
+    credit = evidence["congestion.credit"]
+    known = deprived.devascularised is not None or deprived.congested is not None
+    credits = [c for c in (credit.low, credit.value, credit.high) if c is not None]
+    return PerfusionResult(
+        devascularised=deprived.devascularised,
+        congested=deprived.congested,
+        deprived_ml=deprived.ml if known else None,
+        deprived_by_segment=deprived.either if known else None,
+        veins=tuple(
+            VeinResult(
+                v.name, v.fate, v.taken_fraction, v.drains_ml, v.congested_ml, v.if_taken_ml, v.sentence
+            )
+            for v in deprived.veins
+        ),
+        credited=tuple(
+            CreditedFlr(c, flr, None if telv_ml is None else flr / telv_ml)
+            for c, flr in ((c, deprived.credited_ml(c)) for c in credits)
+        )
+        if known
+        else (),
+        not_supplied=tuple(circulation.missing.values()),
+    )
+
+
+def staying_share(pieces: Pieces, stays: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the share of each voxel that stays, (nx, ny, nz): between 0 and 1 where a plane crosses it."""
+    share = stays[pieces.piece_of].astype(np.float64)
+    parts = pieces.parts
+    centre = stays[pieces.piece_of[parts.of]]
+    np.add.at(share, parts.of, parts.share * (stays[parts.piece].astype(np.float64) - centre))
+    out = np.zeros(pieces.grid.regions.size)
+    out[pieces.voxels] = share
+    return out.reshape(pieces.grid.regions.shape)
+
+
+def summed(by_branch: Mapping[str, BySegment]) -> BySegment:
+    """Return mL by segment of mL by branch and segment."""
+    out: BySegment = {}
+    for row in by_branch.values():
+        for segment, ml in row.items():
+            out[segment] = out.get(segment, 0.0) + ml
+    return dict(sorted(out.items()))
+
+
+def total(by_segment: Mapping[str, float]) -> float:
+    """Return the sum over segments, mL."""
+    return float(sum(by_segment.values()))
+
+
+def spoken(by_segment: Mapping[str, float]) -> str:
+    """Return a volume with the segments it lies in: 45 mL (S4 44 mL, S3 1 mL)."""
+    parts = [
+        f"{s} {ml:.0f} mL" for s, ml in sorted(by_segment.items(), key=lambda item: -item[1]) if ml >= 0.5
+    ]
+    whole = f"{total(by_segment):.0f} mL"
+    return f"{whole} ({', '.join(parts)})" if parts else whole
