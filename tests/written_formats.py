@@ -42,8 +42,13 @@ def write_binaries(folder: Path, labels: NDArray[np.uint8], names: Mapping[int, 
     return folder
 
 
-def write_multilabel(path: Path, labels: NDArray[np.uint8], names: Mapping[int, str]) -> Path:
-    """Write one NIfTI map whose names sit in a Caret extension, as TotalSegmentator does with ``--ml``."""
+def write_multilabel(
+    path: Path,
+    labels: NDArray[np.uint8],
+    names: Mapping[int, str],
+    affine: NDArray[np.float64] | None = None,
+) -> Path:
+    """Write one NIfTI map whose names sit in a Caret extension, as TotalSegmentator does with ``--ml``; `affine` is LPS."""
     import nibabel as nib
 
     rows = "".join(
@@ -55,7 +60,8 @@ def write_multilabel(path: Path, labels: NDArray[np.uint8], names: Mapping[int, 
         f'<VolumeInformation Index="0">   <LabelTable>\n{rows}  </LabelTable>  <StudyMetaDataLinkSet>  '
         "</StudyMetaDataLinkSet>  <VolumeType><![CDATA[Label]]></VolumeType>   </VolumeInformation></CaretExtension>\n"
     )
-    image = nib.Nifti1Image(labels, np.diag([-1.0, -1.0, 1.0, 1.0]) @ blocks.lps_affine())
+    affine = blocks.lps_affine() if affine is None else affine
+    image = nib.Nifti1Image(labels, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
     image.header.extensions.append(nib.nifti1.Nifti1Extension(0, xml.encode()))
     nib.save(image, path)
     return path

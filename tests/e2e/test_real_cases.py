@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+import written_formats as written
 from flrsim.cli import main
 
 CASES = ("3Dircadb-1", "3Dircadb-12", "LiTS-46", "LiTS-60", "LiTS-74", "LiTS-81", "LiTS-98", "LiTS-103")
@@ -169,6 +170,51 @@ def test_copies_with_other_axes_and_handedness_give_the_same_json(data_folder: P
         assert set(hashes) == {"segments.nii.gz", "lesions.nii.gz"}
         tables.append(table)
     assert [json.dumps(t) for t in tables[1:]] == [json.dumps(tables[0])] * 4
+
+
+def test_other_tools_files_of_the_same_patient_give_the_same_json(data_folder: Path, tmp_path: Path) -> None:
+    """A folder of binaries, a map with names in its extension, and a Slicer segmentation, all of one label map."""
+    source = data_folder / "3Dircadb-1"
+    labels = {key: np.asarray(nib.load(source / f"{key}.nii.gz").dataobj) for key in ("segments", "lesions")}
+    image = nib.load(source / "segments.nii.gz")
+    names = {
+        "segments": {i: f"liver_segment_{i}" for i in range(1, 9)},
+        "lesions": {i: f"L{i}" for i in range(1, 8)},
+    }
+    tables = []
+
+    def measured(segments: str, lesions: str) -> None:
+        code, table = run("volumes", tmp_path / segments, "--lesions", tmp_path / lesions)
+        assert code == 0, table
+        del table["run"], table["warnings"], table["case"]
+        tables.append(json.dumps(table))
+
+    for key in labels:
+        shutil.copy(source / f"{key}.nii.gz", tmp_path / f"{key}.nii.gz")
+    measured("segments.nii.gz", "lesions.nii.gz")
+    for key, array in labels.items():
+        (tmp_path / key).mkdir()
+        for label, name in names[key].items():
+            binary = nib.Nifti1Image((array == label).astype(np.uint8), image.affine)
+            nib.save(binary, tmp_path / key / f"{name}.nii.gz")
+    measured("segments", "lesions")
+    for key, array in labels.items():
+        shifted = np.where(array > 0, array + 20, 0).astype(np.uint8)
+        written.write_multilabel(
+            tmp_path / f"{key}-ml.nii.gz",
+            shifted,
+            {label + 20: name for label, name in names[key].items()},
+            affine=np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine,
+        )
+    measured("segments-ml.nii.gz", "lesions-ml.nii.gz")
+    written.write_seg_nrrd(
+        tmp_path / "all.seg.nrrd",
+        [array.astype(np.uint8) for array in labels.values()],
+        [(name, k, label) for k, key in enumerate(labels) for label, name in names[key].items()],
+        affine=np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine,
+    )
+    measured("all.seg.nrrd", "all.seg.nrrd")
+    assert tables[1:] == tables[:1] * 3
 
 
 # ---------------------------------------------------------------- a false header

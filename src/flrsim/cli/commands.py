@@ -33,7 +33,10 @@ evidence_app = typer.Typer(
 app.add_typer(evidence_app, name="evidence")
 
 Source = Annotated[
-    Path, typer.Argument(metavar="FILE|CASE", help="Label map, .vtp, folder of STL, case.toml or its folder.")
+    Path,
+    typer.Argument(
+        metavar="FILE|CASE", help="Label map, segmentation, mesh, folder of these, case.toml or its folder."
+    ),
 ]
 CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="case.toml, or the folder that holds it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
