@@ -21,6 +21,7 @@ from flrsim.cli import main
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import block_liver as blocks
+import written_formats as written
 from block_liver import CASE
 
 Prepare = Callable[[Path], list[str]]
@@ -981,6 +982,267 @@ TABLE: tuple[Bad, ...] = (
 )
 
 
+def surfaces_of(suffix: str, change: Callable[[bytes], bytes], *options: str) -> Prepare:
+    """Measure a folder of surface files, one of them changed byte by byte."""
+
+    def prepare(folder: Path) -> list[str]:
+        file = written.write_surface_files(folder / "s", SURFACES, suffix) / f"S5{suffix}"
+        file.write_bytes(change(file.read_bytes()))
+        return ["volumes", str(folder / "s"), *(options or ("--frame", "LPS", "--unit", "mm"))]
+
+    return prepare
+
+
+def vtm(change: Callable[[Path], object]) -> Prepare:
+    """Measure a multi-block file after `change`."""
+
+    def prepare(folder: Path) -> list[str]:
+        file = written.write_vtm(folder / "liver.vtm", SURFACES, {"space": "LPS", "unit": "mm"})
+        change(file)
+        return ["volumes", str(file)]
+
+    return prepare
+
+
+def seg_nrrd(*edits: tuple[bytes, bytes], change: Callable[[bytes], bytes] = lambda raw: raw) -> Prepare:
+    """Measure a Slicer segmentation whose bytes were edited."""
+
+    def prepare(folder: Path) -> list[str]:
+        names = [(f"S{i}", 0, i) for i in range(1, 9)]
+        file = written.write_seg_nrrd(folder / "liver.seg.nrrd", [blocks.segments()], names)
+        raw = file.read_bytes()
+        for old, new in edits:
+            assert old in raw, old
+            raw = raw.replace(old, new)
+        file.write_bytes(change(raw))
+        return ["volumes", str(file)]
+
+    return prepare
+
+
+def binaries(change: Callable[[Path], object]) -> Prepare:
+    """Measure a folder of one binary map a structure after `change`."""
+
+    def prepare(folder: Path) -> list[str]:
+        names = {i: f"liver_segment_{i}" for i in range(1, 9)}
+        change(written.write_binaries(folder / "total", blocks.segments(), names))
+        return ["volumes", str(folder / "total")]
+
+    return prepare
+
+
+def half(raw: bytes) -> bytes:
+    return raw[: len(raw) // 2]
+
+
+def garbage(_: bytes) -> bytes:
+    return b"no mesh" * 99
+
+
+def nothing(_: bytes) -> bytes:
+    return b""
+
+
+def changed(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
+    return lambda file: file.write_bytes(change(file.read_bytes()))
+
+
+SURFACES = {f"S{i}": blocks.closed_surface(i) for i in range(1, 9)}
+LIVER_ONLY = (LIVER_KEY, 'labelmap = "segments.nii.gz"')
+
+OTHER_FORMATS: tuple[Bad, ...] = (
+    *(
+        Bad(
+            f"{suffix} empty",
+            surfaces_of(suffix, nothing),
+            f"S5{suffix} is empty (0 bytes); export it again",
+        )
+        for suffix in (".ply", ".obj", ".glb", ".vtp")
+    ),
+    Bad(
+        ".ply garbage",
+        surfaces_of(".ply", garbage),
+        "S5.ply is not a PLY file that can be read (Not a ply file); export it again",
+    ),
+    Bad(
+        ".ply truncated",
+        surfaces_of(".ply", half),
+        "S5.ply is not a PLY file that can be read (PLY is unexpected length); export it again",
+    ),
+    Bad(".obj garbage", surfaces_of(".obj", garbage), "S5.obj has no triangles; export it again"),
+    Bad(".obj truncated", surfaces_of(".obj", half), "S5.obj has no triangles; export it again"),
+    Bad(
+        ".obj cut off in its faces",
+        surfaces_of(".obj", lambda raw: raw[: -len(raw) // 4].rsplit(b"\n", 1)[0]),
+        'S5.obj: "S5" is open (…',
+    ),
+    Bad(
+        ".glb garbage",
+        surfaces_of(".glb", garbage),
+        "S5.glb is not a GLB file that can be read (incorrect header on GLB file); export it again",
+    ),
+    Bad(".glb truncated", surfaces_of(".glb", half), "S5.glb is not a GLB file that can be read (…"),
+    Bad(
+        ".vtp that claims 10^12 points",
+        surfaces_of(".vtp", lambda raw: raw.replace(b'NumberOfPoints="', b'NumberOfPoints="1000000000')),
+        "S5.vtp is truncated or damaged: its header claims …",
+    ),
+    Bad(
+        ".vtm empty",
+        vtm(changed(nothing)),
+        "liver.vtm is empty (0 bytes); export it again",
+    ),
+    Bad(
+        ".vtm garbage",
+        vtm(changed(garbage)),
+        "liver.vtm is not a VTK multi-block (.vtm) file; export it again as .vtm",
+    ),
+    Bad(
+        ".vtm truncated",
+        vtm(changed(half)),
+        "liver.vtm is not a VTK multi-block (.vtm) file; export it again as .vtm",
+    ),
+    Bad(
+        ".vtm without a block",
+        vtm(lambda file: (file.parent / "liver" / "liver_4.vtp").unlink()),
+        'liver.vtm: block "S5" is missing (liver/liver_4.vtp); keep the files together',
+    ),
+    Bad(
+        ".vtm that leaves its folder",
+        vtm(changed(lambda raw: raw.replace(b"liver/liver_4.vtp", b"../liver_4.vtp"))),
+        'liver.vtm: block "S5" lies outside the file\'s folder (../liver_4.vtp); keep them together',
+    ),
+    Bad(
+        ".glb in millimetres",
+        lambda f: [
+            "volumes",
+            str(written.write_glb(f / "mm.glb", {k: (p * 1000, t) for k, (p, t) in SURFACES.items()})),
+        ],
+        "mm.glb: the liver is 1.9e+05 mm long when read in m; a liver is 60 to 500 mm long; its numbers look like mm, and the file states m: export it again in the unit it states",
+    ),
+    Bad(
+        "parts that name no segment",
+        lambda f: [
+            "volumes",
+            str(written.write_glb(f / "l.glb", {"liver": SURFACES["S1"], "spleen": SURFACES["S2"]})),
+        ],
+        'l.glb names liver, spleen: none is a segment; name them S1 … S8, S4a, S4b in the file, or say in [anatomy.names] which is which, e.g. "liver" = "S5"',
+    ),
+    Bad(
+        "parts that name one segment twice",
+        lambda f: ["volumes", str(written.write_glb(f / "l.glb", SURFACES | {"Segment V": SURFACES["S5"]}))],
+        'l.glb: the parts "S5" and "Segment V" are both S5; keep one',
+    ),
+    Bad(
+        "interface mesh where a closed surface belongs",
+        lambda f: (
+            written.write_surface_files(f / "s", SURFACES, ".stl"),
+            (f / "s" / "S5.stl").unlink(),
+            blocks.write_vtp(f / "s" / "S5.vtp", *blocks.walls(blocks.segments())),
+            ["volumes", str(f / "s"), "--frame", "LPS", "--unit", "mm"],
+        )[-1],
+        "S5.vtp is an interface mesh (it has BoundaryLabels); a closed surface of S5 alone is needed here",
+    ),
+    Bad("seg.nrrd empty", seg_nrrd(change=nothing), "liver.seg.nrrd is empty (0 bytes); export it again"),
+    Bad(
+        "seg.nrrd garbage",
+        seg_nrrd(change=garbage),
+        "liver.seg.nrrd is not a NRRD file that can be read (Invalid NRRD magic line. Is this an NRRD file?); export it again",
+    ),
+    Bad(
+        "seg.nrrd truncated",
+        seg_nrrd(change=lambda raw: raw[:-100]),
+        "liver.seg.nrrd is truncated or damaged (Compressed file ended before the end-of-stream marker was reached); export it again",
+    ),
+    Bad(
+        "seg.nrrd with a larger header",
+        seg_nrrd((b"sizes: 42 30 34", b"sizes: 42 30 35")),
+        "liver.seg.nrrd is truncated or damaged: its header claims 44100 bytes of voxels and it holds 42840 bytes; export it again",
+    ),
+    Bad(
+        "seg.nrrd of 10^12 voxels",
+        seg_nrrd((b"sizes: 42 30 34", b"sizes: 10000 10000 10000")),
+        "liver.seg.nrrd: the header claims 10000 × 10000 × 10000 = 1e+12 voxels; flrsim reads up to 2.15e+09; the header is damaged, or crop the map to the liver",
+    ),
+    Bad(
+        "seg.nrrd without space",
+        seg_nrrd((b"space: left-posterior-superior\n", b"")),
+        "liver.seg.nrrd does not say its space; left-posterior-superior or right-anterior-superior is needed: save it with its geometry, or as .nii.gz",
+    ),
+    Bad(
+        "seg.nrrd in the scanner's space",
+        seg_nrrd((b"left-posterior-superior", b"scanner-xyz")),
+        'liver.seg.nrrd states the space "scanner-xyz"; left-posterior-superior or right-anterior-superior is needed: save it with its geometry, or as .nii.gz',
+    ),
+    Bad(
+        "seg.nrrd in another frame",
+        seg_nrrd((b"left-posterior-superior", b"right-anterior-superior")),
+        "liver.seg.nrrd: S2 and S3 lie 98 mm to the patient's right of S6 and S7, and S3 to S5 45 mm behind S1 and S7: LPS is read as RAS, or RAS as LPS; state the true frame, or correct the header's orientation",
+    ),
+    Bad(
+        "seg.nrrd without directions",
+        seg_nrrd((b"space directions: (5,0,0) (0,5,0) (0,0,5)\n", b"")),
+        "liver.seg.nrrd does not say where its voxels lie (space directions, space origin); save it with its geometry, or as .nii.gz",
+    ),
+    Bad(
+        "seg.nrrd with its voxels elsewhere",
+        seg_nrrd((b"encoding: gzip", b"encoding: gzip\ndata file: /etc/hostname")),
+        "liver.seg.nrrd keeps its voxels in another file; save header and voxels together as one .nrrd",
+    ),
+    Bad(
+        "seg.nrrd as text",
+        seg_nrrd((b"encoding: gzip", b"encoding: ascii")),
+        'liver.seg.nrrd: its voxels are encoded as "ascii"; save them raw or with gzip',
+    ),
+    Bad(
+        "seg.nrrd with a layer it has not",
+        seg_nrrd((b"Segment3_Layer:=0", b"Segment3_Layer:=7")),
+        'liver.seg.nrrd is damaged: its header puts the segment "S4" into a layer or label that cannot be; export it again',
+    ),
+    Bad(
+        "seg.nrrd with one label twice",
+        seg_nrrd((b"Segment3_LabelValue:=4", b"Segment3_LabelValue:=3")),
+        'liver.seg.nrrd: "S3" and "S4" are both label 3 of one layer; export it again',
+    ),
+    Bad(
+        "seg.nrrd with an unnamed label",
+        seg_nrrd((b"Segment3_LabelValue:=4", b"Segment3_LabelValue:=40")),
+        "liver.seg.nrrd names its labels, but not 4: name it in the file or in [anatomy.labels], or remove it",
+    ),
+    Bad(
+        "seg.nrrd with one name twice",
+        seg_nrrd((b"Segment3_Name:=S4", b"Segment3_Name:=S3")),
+        'liver.seg.nrrd: the labels "S3" and "S3" are both S3; join them, or name them apart',
+    ),
+    Bad(
+        "folder of maps without one",
+        binaries(lambda f: (f / "liver_segment_5.nii.gz").unlink()),
+        'total: S5 is missing; all eight segments are needed; if resected before, accept it in [anatomy.accept]: missing_segments = ["S5"]',
+    ),
+    Bad(
+        "folder of maps with an empty file",
+        binaries(lambda f: (f / "liver_segment_5.nii.gz").write_bytes(b"")),
+        "liver_segment_5.nii.gz is empty (0 bytes); export it again",
+    ),
+    Bad(
+        "folder of probabilities",
+        binaries(lambda f: blocks.write_nifti(f / "liver_segment_5.nii.gz", (blocks.segments() == 5) * 0.5)),
+        "liver_segment_5.nii.gz has values that are not whole numbers; it is an image, not a label map",
+    ),
+    Bad(
+        "folder of other organs",
+        binaries(lambda f: [p.rename(f / p.name.replace("liver_segment", "organ")) for p in f.iterdir()]),
+        "total names organ_1, organ_2, organ_3, organ_4, organ_5, organ_6, organ_7, organ_8: none is a segment; "
+        'name them S1 … S8, S4a, S4b in the file, or say in [anatomy.names] which is which, e.g. "organ_1" = "S5"',
+    ),
+    Bad(
+        "names that no file holds",
+        case(LIVER_ONLY, ("[patient]", '[anatomy.names]\n"Vascular 1" = "S1"\n\n[patient]')),
+        'case.toml: anatomy.names names "Vascular 1", which no file of the case holds; they hold no names',
+    ),
+)
+
+
 def answer(row: Bad, folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, str]:
     """Return exit code, stdout and stderr with the folder's path cut away, after checking that no file was left."""
     argv = row.prepare(folder)
@@ -997,7 +1259,7 @@ def said(text: str, expected: str) -> bool:
     return text.startswith(expected[:-1]) if expected.endswith("…") else text == expected
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", [*TABLE, *OTHER_FORMATS], ids=lambda row: row.id)
 def test_bad_input_is_answered_in_one_sentence(
     row: Bad, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -1010,7 +1272,7 @@ def test_bad_input_is_answered_in_one_sentence(
 
 
 # The parser refuses --json where a command has none; those rows have no error object.
-WITH_JSON = [r for r in TABLE if not r.id.startswith(("screenshot", "unknown demo"))]
+WITH_JSON = [r for r in (*TABLE, *OTHER_FORMATS) if not r.id.startswith(("screenshot", "unknown demo"))]
 
 
 @pytest.mark.parametrize("row", WITH_JSON, ids=lambda row: row.id)

@@ -168,7 +168,7 @@ def test_a_label_that_the_names_leave_out_is_refused(tmp_path: Path) -> None:
     labels = blocks.segments()
     labels[labels == 8] = 9
     written.write_multilabel(tmp_path / "a.nii.gz", labels, SEGMENT_NAMES)
-    with pytest.raises(AnatomyError, match=r"a\.nii\.gz has the label 9, which is not a segment"):
+    with pytest.raises(AnatomyError, match=r"a\.nii\.gz names its labels, but not 9: name it in the file"):
         load_file(tmp_path / "a.nii.gz", EVIDENCE)
 
 

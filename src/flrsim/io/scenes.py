@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,12 @@ def read_scene(path: Path) -> RawSurface:
         NotImplementedError,
         OSError,
         EOFError,
+        MemoryError,
         struct.error,
         HeaderError,
     ) as error:
         raise FileError(
-            f"{path.name} is not {_kind(suffix)} file that can be read ({type(error).__name__}); export it again"
+            f"{path.name} is not {_kind(suffix)} file that can be read ({_reason(error)}); export it again"
         ) from None
     points, faces, parts, n_points = [], [], [], 0
     names: list[str] = []
@@ -75,7 +77,7 @@ def read_scene(path: Path) -> RawSurface:
         n_points += len(moved)
     if not faces:
         raise FileError(f"{path.name} has no triangles; export it again")
-    if suffix == ".stl":
+    if suffix in (".stl", ".ply"):
         _check_all_read(path, sum(len(f) for f in faces))
     return RawSurface(
         points=np.concatenate(points),
@@ -90,13 +92,23 @@ def read_scene(path: Path) -> RawSurface:
     )
 
 
+def _reason(error: BaseException) -> str:
+    words = str(error).strip().splitlines()
+    return words[0][:100].rstrip("!.") if words else type(error).__name__
+
+
 def _check_all_read(path: Path, n_read: int) -> None:
-    """Raise when the text of an STL file has more triangles than were read: the library skips what is no number."""
-    text = path.read_bytes()
-    n_written = text.lower().count(b"endfacet") if text.lstrip()[:5].lower() == b"solid" else 0
+    """Raise when a file has more triangles than were read: the library skips what is no number or is cut off."""
+    content = path.read_bytes()
+    n_written = 0
+    if path.suffix.lower() == ".stl" and content.lstrip()[:5].lower() == b"solid":
+        n_written = content.lower().count(b"endfacet")
+    elif path.suffix.lower() == ".ply":
+        stated = re.search(rb"element\s+face\s+(\d+)", content.split(b"end_header", 1)[0])
+        n_written = int(stated[1]) if stated else 0
     if n_written > n_read:
         raise FileError(
-            f"{path.name} is damaged: {n_written - n_read} of its {n_written} triangles cannot be read; export it again"
+            f"{path.name} is truncated or damaged: {n_written - n_read} of its {n_written} faces cannot be read; export it again"
         )
 
 

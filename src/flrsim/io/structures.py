@@ -81,6 +81,10 @@ def from_label_volumes(
     for k, label in found:
         volume = volumes[k]
         named = _own_name(volume, label, naming)
+        if not named and any(v.names for v in volumes) and label not in naming.labels:
+            raise AnatomyError(
+                f"{source} names its labels, but not {label}: name it in the file or in [anatomy.labels], or remove it"
+            )
         name = chosen.get(volume.names[label]) if named else naming.of_label(label, source)
         if name is not None:
             rows.append((k, label))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from flrsim.io.frames import existing_file
 from flrsim.io.raw import RawSurface, joined, one_part
 from flrsim.mesh import REGION_LIMIT, LabelledMesh
 
+COMPRESSION_LIMIT = 8000
+"""LZMA, the strongest compression VTK writes, shrinks zeros by some 7000."""
+BYTES_AN_ITEM = 4
+"""A point or a cell takes this much at least, before compression."""
 LABEL_ARRAYS = ("BoundaryLabels", "boundary_labels")
 
 
@@ -158,6 +163,7 @@ def _read(path: Path) -> Any:
         head = stream.read(512)
     if b"<VTKFile" not in head or b"PolyData" not in head:
         raise FileError(f"{path.name} is not a VTK PolyData (.vtp) file; export it again as .vtp")
+    _check_claims(path)
     from vtkmodules.vtkCommonCore import vtkObject
     from vtkmodules.vtkIOXML import vtkXMLPolyDataReader
 
@@ -173,6 +179,19 @@ def _read(path: Path) -> Any:
     if failed or data.GetNumberOfPoints() == 0 or data.GetNumberOfCells() == 0:
         raise FileError(f"{path.name} is truncated or has no faces; export it again")
     return data
+
+
+def _check_claims(path: Path) -> None:
+    """Raise when a piece claims more points or cells than the file can hold: VTK would ask for the memory and end the program."""
+    content = path.read_bytes()
+    most = len(content) * COMPRESSION_LIMIT / BYTES_AN_ITEM
+    for piece in re.findall(rb"<Piece\b[^>]*>", content.split(b"<AppendedData", 1)[0]):
+        for what, text in re.findall(rb'Number[oO]f(\w+)\s*=\s*"\s*(\d+)\s*"', piece):
+            if int(text) > most:
+                raise FileError(
+                    f"{path.name} is truncated or damaged: its header claims {int(text):.3g} {what.decode().lower()} and its "
+                    f"{len(content):.3g} bytes hold {most:.3g} at most; export it again"
+                )
 
 
 def _array(array: Any) -> NDArray[Any]:
