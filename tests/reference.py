@@ -198,6 +198,62 @@ def second_moments(points, faces, sides, n_regions, origin):
     return out
 
 
+def behind_planes(corners, planes):
+    """Return what of a convex solid, given by its corners, lies behind planes (unit normal, offset): its corners."""
+    for normal, offset in planes:
+        height = corners @ normal - offset
+        kept = [p for p, h in zip(corners, height, strict=True) if h <= 0]
+        for (p, g), (q, h) in itertools.combinations(zip(corners, height, strict=True), 2):
+            if g * h < 0:
+                kept.append(p + g / (g - h) * (q - p))
+        corners = np.array(kept).reshape(-1, 3)
+    return corners
+
+
+def hull(points):
+    """Return the volume of the convex hull in 3D, or its area in 2D; 0 where it is flat."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    if len(points) <= points.shape[1]:
+        return 0.0
+    try:
+        return float(ConvexHull(points).volume)
+    except QhullError:
+        return 0.0
+
+
+def clip(points, faces, sides, n_regions, origin, planes):
+    """Return volumes behind all of the planes: of each tetrahedron from the origin to a face, its convex part."""
+    out = np.zeros(n_regions)
+    for p, q, r, left, entered in triangles_of(faces, sides):
+        corners = np.array([origin, points[p], points[q], points[r]])
+        size = np.linalg.det(corners[1:] - origin)
+        volume = math.copysign(hull(behind_planes(corners, planes)), size)
+        out[left] += volume
+        out[entered] -= volume
+    return out
+
+
+def section(points, faces, sides, n_regions, origin, normal, offset):
+    """Return the areas of the plane in each region: of each tetrahedron from the origin to a face, its cut."""
+    across = np.linalg.svd(np.asarray(normal)[None])[2][1:]
+    out = np.zeros(n_regions)
+    for p, q, r, left, entered in triangles_of(faces, sides):
+        corners = np.array([origin, points[p], points[q], points[r]])
+        height = corners @ normal - offset
+        cut = [
+            a + g / (g - h) * (b - a)
+            for (a, g), (b, h) in itertools.combinations(zip(corners, height, strict=True), 2)
+            if g * h < 0
+        ]
+        area = math.copysign(
+            hull(np.array(cut).reshape(-1, 3) @ across.T), np.linalg.det(corners[1:] - origin)
+        )
+        out[left] += area
+        out[entered] -= area
+    return out
+
+
 def directed_edge_balance(mesh, region):
     """Return how many directed edges of one region's surface lack their opposite; 0 for a closed surface."""
     balance = Counter()

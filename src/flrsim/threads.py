@@ -33,9 +33,16 @@ def parts(n: int, *, least: int = 1, per_thread: int = 1) -> list[tuple[int, int
     return list(pairwise(edges))
 
 
-def at_once(work: Callable[[int, int], Answer], pieces: Sequence[tuple[int, int]]) -> list[Answer]:
-    """Return work(start, stop) of every part, in the order of the parts, some of them at the same time."""
-    threads = min(thread_count(), len(pieces))
+def at_once(
+    work: Callable[[int, int], Answer], pieces: Sequence[tuple[int, int]], *, threads: int | None = None
+) -> list[Answer]:
+    """Return work(start, stop) of every part, in the order of the parts, some of them at the same time.
+
+    Parameters
+    ----------
+    threads : None takes `thread_count()`.
+    """
+    threads = min(thread_count() if threads is None else threads, len(pieces))
     if threads < 2:
         return [work(start, stop) for start, stop in pieces]
     with ThreadPoolExecutor(max_workers=threads) as pool:

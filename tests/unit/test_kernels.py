@@ -7,7 +7,8 @@ import pytest
 
 import reference
 import solids
-from flrsim.kernels import distance, integrals, labels
+from flrsim import mesh_integrals as integrals
+from flrsim.kernels import distance, labels
 from flrsim.mesh import LabelledMesh
 from flrsim.meshing import labels_from_mesh
 from flrsim.surface_nets import surface_nets
@@ -133,14 +134,17 @@ def test_many_chunks_and_threads_give_the_digits_of_one_and_random_labels_the_su
     sides = np.random.default_rng(3).integers(0, 40, (len(faces), 2)).astype(np.uint16)
     origin = points.mean(axis=0)
     for function, slow in (
-        (lambda *a: integrals.integrate(*a), reference.integrate),
-        (lambda *a: (integrals.integrate_second(*a),), lambda *a: (reference.second_moments(*a),)),
+        (integrals.integrate, reference.integrate),
+        (
+            lambda *a, threads: (integrals.integrate_second(*a, threads=threads),),
+            lambda *a: (reference.second_moments(*a),),
+        ),
     ):
-        one = function(points, faces, sides, 40, origin, 1)
+        one = function(points, faces, sides, 40, origin, threads=1)
         for a, b in zip(one, slow(points, faces, sides, 40, origin), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11 * np.abs(b).max())
         for threads in (2, 3, 16):
-            for a, b in zip(one, function(points, faces, sides, 40, origin, threads), strict=True):
+            for a, b in zip(one, function(points, faces, sides, 40, origin, threads=threads), strict=True):
                 np.testing.assert_array_equal(a, b)
 
 

@@ -74,7 +74,7 @@ def test_every_region_is_closed_raw_and_smoothed(seed, iterations) -> None:
 
 
 def test_a_smoothed_volume_does_not_depend_on_the_origin() -> None:
-    from flrsim.kernels.integrals import integrate
+    from flrsim.mesh_integrals import integrate
 
     mesh = mesh_from_labels(lumps(3), affine_of(3), NAMES, iterations=16)
     middle = mesh.points.mean(axis=0)

@@ -1,32 +1,31 @@
 """Volumes, moments, areas and contacts of every region of a labelled interface mesh, in one pass over its faces.
 
 A face adds to one pair of regions: what it adds is computed for a block of faces at a time, in arrays short enough to stay in
-the nearest cache and simple enough for vector instructions, and summed along runs of faces of one pair. Faces are cut into
-chunks by their number alone; each chunk is summed in face order and the chunks in theirs, so that the digits depend
-neither on the number of threads nor on the names of the regions.
+the nearest cache and simple enough for vector instructions, and summed along runs of faces of one pair, in the order in which
+pairs are met: the digits do not depend on the names of the regions.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from flrsim.kernels import kernel
 
-Float = NDArray[np.float64]
-
 # A block's coordinates and terms take 20 KB: they stay in the first cache of any processor of the last ten years.
 BLOCK = 128
-# Fewer faces than this are summed sooner than a second thread starts.
-THREADS_FROM = 100_000
-CHUNK = 16_384
-# More chunks than this only cost time; fewer would leave processors idle.
-CHUNKS = 64
+
+
+@kernel
+def bounds(points):
+    """Return the low and the high corner of the box around points (n, 3), (2, 3); n is at least 1."""
+    low_x, low_y, low_z = points[0, 0], points[0, 1], points[0, 2]
+    high_x, high_y, high_z = low_x, low_y, low_z
+    for i in range(len(points)):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        low_x, high_x = min(low_x, x), max(high_x, x)
+        low_y, high_y = min(low_y, y), max(high_y, y)
+        low_z, high_z = min(low_z, z), max(high_z, z)
+    return np.array([[low_x, low_y, low_z], [high_x, high_y, high_z]], np.float64)
 
 
 @kernel
@@ -41,11 +40,11 @@ def _gather(points, faces, start, n, corner, origin, x, y, z):
 
 
 @kernel
-def sum_first(points, faces, sides, first, last, origin, row_of):
+def sum_first(points, faces, sides, first, last, row_of, origin):
     """Return what the faces `first` … `last` add for each pair of sides, in the order in which pairs are met.
 
-    points : (n, 3); faces : (m, 3 or 4); sides : (m, 2) uint16; origin : (3,), near the mesh; row_of : (n_regions,
-    n_regions) int32 of zeros, given back so. A quad is its two triangles (0, 1, 2) and (0, 2, 3).
+    points : (n, 3); faces : (m, 3 or 4); sides : (m, 2) uint16; row_of : (n_regions, n_regions) int32
+    of zeros, given back so; origin : (3,), near the mesh. A quad is its two triangles (0, 1, 2) and (0, 2, 3).
 
     Returns pairs (k, 2) and sums (k, 8): 6 × volume, 2 × area vector, 2 × area, 24 × first moment of volume.
     """
@@ -135,7 +134,7 @@ def sum_first(points, faces, sides, first, last, origin, row_of):
 
 
 @kernel
-def sum_second(points, faces, sides, first, last, origin, row_of):
+def sum_second(points, faces, sides, first, last, row_of, origin):
     """Return 120 × the second moments of volume of each pair of sides: arguments and order as in `sum_first`.
 
     Returns pairs (k, 2) and sums (k, 6): xx, yy, zz, xy, xz, yz.
@@ -189,7 +188,7 @@ def sum_second(points, faces, sides, first, last, origin, row_of):
 
 @kernel
 def add_to_regions(pairs, sums, totals):
-    """Add sums of pairs (k, w) to the region that faces leave, and take them from the region they enter; totals (n_regions, w)."""
+    """Add sums of pairs (k, w) to the region that faces leave, and take them from the one they enter; totals (n_regions, w)."""
     for row in range(len(pairs)):
         left, entered = pairs[row, 0], pairs[row, 1]
         for k in range(sums.shape[1]):
@@ -205,82 +204,3 @@ def add_contacts(pairs, sums, contact):
         area = 0.5 * sums[row, 4]
         contact[left, entered] += area
         contact[entered, left] += area
-
-
-def cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _chunks(
-    sum_chunk: Callable[..., Any],
-    points: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    sides: NDArray[np.uint16],
-    n_regions: int,
-    origin: Float,
-    threads: int | None,
-) -> list[tuple[NDArray[np.uint16], Float]]:
-    """Return pairs (k, 2) and their sums for each chunk of faces; `threads` None means all processors where that pays."""
-    n_faces = len(faces)
-    size = max(CHUNK, -(-n_faces // (CHUNKS * BLOCK)) * BLOCK)
-    starts = range(0, max(n_faces, 1), size)
-    if threads is None:
-        threads = cores() if n_faces >= THREADS_FROM else 1
-    workers = max(1, min(threads, len(starts)))
-
-    def work(own: Sequence[int]) -> list[tuple[NDArray[np.uint16], Float]]:
-        # Zeros that are never touched take no memory.
-        row_of = np.zeros((n_regions, n_regions), np.int32)
-        return [
-            sum_chunk(points, faces, sides, first, min(first + size, n_faces), origin, row_of)
-            for first in own
-        ]
-
-    if workers == 1:
-        return work(starts)
-    shares = [starts[w * len(starts) // workers : (w + 1) * len(starts) // workers] for w in range(workers)]
-    with ThreadPoolExecutor(workers) as pool:
-        return [chunk for share in pool.map(work, shares) for chunk in share]
-
-
-def integrate(
-    points: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    sides: NDArray[np.uint16],
-    n_regions: int,
-    origin: Float,
-    threads: int | None = None,
-) -> tuple[Float, Float, Float, Float]:
-    """Return what one pass over the faces gives for every region.
-
-    points : (n, 3) float32 or float64; faces : (m, 3 or 4) int32 or int64; sides : (m, 2) uint16; origin : (3,) float64, near
-    the mesh. A quad is its two triangles (0, 1, 2) and (0, 2, 3). Sums are float64, with the same digits for any number of threads.
-
-    Returns volume (n_regions,), first moment of volume about `origin` (n_regions, 3), area vector (n_regions,
-    3) and the contact area matrix (n_regions, n_regions), symmetric; units follow the points.
-    """
-    totals, contact = np.zeros((n_regions, 8)), np.zeros((n_regions, n_regions))
-    # Chunk after chunk, pair after pair in the order they were met, which no thread and no name of a region changes.
-    for pairs, sums in _chunks(sum_first, points, faces, sides, n_regions, origin, threads):
-        add_to_regions(pairs, sums, totals)
-        add_contacts(pairs, sums, contact)
-    return totals[:, 0] / 6.0, totals[:, 5:8] / 24.0, 0.5 * totals[:, 1:4], contact
-
-
-def integrate_second(
-    points: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    sides: NDArray[np.uint16],
-    n_regions: int,
-    origin: Float,
-    threads: int | None = None,
-) -> Float:
-    """Return the second moments of volume ∫ x xᵀ dV of every region about `origin`, (n_regions, 3, 3).
-
-    Arguments as for `integrate`; the unit is the points' to the fifth power.
-    """
-    totals = np.zeros((n_regions, 6))
-    for pairs, sums in _chunks(sum_second, points, faces, sides, n_regions, origin, threads):
-        add_to_regions(pairs, sums, totals)
-    return np.asarray(totals[:, [[0, 3, 4], [3, 1, 5], [4, 5, 2]]] / 120.0)
