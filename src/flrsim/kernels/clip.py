@@ -36,29 +36,35 @@ def _heights(x, y, z, n, middle, normal, offset, eps, height):
 
 
 @kernel
-def _add_triangle(a, b, c, cone, area, sums, row):
-    """Add one triangle with corners at heights a, b and c to a pair's sums."""
-    low, high = min(a, b, c), max(a, b, c)
-    if low >= 0.0:
-        sums[row, 1] += cone
-        if high == 0.0:
-            if area > 0.0:
-                sums[row, 3] += area
-            else:
-                sums[row, 4] -= area
-    elif high <= 0.0:
-        sums[row, 0] += cone
-        sums[row, 2] -= area
-    else:
-        # The corner alone on its side cuts off a triangle of the same angle there.
-        mid = max(min(a, b), min(max(a, b), c))
-        if mid >= 0.0:
-            share = (low / (low - mid)) * (low / (low - high))
+def _shares(ha, hb, hc, n, share):
+    """Put the share of each triangle that lies behind the plane into `share`; return whether one lies in it."""
+    flat = False
+    for i in range(n):
+        a, b, c = ha[i], hb[i], hc[i]
+        low, high = min(a, b, c), max(a, b, c)
+        if low >= 0.0:
+            share[i] = 0.0
+            flat = flat or high == 0.0
+        elif high <= 0.0:
+            share[i] = 1.0
         else:
-            share = 1.0 - (high / (high - mid)) * (high / (high - low))
-        sums[row, 0] += share * cone
-        sums[row, 1] += (1.0 - share) * cone
-        sums[row, 2] -= share * area
+            # The corner alone on its side cuts off a triangle of the same angle there.
+            mid = max(min(a, b), min(max(a, b), c))
+            if mid >= 0.0:
+                share[i] = (low / (low - mid)) * (low / (low - high))
+            else:
+                share[i] = 1.0 - (high / (high - mid)) * (high / (high - low))
+    return flat
+
+
+@kernel
+def _add_flat(a, b, c, area, sums, row):
+    """Add a triangle to the faces in the plane, if it is one."""
+    if a == 0.0 and b == 0.0 and c == 0.0:
+        if area > 0.0:
+            sums[row, 3] += area
+        else:
+            sums[row, 4] -= area
 
 
 @kernel
@@ -82,6 +88,7 @@ def sum_clip(points, faces, sides, first, last, row_of, middle, foot, normal, ep
     dx, dy, dz, hd = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     cone, area = np.empty(BLOCK), np.empty(BLOCK)
     other_cone, other_area = np.empty(BLOCK), np.empty(BLOCK)
+    share, other_share = np.empty(BLOCK), np.empty(BLOCK)
     nx, ny, nz = normal[0], normal[1], normal[2]
     ox, oy, oz = middle[0] + foot[0], middle[1] + foot[1], middle[2] + foot[2]
     # Heights are taken from the middle, not the foot: whether a point lies in the plane must not hang on the foot's rounding.
@@ -101,6 +108,7 @@ def sum_clip(points, faces, sides, first, last, row_of, middle, foot, normal, ep
             px, py, pz = uy * ez - uz * ey, uz * ex - ux * ez, ux * ey - uy * ex
             cone[i] = (ax[i] - ox) * px + (ay[i] - oy) * py + (az[i] - oz) * pz
             area[i] = nx * px + ny * py + nz * pz
+        flat = _shares(ha, hb, hc, n, share)
         if quads:
             _gather(points, faces, start, n, 3, dx, dy, dz)
             _heights(dx, dy, dz, n, middle, normal, offset, eps, hd)
@@ -110,7 +118,9 @@ def sum_clip(points, faces, sides, first, last, row_of, middle, foot, normal, ep
                 px, py, pz = ey * wz - ez * wy, ez * wx - ex * wz, ex * wy - ey * wx
                 other_cone[i] = (ax[i] - ox) * px + (ay[i] - oy) * py + (az[i] - oz) * pz
                 other_area[i] = nx * px + ny * py + nz * pz
-        for i in range(n):
+            flat = _shares(ha, hc, hd, n, other_share) or flat
+        i = 0
+        while i < n:
             left, entered = sides[start + i, 0], sides[start + i, 1]
             row = row_of[left, entered] - 1
             if row < 0:
@@ -119,9 +129,23 @@ def sum_clip(points, faces, sides, first, last, row_of, middle, foot, normal, ep
                 pairs[row, 0], pairs[row, 1] = left, entered
                 n_pairs += 1
                 row_of[left, entered] = n_pairs
-            _add_triangle(ha[i], hb[i], hc[i], cone[i], area[i], sums, row)
-            if quads:
-                _add_triangle(ha[i], hc[i], hd[i], other_cone[i], other_area[i], sums, row)
+            behind, ahead, cut = 0.0, 0.0, 0.0
+            while i < n and sides[start + i, 0] == left and sides[start + i, 1] == entered:
+                behind += share[i] * cone[i]
+                ahead += (1.0 - share[i]) * cone[i]
+                cut -= share[i] * area[i]
+                if quads:
+                    behind += other_share[i] * other_cone[i]
+                    ahead += (1.0 - other_share[i]) * other_cone[i]
+                    cut -= other_share[i] * other_area[i]
+                if flat:
+                    _add_flat(ha[i], hb[i], hc[i], area[i], sums, row)
+                    if quads:
+                        _add_flat(ha[i], hc[i], hd[i], other_area[i], sums, row)
+                i += 1
+            sums[row, 0] += behind
+            sums[row, 1] += ahead
+            sums[row, 2] += cut
     for row in range(n_pairs):
         row_of[pairs[row, 0], pairs[row, 1]] = 0
     return pairs[:n_pairs].copy(), sums[:n_pairs].copy()
