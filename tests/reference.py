@@ -363,3 +363,51 @@ def bridge_over(remaining, liver, start, way_out, spacing, pace=0.25):
         if any(i < 0 or i >= n for i, n in zip(w, liver.shape, strict=True)) or not liver[w]:
             return crossed
         crossed += bool(remaining[w])
+
+
+def crossing_triangles(points, triangles, slack=1e-3):
+    """Return the pairs of triangles that pass through each other, (k, 2): each edge against each triangle, all pairs.
+
+    Pairs that share two corners are neighbours; of pairs that share one, only the edges across from it count.
+    """
+    out = []
+    corners = [[tuple(points[v]) for v in t] for t in triangles]
+
+    def pierces(p, q, a, b, c):
+        normal = np.cross(np.subtract(b, a), np.subtract(c, a))
+        length = np.linalg.norm(normal)
+        if length == 0:
+            return False
+        above, below = (np.dot(normal, np.subtract(x, a)) / length for x in (p, q))
+        if min(above, below) >= -slack or max(above, below) <= slack:
+            return False
+        x = np.add(p, above / (above - below) * np.subtract(q, p))
+        sides = [
+            np.dot(normal, np.cross(np.subtract(v, u), np.subtract(x, u)))
+            for u, v in ((a, b), (b, c), (c, a))
+        ]
+        return min(sides) >= 0
+
+    for i, s in enumerate(corners):
+        for j in range(i + 1, len(corners)):
+            t = corners[j]
+            common = set(s) & set(t)
+            if len(common) > 1:
+                continue
+            if (np.max(s, axis=0) < np.min(t, axis=0)).any() or (np.max(t, axis=0) < np.min(s, axis=0)).any():
+                continue
+            heights = []
+            for u, v in ((s, t), (t, s)):
+                normal = np.cross(np.subtract(u[1], u[0]), np.subtract(u[2], u[0]))
+                heights.append([np.dot(normal, np.subtract(x, u[0])) / np.linalg.norm(normal) for x in v])
+            if any(max(h) <= slack or min(h) >= -slack for h in heights):
+                continue
+            edges = [(x, y) for x, y in ((0, 1), (1, 2), (2, 0))]
+            if any(
+                pierces(u[x], u[y], *v)
+                for u, v in ((s, t), (t, s))
+                for x, y in edges
+                if not common & {u[x], u[y]}
+            ):
+                out.append((i, j))
+    return np.array(out, dtype=np.int64).reshape(-1, 2)

@@ -10,11 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.anatomy import SEGMENTS, check_split_once
 from flrsim.distances import SurfaceSearch, surface_of_mask
 from flrsim.errors import AnatomyError, GeometryError
+from flrsim.forensics import examine_names, refuse
 from flrsim.grid import PARENCHYMA, Region, RegionGrid
-from flrsim.io.naming import listed
 from flrsim.io.structures import Structures, Surface
 from flrsim.label_statistics import label_counts
 from flrsim.patient import Patient, Treatment
@@ -181,7 +180,9 @@ def assemble(
         When a segment is missing or a lesion lies outside the labelled liver, and nobody vouched for it.
     """
     accepted = accepted or Accepted()
-    _check_segments(segments, accepted)
+    refuse(
+        examine_names(segments.names[1:], segments.source, accepted.missing_segments, unread=segments.unread)
+    )
     warnings = list(segments.warnings)
     tissue = np.zeros(segments.labels.shape, dtype=np.uint16)
     rows: list[tuple[str, str]] = [(PARENCHYMA, PARENCHYMA)]
@@ -232,30 +233,6 @@ def assemble(
         for v in vessel_list
     )
     return grid, lesion_list, vessel_rows, tuple(warnings)
-
-
-def _check_segments(segments: Structures, accepted: Accepted) -> None:
-    have = set(segments.names[1:])
-    unknown = have - set(SEGMENTS)
-    if unknown:
-        raise AnatomyError(
-            f"{segments.source}: {', '.join(sorted(unknown))} is not a Couinaud segment; segments are {', '.join(SEGMENTS)}"
-        )
-    check_split_once(have, source=segments.source)
-    needed = {f"S{i}" for i in range(1, 9)} - {"S4"} | ({"S4a", "S4b"} if have & {"S4a", "S4b"} else {"S4"})
-    if len(have) == 1:
-        raise AnatomyError(
-            f"{segments.source} holds one label only: a liver that is not split; all eight segments are needed, labels 1 to 8: "
-            "segment it, e.g. with a model for Couinaud segments"
-        )
-    missing = sorted(needed - have - set(accepted.missing_segments))
-    if missing:
-        keys = ", ".join(f'"{name}"' for name in missing)
-        unread = f" (not read: {listed(segments.unread)})" if segments.unread else ""
-        raise AnatomyError(
-            f"{segments.source}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing{unread}; all eight segments are "
-            f"needed; if resected before, accept it in [anatomy.accept]: missing_segments = [{keys}]"
-        )
 
 
 def _region_grid(

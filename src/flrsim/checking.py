@@ -32,7 +32,7 @@ def check_source(
         else:
             findings = examine_file(source, evidence, frame=frame, unit=unit, lesions=lesions)
     except (GeometryError, AnatomyError) as error:
-        findings = (Finding("refused", error.code, error.sentence),)
+        findings = error.findings or (Finding("refused", error.code, error.sentence),)
     levels = {f.level for f in findings}
     verdict = "refused" if "refused" in levels else "usable_with_warnings" if levels else "usable"
     file = source / "case.toml" if source.is_dir() and is_case(source) else source

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FlrsimError(Exception):
     """Base of all errors about the data, never about the caller's code; the command line exits with 1.
@@ -17,6 +19,8 @@ class FlrsimError(Exception):
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.findings: tuple[Any, ...] = ()
+        """What was found one by one, where a whole examination led here; `flrsim.results.Finding`."""
 
     def to_dict(self) -> dict[str, str]:
         """Return the machine-readable form that ``--json`` prints."""

@@ -18,6 +18,9 @@ REGION_LIMIT = 4096
 PLANE_LIMIT = 10
 """Planes that cut together: each doubles the number of cells."""
 
+CLOSED_FRACTION = 1e-3
+"""A region counts as closed when its area vector × size stays under this share of its volume."""
+
 Vector = Sequence[float] | NDArray[np.float64]
 
 

@@ -152,7 +152,8 @@ class VolumeTable(Result):
 class Finding(Result):
     """One thing wrong with an input: what, where, what to do.
 
-    `level` is ``refused`` or ``warning``; `accept` names the key that lets a person vouch for it.
+    `level` is ``refused`` or ``warning``; `place_mm` is LPS, of the first or the middle of what was found; `count` says how
+    many faces, points, edges, voxels or pieces; `accept` names the key that lets a person vouch for it.
     """
 
     level: str
@@ -161,6 +162,7 @@ class Finding(Result):
     place_mm: tuple[float, float, float] | None = None
     ml: float | None = None
     accept: str | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True)

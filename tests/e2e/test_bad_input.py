@@ -432,17 +432,17 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "NaN vertices",
         mesh(with_nan),
-        "liver.vtp: 2 of 6597 points are not finite numbers (NaN or infinite); export the mesh again",
+        "liver.vtp: 2 of 6597 points are not finite numbers (NaN or infinite) near L -132, P -52, S 172 mm; export the mesh again",
     ),
     Bad(
         "open mesh",
         mesh(without_faces),
-        'liver.vtp: "S5" is open (246 boundary edges, up to 687 mL of 140 mL uncertain); volumes need a closed surface: close its holes and export it again',
+        'liver.vtp: "S5" is open (246 boundary edges near L -130, P -52, S 165 mm, up to 687 mL of 140 mL uncertain); volumes need a closed surface: close its holes and export it again',
     ),
     Bad(
         "inverted mesh",
         mesh(swapped),
-        'liver.vtp: "S1" is inside out (volume -171 mL): its faces point inward, or the labels are swapped; flip the normals and export it again',
+        "liver.vtp: all 8 regions are inside out (-1941 mL together): the faces point inward, or the two labels of each face are swapped; flip the normals and export it again",
     ),
     Bad(
         "mesh in metres",
@@ -513,7 +513,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "STL open",
         stl(lambda f: blocks.write_stl(f / "S5.stl", *(lambda p, t: (p, t[50:]))(*blocks.closed_surface(5)))),
-        'S5.stl: "S5" is open (150 boundary edges, up to 81.7 mL of 197 mL uncertain); volumes need a closed surface: close its holes and export it again',
+        'S5.stl: "S5" is open (150 boundary edges near L -129, P -52, S 166 mm, up to 81.7 mL of 197 mL uncertain); volumes need a closed surface: close its holes and export it again',
     ),
     Bad(
         "STL inside out",
@@ -544,7 +544,7 @@ TABLE: tuple[Bad, ...] = (
                 ),
             )
         ),
-        "S5.stl: 6 of 6168 points are not finite numbers (NaN or infinite); export the mesh again",
+        "S5.stl: 6 of 6168 corners are not finite numbers (NaN or infinite) near L -132, P -48, S 162 mm; export the mesh again",
     ),
     Bad(
         "STL of no segment",

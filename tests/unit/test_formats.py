@@ -16,7 +16,7 @@ from flrsim.errors import GeometryError
 from flrsim.evidence import load_evidence
 from flrsim.io.frames import RAS_TO_LPS, sha256, to_lps_mm
 from flrsim.io.nifti import read_label_map, write_label_map
-from flrsim.io.surfaces import closed_surface, read_raw_surface, write_closed_surface
+from flrsim.io.surfaces import closed_surfaces, read_raw_surface, write_closed_surface
 from flrsim.io.vtp import read_interface_mesh, write_interface_mesh
 from flrsim.meshing import mesh_from_labels
 from flrsim.phantom import Lesion, make_phantom
@@ -37,6 +37,12 @@ name = "right"
 day = 0
 operate = { resect = "right_hepatectomy" }
 """
+
+
+def closed_surface(raw, *, name, frame, unit):
+    """Return one raw surface, placed, as a closed mesh."""
+    meshes, _ = closed_surfaces({name: raw.placed(frame=frame, unit=unit)}, source=raw.source)
+    return meshes[name]
 
 
 @pytest.fixture(scope="module")
@@ -374,7 +380,7 @@ def test_broken_geometry_is_read_whole_and_refused_only_when_judged(tmp_path) ->
     written.write_surface_files(tmp_path, {"ball": (points, faces)}, ".vtp")
     raw = read_raw_surface(tmp_path / "ball.vtp")
     assert (len(raw.faces), np.isnan(raw.points).any(axis=1).sum()) == (len(faces), 1)
-    with pytest.raises(GeometryError, match=r"1 of 162 points are not finite numbers"):
+    with pytest.raises(GeometryError, match=r"1 of 162 points is not a finite number"):
         closed_surface(raw, name="ball", frame="LPS", unit="mm")
     written.write_surface_files(tmp_path, {"open": (BALL.points, faces)}, ".ply")
     raw = read_raw_surface(tmp_path / "open.ply")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from flrsim.anatomy import COUINAUD_LABELS, SEGMENTS, branch_name, segment_name, structure_kind
 from flrsim.errors import AnatomyError
+from flrsim.forensics import listed
 
-SHOWN = 12
 ALL_SEGMENTS = "S1 … S8, S4a, S4b"
 
 
@@ -32,12 +32,6 @@ class Naming:
     def ignored(self, unread: Sequence[str], source: str) -> tuple[str, ...]:
         """Return a warning that names what is left out of a file, or nothing."""
         return (f"{source}: not read as {self.wanted}: {listed(unread)}",) if unread else ()
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names for a sentence; the first dozen, the rest counted."""
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def segment_naming(labels: Mapping[int, str], names: Mapping[str, str]) -> Naming:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.anatomy import check_split_once
-from flrsim.errors import AnatomyError, FileError, GeometryError
+from flrsim.errors import AnatomyError, FileError, FlrsimError, GeometryError
+from flrsim.forensics import Part, examine_beside, raise_together, turned
 from flrsim.grid import LabelVolume
 from flrsim.io.frames import check_extent, natural
 from flrsim.io.naming import Naming
@@ -19,10 +20,11 @@ from flrsim.io.nifti import read_label_map
 from flrsim.io.nrrd import read_nrrd
 from flrsim.io.raw import RawSurface
 from flrsim.io.structures import Structures, from_closed_surfaces, from_interface_mesh, from_label_volumes
-from flrsim.io.surfaces import SURFACES, closed_surface, read_raw_surface
+from flrsim.io.surfaces import SURFACES, closed_surfaces, read_raw_surface
 from flrsim.io.voxels import VOXEL_LIMIT
-from flrsim.io.vtp import as_interface_mesh
-from flrsim.mesh import LabelledMesh
+from flrsim.io.vtp import check_labels
+from flrsim.label_statistics import label_counts
+from flrsim.results import Finding
 
 MAPS = (".nii", ".nii.gz", ".nrrd")
 """Extensions of label maps; ``.seg.nrrd`` is one of the last."""
@@ -77,10 +79,12 @@ def read_structures(
         )
     raw = read_raw_surface(path)
     if raw.sides is not None or (path.suffix.lower() == ".vtp" and whole_liver):
-        mesh = as_interface_mesh(raw, frame=frame, unit=unit)
-        if whole_liver:
-            _check_extent(mesh.points, raw, unit)
-        return from_interface_mesh(mesh, naming, source=path.name, frame=_grid_of(onto))
+        check_labels(raw)
+        placed = raw.placed(frame=frame, unit=unit)
+        known = (*_extent([placed], raw, unit, whole_liver), *_beside(placed, onto))
+        return from_interface_mesh(
+            placed, naming, source=path.name, frame=_grid_of(onto), whole_liver=whole_liver, known=known
+        )
     parts = {name: raw.part(k) for k, name in enumerate(raw.part_names)}
     if len(parts) < len(raw.part_names):
         twice = next(name for name in raw.part_names if raw.part_names.count(name) > 1)
@@ -98,7 +102,7 @@ def read_surface_table(
     whole_liver: bool = False,
 ) -> Structures:
     """Return the structures of a table name → closed surface file; all that a file holds is the one structure."""
-    raws = {name: read_raw_surface(file) for name, file in files.items()}
+    raws = _raw_surfaces(files)
     return _from_closed(raws, source, frame, unit, onto, whole_liver)
 
 
@@ -155,7 +159,7 @@ def _read_folder(
             named[wanted] = file
     check_split_once(named, source=path.name)
     if meshes:
-        raws = {name: read_raw_surface(file) for name, file in named.items()}
+        raws = _raw_surfaces(named)
         found = _from_closed(raws, path.name, frame, unit, onto, whole_liver)
     else:
         volumes = [_binary(file, name, spacing_mm) for name, file in named.items()]
@@ -224,20 +228,66 @@ def _from_closed(
     whole_liver: bool,
 ) -> Structures:
     """Return the structures of raw surfaces, each of which must be closed."""
-    meshes: dict[str, LabelledMesh] = {}
-    if whole_liver:
-        # Before closedness: in a wrong unit nothing else that could be said is true.
-        for raw in raws.values():
-            raw.check_finite()
-        placed = [raw.placed(frame=frame, unit=unit).points for raw in raws.values()]
-        _check_extent(np.concatenate(placed), replace(next(iter(raws.values())), source=source), unit)
-    for name, raw in raws.items():
-        meshes[name] = closed_surface(raw, name=name, frame=frame, unit=unit)
-    return from_closed_surfaces(meshes, source=source, frame=_grid_of(onto), must_touch=whole_liver)
+    placed = {name: raw.placed(frame=frame, unit=unit) for name, raw in raws.items()}
+    first = replace(next(iter(raws.values())), source=source)
+    known = [
+        *_extent(list(placed.values()), first, unit, whole_liver),
+        *(f for raw in placed.values() for f in _beside(raw, onto)),
+    ]
+    meshes, warnings = closed_surfaces(placed, source=source, whole_liver=whole_liver, known=known)
+    return from_closed_surfaces(
+        meshes, source=source, frame=_grid_of(onto), must_touch=whole_liver, warnings=warnings
+    )
 
 
-def _check_extent(points: NDArray[np.float64], raw: RawSurface, unit: str | None) -> None:
-    check_extent(points, source=raw.source, unit=raw.unit or unit or "mm", stated=raw.unit is not None)
+def _raw_surfaces(files: Mapping[str, Path]) -> dict[str, RawSurface]:
+    """Return what surface files hold, unjudged; all that cannot be read are said together."""
+    raws: dict[str, RawSurface] = {}
+    broken: list[FlrsimError] = []
+    for name, file in files.items():
+        try:
+            raws[name] = read_raw_surface(file)
+        except FlrsimError as error:
+            broken.append(error)
+    if broken:
+        raise_together(broken)
+    return raws
+
+
+def _extent(
+    placed: Sequence[RawSurface], stating: RawSurface, unit: str | None, whole_liver: bool
+) -> tuple[Finding, ...]:
+    """Return that surfaces in LPS mm are not as large as a liver is; `stating` is the file as it was before it was placed."""
+    if not whole_liver:
+        return ()
+    points = np.concatenate([raw.points for raw in placed])
+    points = points[np.isfinite(points).all(axis=1)]
+    try:
+        check_extent(
+            points, source=stating.source, unit=stating.unit or unit or "mm", stated=stating.unit is not None
+        )
+    except GeometryError as error:
+        return (Finding("refused", "extent", error.sentence),)
+    return ()
+
+
+def _beside(placed: RawSurface, onto: Structures | None) -> tuple[Finding, ...]:
+    """Return that a surface lies beside the liver only because one of the two is in another frame."""
+    if onto is None:
+        return ()
+    box = label_counts(onto.labels).box
+    if box is None:
+        return ()
+    liver = _corners(onto.affine, box)
+    own = Part("", placed.source, placed.points, placed.faces).box
+    return examine_beside(own, liver, placed.source, onto.source)
+
+
+def _corners(affine: NDArray[np.float64], box: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the first and last corner, (2, 3) LPS mm, of a box of voxels (2, 3)."""
+    index = np.array([[box[i, 0], box[j, 1], box[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    place = index @ affine[:3, :3].T + affine[:3, 3]
+    return np.stack([place.min(axis=0), place.max(axis=0)])
 
 
 def _grid_of(onto: Structures | None) -> Frame | None:
@@ -282,6 +332,12 @@ def _shared(volume: LabelVolume, onto: Structures | None, same_grid: bool) -> La
     if same_grid:
         return replace(volume, affine=onto.affine)
     offset = float(np.linalg.norm((volume.affine - onto.affine)[:3, 3]))
+    whole = np.array([[0, 0, 0], onto.labels.shape]) - [[0], [1]]
+    if np.abs(turned(_corners(volume.affine, whole)) - _corners(onto.affine, whole)).max() <= SAME_AFFINE_MM:
+        raise GeometryError(
+            f"{volume.source} lies {offset:.0f} mm from {onto.source}, and exactly on it when LPS and RAS are exchanged: the two "
+            "files are in different frames; correct the header of the wrong one"
+        )
     raise GeometryError(
         f"{volume.source} lies on another frame than {onto.source}: the origins are {offset:.0f} mm apart on the same "
         f"{_times(volume.labels.shape)} voxels; correct the header, or, if the voxels correspond, "

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import AnatomyError, GeometryError
+from flrsim.forensics import refuse
 from flrsim.grid import LabelVolume
 from flrsim.io.naming import Naming
-from flrsim.io.surfaces import check_closed
+from flrsim.io.raw import RawSurface
+from flrsim.io.surfaces import judge_interface
 from flrsim.label_statistics import label_counts
 from flrsim.mesh import LabelledMesh
 from flrsim.meshing import grid_frame, labels_from_mesh
+from flrsim.results import Finding
 
 Surface = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -78,17 +81,23 @@ def from_label_volumes(
     chosen = naming.choose(own, source) if own else {}
     rows: list[tuple[int, int]] = []
     names = ["outside"]
+    unknown: list[Finding] = []
     for k, label in found:
         volume = volumes[k]
         named = _own_name(volume, label, naming)
         if not named and any(v.names for v in volumes) and label not in naming.labels:
-            raise AnatomyError(
-                f"{source} names its labels, but not {label}: name it in the file or in [anatomy.labels], or remove it"
-            )
-        name = chosen.get(volume.names[label]) if named else naming.of_label(label, source)
+            sentence = f"{source} names its labels, but not {label}: name it in the file or in [anatomy.labels], or remove it"
+            unknown.append(Finding("refused", "unknown_label", sentence, count=1))
+            continue
+        try:
+            name = chosen.get(volume.names[label]) if named else naming.of_label(label, source)
+        except AnatomyError as error:
+            unknown.append(Finding("refused", "unknown_label", error.sentence, count=1))
+            continue
         if name is not None:
             rows.append((k, label))
             names.append(name)
+    refuse(unknown)
     check_named_once(tuple(names), [_called(volumes, k, label) for k, label in rows], source)
     unread = tuple(name for name in own if name not in chosen)
     warnings = naming.ignored(unread, source)
@@ -174,23 +183,38 @@ def check_named_once(names: tuple[str, ...], labels: Sequence[object], source: s
 
 
 def from_interface_mesh(
-    mesh: LabelledMesh,
+    raw: RawSurface,
     naming: Naming,
     *,
     source: str,
     frame: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None,
+    whole_liver: bool = False,
+    known: Sequence[Finding] = (),
 ) -> Structures:
-    """Return the structures of an interface mesh, scanned onto `frame` or onto a grid of its own.
+    """Return the structures of an interface mesh in LPS mm, scanned onto `frame` or onto a grid of its own.
 
     A region whose name is its number has none; regions that are not wanted become outside.
+
+    Parameters
+    ----------
+    whole_liver
+        Whether the regions make one liver.
+    known
+        What was found about the file before.
 
     Raises
     ------
     GeometryError
-        When a region is open, inside out, or leaks.
+        When a region is open, inside out, crosses another …, one error with every finding; or when it leaks on that
+        grid.
     """
-    mesh, own, unread = _wanted_regions(mesh, naming, source)
-    warnings = (*naming.ignored(unread, source), *check_closed(mesh, source=source))
+    faces, sides, region_names, own, unread, unknown = _wanted_regions(raw, naming, source)
+    judged = judge_interface(
+        raw.points, faces, sides, region_names, source, whole_liver=whole_liver, known=known
+    )
+    refuse((*known, *unknown, *judged))
+    warnings = (*naming.ignored(unread, source), *(f.sentence for f in (*known, *judged)))
+    mesh = LabelledMesh(raw.points, faces, sides, region_names)
     measures = mesh.measure()
     present = np.unique(mesh.sides)
     present = present[present > 0]
@@ -216,25 +240,36 @@ def from_interface_mesh(
 
 
 def _wanted_regions(
-    mesh: LabelledMesh, naming: Naming, source: str
-) -> tuple[LabelledMesh, tuple[str, ...], tuple[str, ...]]:
-    """Return the mesh of the wanted regions under their names, the file's own names, and what is left out."""
-    present = [int(i) for i in np.unique(mesh.sides) if i > 0]
-    unnamed = {i for i in present if mesh.names[i] == str(i) or i in naming.labels}
-    own = tuple(mesh.names[i] for i in present if i not in unnamed)
+    raw: RawSurface, naming: Naming, source: str
+) -> tuple[
+    NDArray[np.int64], NDArray[np.uint16], tuple[str, ...], tuple[str, ...], tuple[str, ...], list[Finding]
+]:
+    """Return faces and sides of the wanted regions, their names, the file's own names, what is left out, and what has no name."""
+    sides = np.asarray(raw.sides).astype(np.uint16)
+    present = [int(i) for i in np.unique(sides) if i > 0]
+    unnamed = {i for i in present if raw.region_names[i] == str(i) or i in naming.labels}
+    own = tuple(raw.region_names[i] for i in present if i not in unnamed)
     chosen = naming.choose(own, source) if own else {}
-    named = {i: naming.of_label(i, source) if i in unnamed else chosen.get(mesh.names[i]) for i in present}
-    kept = {i: name for i, name in named.items() if name is not None}
+    kept: dict[int, str] = {}
+    unknown: list[Finding] = []
+    for i in present:
+        try:
+            name = naming.of_label(i, source) if i in unnamed else chosen.get(raw.region_names[i])
+        except AnatomyError as error:
+            unknown.append(Finding("refused", "unknown_label", error.sentence, count=1))
+            name = str(i)
+        if name is not None:
+            kept[i] = name
     check_named_once(("outside", *kept.values()), list(kept), source)
-    names = tuple(kept.get(i, name) for i, name in enumerate(mesh.names))
+    names = tuple(kept.get(i, name) for i, name in enumerate(raw.region_names))
     if len(kept) == len(present):
-        return replace(mesh, names=names), own, ()
-    lut = np.zeros(len(mesh.names), dtype=np.uint16)
+        return raw.faces, sides, names, own, (), unknown
+    lut = np.zeros(len(names), dtype=np.uint16)
     lut[list(kept)] = list(kept)
-    sides = lut[mesh.sides]
+    sides = lut[sides]
     walls = sides[:, 0] != sides[:, 1]
-    mesh = LabelledMesh(mesh.points, mesh.faces[walls], sides[walls], names)
-    return mesh, own, tuple(name for name in own if name not in chosen)
+    unread = tuple(name for name in own if name not in chosen)
+    return raw.faces[walls], sides[walls], names, own, unread, unknown
 
 
 def from_closed_surfaces(
@@ -243,6 +278,7 @@ def from_closed_surfaces(
     source: str,
     frame: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None,
     must_touch: bool = True,
+    warnings: tuple[str, ...] = (),
 ) -> Structures:
     """Return the structures of separate closed surfaces; overlaps go to the first named and are reported.
 
@@ -272,7 +308,8 @@ def from_closed_surfaces(
         if grid_frame(mesh.points, MESH_GRID_MM)[2] is False:
             surfaces[name] = mesh.region_surface(1)
     names = ("outside", *meshes)
-    warnings = _overlaps_and_gaps(labels, overlap, own, names, source) if must_touch else ()
+    if must_touch:
+        warnings = (*warnings, *_overlaps_and_gaps(labels, overlap, own, names, source))
     return Structures(labels, affine, names, ml, surfaces, warnings, source, from_mesh=True)
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.errors import FileError, GeometryError
+from flrsim.errors import FileError
+from flrsim.forensics import (
+    Part,
+    centre_of_faces,
+    examine_mesh,
+    examine_names,
+    examine_orientation,
+    examine_parts,
+    joined_points,
+    refuse,
+    refused,
+)
 from flrsim.io.frames import existing_file
 from flrsim.io.raw import RawSurface
 from flrsim.io.scenes import SCENES, read_scene
 from flrsim.io.vtp import read_vtm, read_vtp
 from flrsim.mesh import LabelledMesh
-
-CLOSED_FRACTION = 1e-3
-"""A surface counts as closed when its area vector × size stays under this share of its volume."""
-
+from flrsim.results import Finding
 
 SURFACES = (".vtp", ".vtm", *SCENES)
 """Extensions of surface files."""
@@ -45,83 +54,81 @@ def read_raw_surface(path: Path) -> RawSurface:
     )
 
 
-def read_closed_surface(path: Path, *, name: str, frame: str | None, unit: str | None) -> LabelledMesh:
-    """Return one closed surface as a mesh with the regions outside and `name`, in LPS mm, facing out.
+def closed_surfaces(
+    raws: Mapping[str, RawSurface],
+    *,
+    source: str,
+    whole_liver: bool = False,
+    known: Sequence[Finding] = (),
+) -> tuple[dict[str, LabelledMesh], tuple[str, ...]]:
+    """Return closed surfaces, each a mesh with the regions outside and its name, facing out, and what is to be warned of.
+
+    Parameters
+    ----------
+    raws : structure → its surface in LPS mm.
+    source : what holds them all, for sentences.
+    whole_liver : whether they make one liver.
+    known : what was found about them before.
 
     Raises
     ------
-    FileError
-        When the file is missing, damaged or empty.
     GeometryError
-        When the surface is open or inside out.
+        When a surface is open, inside out, doubled, in another frame …: one error for all of them, with every finding.
     """
-    return closed_surface(read_raw_surface(path), name=name, frame=frame, unit=unit)
+    findings = list(known)
+    parts = []
+    for name, raw in raws.items():
+        if raw.sides is None:
+            parts.append(Part(name, raw.source, raw.points, raw.faces))
+            continue
+        sentence = f"{raw.source} is an interface mesh (it has BoundaryLabels); a closed surface of {name} alone is needed here"
+        findings.append(Finding("refused", "interface_mesh", sentence))
+    findings += examine_parts(parts, source, one_organ=whole_liver)
+    if whole_liver and refused(findings):
+        findings += _lie(parts, source)
+    refuse(findings)
+    meshes = {}
+    for part in parts:
+        # Some formats repeat every corner in each face; equal corners are one point, so that scanning sees shared
+        # edges.
+        points, index = joined_points(part.points)
+        sides = np.tile(np.array([1, 0], np.uint16), (len(part.faces), 1))
+        meshes[part.name] = LabelledMesh(points, index[part.faces], sides, ("outside", part.name))
+    return meshes, tuple(f.sentence for f in findings)
 
 
-def closed_surface(raw: RawSurface, *, name: str, frame: str | None, unit: str | None) -> LabelledMesh:
-    """Return all faces of a raw surface as one closed surface in LPS mm, or raise."""
-    if raw.sides is not None:
-        raise GeometryError(
-            f"{raw.source} is an interface mesh (it has BoundaryLabels); a closed surface of {name} alone is needed here"
-        )
-    raw.check_finite()
-    placed = raw.placed(frame=frame, unit=unit)
-    # Some formats repeat every corner in each face; equal corners are one point, so that scanning sees shared
-    # edges.
-    points, index = np.unique(placed.points, axis=0, return_inverse=True)
-    faces = index.reshape(-1)[raw.faces]
-    mesh = LabelledMesh(
-        points, faces, np.tile(np.array([1, 0], np.uint16), (len(faces), 1)), ("outside", name)
-    )
-    check_closed(mesh, source=raw.source)
-    return mesh
+def _lie(parts: Sequence[Part], source: str) -> tuple[Finding, ...]:
+    """Return which way round surfaces lie of which, being refused, no grid will be made."""
+    centres = {p.name: c for p in parts if (c := centre_of_faces(p.points, p.faces)) is not None}
+    return (*examine_names(list(centres), source), *examine_orientation(centres, source, from_mesh=True))
 
 
-def check_closed(mesh: LabelledMesh, *, source: str) -> tuple[str, ...]:
-    """Return warnings about regions that are nearly closed; raise for the open and the inside out.
+def judge_interface(
+    points: NDArray[np.float64],
+    faces: NDArray[np.int64],
+    sides: NDArray[np.uint16],
+    names: tuple[str, ...],
+    source: str,
+    *,
+    whole_liver: bool,
+    known: Sequence[Finding] = (),
+) -> tuple[Finding, ...]:
+    """Return everything found about an interface mesh in LPS mm.
 
-    Closedness is judged by its effect: area vector × size against volume.
+    Parameters
+    ----------
+    whole_liver : whether its regions make one liver.
+    known : what was found before; when that or anything here refuses the mesh, how it lies is judged from its faces.
     """
-    measures = mesh.measure()
-    size_cm = float(np.linalg.norm(np.ptp(mesh.points, axis=0))) / 10.0
-    warnings: list[str] = []
-    present = np.unique(mesh.sides)
-    for region in present[present > 0]:
-        name = mesh.names[region]
-        volume = float(measures.volume_ml[region])
-        gap = float(np.linalg.norm(measures.area_vector_cm2[region])) * size_cm
-        if gap > CLOSED_FRACTION * abs(volume):
-            raise GeometryError(
-                f'{source}: "{name}" is open ({_open_edges(mesh, int(region))} boundary edges, up to {gap:.3g} mL of '
-                f"{abs(volume):.3g} mL uncertain); volumes need a closed surface: close its holes and export it again"
-            )
-        if volume < 0:
-            raise GeometryError(
-                f'{source}: "{name}" is inside out (volume {volume:.3g} mL): its faces point inward, or the labels are '
-                "swapped; flip the normals and export it again"
-            )
-        unbalanced = _open_edges(mesh, int(region))
-        if unbalanced:
-            warnings.append(
-                f'{source}: "{name}" has {unbalanced} unbalanced edges; their effect on its volume is at most {gap:.2g} mL'
-            )
-    return tuple(warnings)
-
-
-def _open_edges(mesh: LabelledMesh, region: int) -> int:
-    """Return how many directed edges of a region's surface have no partner running the other way."""
-    _, triangles = mesh.region_surface(region)
-    if not len(triangles):
-        return 0
-    edges = triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    n = int(edges.max()) + 1
-    forward, n_forward = np.unique(edges[:, 0] * n + edges[:, 1], return_counts=True)
-    backward, n_backward = np.unique(edges[:, 1] * n + edges[:, 0], return_counts=True)
-    keys = np.union1d(forward, backward)
-    balance = np.zeros(len(keys), dtype=np.int64)
-    balance[np.searchsorted(keys, forward)] += n_forward
-    balance[np.searchsorted(keys, backward)] -= n_backward
-    return int(np.count_nonzero(balance > 0))
+    findings = examine_mesh(points, faces, sides.astype(np.int64), names, source)
+    if not whole_liver or not refused((*known, *findings)):
+        return findings
+    if any(f.code == "absent_points" for f in findings):
+        return findings
+    parts = [
+        Part(names[r], source, points, faces[(sides == r).any(axis=1)]) for r in np.unique(sides) if r > 0
+    ]
+    return (*findings, *_lie(parts, source))
 
 
 def write_closed_surface(path: Path, points: NDArray[np.float64], triangles: NDArray[np.int64]) -> None:

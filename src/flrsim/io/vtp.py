@@ -40,7 +40,14 @@ def read_interface_mesh(path: Path, *, frame: str | None, unit: str | None) -> L
 
 def as_interface_mesh(raw: RawSurface, *, frame: str | None, unit: str | None) -> LabelledMesh:
     """Return a raw surface that has two labels a face as a labelled mesh in LPS mm."""
+    check_labels(raw)
     raw.check_finite()
+    placed = raw.placed(frame=frame, unit=unit)
+    return LabelledMesh(placed.points, raw.faces, np.asarray(raw.sides).astype(np.uint16), raw.region_names)
+
+
+def check_labels(raw: RawSurface) -> None:
+    """Raise unless a raw surface has two whole numbers a face."""
     sides = raw.sides
     if sides is None:
         raise GeometryError(
@@ -60,8 +67,6 @@ def as_interface_mesh(raw: RawSurface, *, frame: str | None, unit: str | None) -
         raise GeometryError(
             f"{raw.source}: BoundaryLabels has labels up to {values.max():g}; labels are whole numbers below {REGION_LIMIT}"
         )
-    placed = raw.placed(frame=frame, unit=unit)
-    return LabelledMesh(placed.points, raw.faces, sides.astype(np.uint16), raw.region_names)
 
 
 def read_vtp(path: Path) -> RawSurface:

@@ -1,0 +1,460 @@
+"""What is wrong with a mesh, on plain arrays: the one judgement that the readers refuse by and ``flrsim check`` lists."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.forensics.crossing import crossings
+from flrsim.forensics.findings import near, plural, refused
+from flrsim.forensics.sheet import EVERYTHING, Edges, Sheet, edges_of, prepare, shells, turned_faces
+from flrsim.mesh import CLOSED_FRACTION
+from flrsim.results import Finding
+
+SHIFT_MM = 1000.0
+"""The second origin of the volume test: scanners put theirs up to a metre away."""
+FAR_MM = 1000.0
+"""A liver in a scanner's own frame lies within a metre of its origin."""
+SLIVER_MM = 1e-6
+"""A triangle lower than this has no area: single precision, at a liver's size, keeps 10⁻⁵ mm."""
+SINGLE_PRECISION = 4 * float(np.finfo(np.float64).eps)
+"""Relative distance to the nearest single-precision number below which a coordinate was stored as one; a double is that near
+once in 10⁷, and a change of unit moves it by less."""
+DOUBLE_WALL_SHARE = 0.5
+"""A cavity that takes half of the volume inside the outer wall is the inside of a shell, not a hole in an organ."""
+
+
+def examine_mesh(
+    points: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    sides: NDArray[np.integer],
+    names: tuple[str, ...],
+    source: str,
+) -> tuple[Finding, ...]:
+    """Return everything found about a mesh's geometry, the refused first.
+
+    Parameters
+    ----------
+    points : (n, 3), LPS mm; may hold what is not a number.
+    faces : (m, 3) or (m, 4).
+    sides : (m, 2), the region the face's normal leaves and the one it enters; 0 is outside.
+    names : name of each region; ``names[0] = "outside"``.
+    source : file name, for sentences.
+    """
+    return _examine(
+        np.asarray(points, dtype=np.float64),
+        np.asarray(faces, dtype=np.int64),
+        np.asarray(sides, dtype=np.int64),
+        names,
+        source,
+    )
+
+
+def _examine(
+    points: NDArray[np.float64],
+    faces: NDArray[np.int64],
+    sides: NDArray[np.int64],
+    names: tuple[str, ...],
+    source: str,
+) -> tuple[Finding, ...]:
+    wrong = ((faces < 0) | (faces >= len(points))).any(axis=1)
+    if wrong.any():
+        n = int(wrong.sum())
+        return (
+            Finding(
+                "refused",
+                "absent_points",
+                f"{source}: {plural(n, 'face')} of {len(faces)} name points that the file does not have ({len(points)} are "
+                "there); the file is damaged: export the mesh again",
+                count=n,
+            ),
+        )
+    unknown = np.asarray(~np.isfinite(points).all(axis=1))
+    if unknown.any():
+        return (_not_finite(points, faces, unknown, source),)
+    sheet = prepare(points, faces, sides, names, source)
+    found = [*_rounding(sheet), *_degenerate(sheet), *_twice(sheet), *_repeated_points(sheet, points)]
+    edges = edges_of(sheet)
+    closed = _closedness(sheet, edges)
+    found += closed
+    if not refused(closed):
+        found += _cavities(sheet)
+    found += crossings(sheet, closed=not refused(closed))
+    return (*(f for f in found if f.level == "refused"), *(f for f in found if f.level != "refused"))
+
+
+def _not_finite(
+    points: NDArray[np.float64], faces: NDArray[np.int64], unknown: NDArray[np.bool_], source: str
+) -> Finding:
+    n = int(unknown.sum())
+    touched = unknown[faces].any(axis=1)
+    place = None
+    around = points[faces[touched]].reshape(-1, 3)
+    around = around[np.isfinite(around).all(axis=1)]
+    if len(around):
+        place = (float(around[0, 0]), float(around[0, 1]), float(around[0, 2]))
+    corners = "corners" if len(np.unique(faces)) == faces.size else "points"
+    return Finding(
+        "refused",
+        "not_finite",
+        f"{source}: {n} of {len(points)} {corners} {'is not a finite number' if n == 1 else 'are not finite numbers'} (NaN or "
+        f"infinite){near(place)}; export the mesh again",
+        place_mm=place,
+        count=n,
+    )
+
+
+def _rounding(sheet: Sheet) -> list[Finding]:
+    """Return what single precision cost a mesh that lies far from the origin."""
+    distance = float(np.abs(sheet.centre).max())
+    if distance < FAR_MM:
+        return []
+    step = _stored_step(sheet.used)
+    if step is None:
+        return [
+            Finding(
+                "warning",
+                "far_away",
+                f"{sheet.source}: the mesh lies {distance:.0f} mm from the origin of its frame; a scanner's own frame keeps a "
+                "liver within a metre; nothing is lost, but check that lesions and vessels are in the same frame",
+                place_mm=_place(sheet.centre),
+            )
+        ]
+    # Every point is off by up to half a step, so every region's surface is.
+    area = float(sheet.areas.sum()) / 100.0
+    error = area * step / 2 / 10.0
+    total = float(np.abs(sheet.volumes(sheet.cones(sheet.centre))[1:]).sum())
+    lost = error > CLOSED_FRACTION * total
+    return [
+        Finding(
+            "refused" if lost else "warning",
+            "far_away",
+            f"{sheet.source}: the mesh lies {distance:.0f} mm from the origin and is stored in single precision, which keeps "
+            f"steps of {step:.2g} mm there: its volumes are uncertain by up to {error:.2g} mL; "
+            "move it to the scanner's frame before it is exported, or export it in double precision",
+            place_mm=_place(sheet.centre),
+            ml=error,
+        )
+    ]
+
+
+def _stored_step(points: NDArray[np.float64]) -> float | None:
+    """Return the step between neighbouring single-precision numbers at the farthest point, mm; None for double precision."""
+    sample = points[:: max(1, len(points) // 1000)].reshape(-1)
+    for unit in (1.0, 10.0, 1000.0):
+        raw = sample / unit
+        away = np.abs(raw.astype(np.float32).astype(np.float64) - raw)
+        if (away <= SINGLE_PRECISION * np.abs(raw)).all():
+            return float(np.spacing(np.float32(np.abs(points).max() / unit))) * unit
+    return None
+
+
+def _degenerate(sheet: Sheet) -> list[Finding]:
+    corner = sheet.points[sheet.split[0]]
+    longest = np.sqrt(((corner - np.roll(corner, 1, axis=1)) ** 2).sum(axis=2)).max(axis=1)
+    flat = sheet.areas <= 0.5 * longest * SLIVER_MM
+    if sheet.faces.shape[1] == 4:
+        flat = flat.reshape(-1, 2).all(axis=1)
+    which = np.flatnonzero(flat)
+    if not len(which):
+        return []
+    place = sheet.where(which)
+    return [
+        Finding(
+            "warning",
+            "zero_area",
+            f"{sheet.source}: {plural(len(which), 'face')} of {len(sheet.faces)} "
+            f"{'has' if len(which) == 1 else 'have'} no area{near(place)}; {'it carries' if len(which) == 1 else 'they carry'} no "
+            "volume; flrsim check --repair drops such faces",
+            place_mm=place,
+            count=len(which),
+        )
+    ]
+
+
+def repeats(sheet: Sheet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the faces stored before with the same sides, and those stored before with other sides (a wall kept twice)."""
+    ordered = np.sort(sheet.faces, axis=1)
+    real = (np.diff(ordered, axis=1) > 0).all(axis=1)
+    _, first, number = np.unique(ordered, axis=0, return_index=True, return_inverse=True)
+    first = first[number.reshape(-1)]
+    again = (first != np.arange(len(sheet.faces))) & real
+    same = (np.sort(sheet.sides, axis=1) == np.sort(sheet.sides[first], axis=1)).all(axis=1)
+    return np.flatnonzero(again & same), np.flatnonzero(again & ~same)
+
+
+def _twice(sheet: Sheet) -> list[Finding]:
+    """Return faces that are stored more than once, judged by the volume they add."""
+    same, other = repeats(sheet)
+    out = []
+    if len(same):
+        keep = np.ones(len(sheet.faces), dtype=np.bool_)
+        keep[same] = False
+        cones = sheet.cones(sheet.centre)
+        clean = sheet.volumes(cones, keep)
+        moved = np.abs(sheet.volumes(cones) - clean)
+        moved[0] = 0.0
+        worst = int(np.argmax(moved))
+        n = len(same)
+        place = sheet.where(same)
+        lost = bool((moved[1:] > CLOSED_FRACTION * np.abs(clean[1:])).any())
+        effect = (
+            f'they add {moved[worst]:.3g} mL to "{sheet.names[worst]}"'
+            if lost
+            else f"they move no volume by more than {moved[worst]:.2g} mL"
+        )
+        out.append(
+            Finding(
+                "refused" if lost else "warning",
+                "duplicate_faces",
+                f"{sheet.source}: {plural(n, 'face')} of {len(sheet.faces)} {'is' if n == 1 else 'are'} stored more than once"
+                f"{near(place)}; {effect}; flrsim check --repair keeps one of each",
+                place_mm=place,
+                ml=float(moved[worst]),
+                count=n,
+            )
+        )
+    if len(other):
+        place = sheet.where(other)
+        a, b = (sheet.names[int(max(pair))] for pair in (_twin_sides(sheet, other[0]), sheet.sides[other[0]]))
+        out.append(
+            Finding(
+                "warning",
+                "walls_twice",
+                f'{sheet.source}: {plural(len(other), "wall face")} between regions, the first between "{a}" and "{b}"{near(place)}, '
+                "are stored once for each side; volumes are right, contacts between such regions count as outer surface; "
+                "export one interface mesh, in which each wall has two labels",
+                place_mm=place,
+                count=len(other),
+            )
+        )
+    return out
+
+
+def _twin_sides(sheet: Sheet, face: int) -> NDArray[np.int64]:
+    twins = np.flatnonzero((np.sort(sheet.faces, axis=1) == np.sort(sheet.faces[face])).all(axis=1))
+    return np.asarray(sheet.sides[twins[0]])
+
+
+def _repeated_points(sheet: Sheet, points: NDArray[np.float64]) -> list[Finding]:
+    """Return points that lie on others in a file that could have shared them."""
+    if sheet.is_soup():
+        return []
+    n = len(points) - len(sheet.points)
+    if n == 0:
+        return []
+    # Of the corners at one place, all but one are too many; the place of the first such corner that a face uses.
+    _, number = np.unique(sheet.delivered, return_index=True)
+    joint = sheet.faces.reshape(-1)[number]
+    order = np.argsort(joint, kind="stable")
+    same = np.flatnonzero(joint[order][1:] == joint[order][:-1])
+    place = None if not len(same) else _place(sheet.points[joint[order][same[0]]])
+    return [
+        Finding(
+            "warning",
+            "duplicate_points",
+            f"{sheet.source}: {plural(n, 'point')} of {len(points)} {'lies' if n == 1 else 'lie'} exactly on another{near(place)}; "
+            f"{'it counts' if n == 1 else 'they count'} as one here, but smoothing would tear the surface there; "
+            "flrsim check --repair joins them",
+            place_mm=place,
+            count=n,
+        )
+    ]
+
+
+def _closedness(sheet: Sheet, edges: Edges) -> list[Finding]:
+    """Return what is open, wound wrongly or inside out; closedness is judged by its effect on volume."""
+    cones = sheet.cones(sheet.centre)
+    volume = sheet.volumes(cones)
+    shift = np.full(3, SHIFT_MM / np.sqrt(3.0))
+    moved = np.abs(sheet.volumes(sheet.cones(sheet.centre + shift)) - volume)
+    gap = np.linalg.norm(sheet.area_vectors(), axis=1) * sheet.size_mm / 10.0
+    loose = {int(r): edges.unbalanced(int(r)) for r in sheet.present}
+    broken = [int(r) for r in sheet.present if gap[r] > CLOSED_FRACTION * abs(volume[r])]
+    imperfect = [r for r in loose if len(loose[r])]
+    if imperfect and all(edges.even(r) for r in imperfect):
+        finding = _winding(sheet, edges, broken, gap)
+        if finding is not None:
+            return [finding]
+    out: list[Finding] = []
+    patches = _patches(sheet, edges, broken)
+    if patches is not None:
+        out.append(patches)
+    else:
+        out += [_open(sheet, r, loose[r], float(gap[r]), abs(float(volume[r]))) for r in broken]
+    inverted = [int(r) for r in sheet.present if r not in broken and volume[r] < 0]
+    out += _inside_out(sheet, inverted, volume)
+    for r in imperfect:
+        if r in broken:
+            continue
+        place = sheet.where(loose[r])
+        out.append(
+            Finding(
+                "warning",
+                "unbalanced_edges",
+                f'{sheet.source}: "{sheet.names[r]}" has {plural(len(loose[r]), "unbalanced edge")}{near(place)}; their effect on '
+                f"its volume is at most {gap[r]:.2g} mL ({moved[r]:.2g} mL when the origin moves by 1 m)",
+                place_mm=place,
+                ml=float(gap[r]),
+                count=len(loose[r]),
+            )
+        )
+    return out
+
+
+def _open(sheet: Sheet, region: int, loose: NDArray[np.int64], gap: float, volume: float) -> Finding:
+    place = sheet.where(loose) if len(loose) else None
+    return Finding(
+        "refused",
+        "open",
+        f'{sheet.source}: "{sheet.names[region]}" is open ({len(loose)} boundary edges{near(place)}, up to {gap:.3g} mL of '
+        f"{volume:.3g} mL uncertain); volumes need a closed surface: close its holes and export it again",
+        place_mm=place,
+        ml=gap,
+        count=len(loose),
+    )
+
+
+def _winding(sheet: Sheet, edges: Edges, broken: list[int], gap: NDArray[np.float64]) -> Finding | None:
+    """Return the faces that are wound against their labels, where turning some would close every region."""
+    turn = turned_faces(sheet, edges)
+    if turn is not None and not len(turn):
+        return None
+    place = sheet.where(turn if turn is not None else edges.first[edges.net != 0])
+    n = None if turn is None else len(turn)
+    what = (
+        f"{plural(n, 'face')} of {len(sheet.faces)} {'is' if n == 1 else 'are'} wound against {'its' if n == 1 else 'their'} labels"
+        if n is not None
+        else "the faces are wound against their labels and cannot all be turned to agree"
+    )
+    worst = max(broken, key=lambda r: gap[r]) if broken else None
+    effect = (
+        f"volumes would be off by up to {gap[worst]:.3g} mL"
+        if worst is not None
+        else f"the effect on volumes is at most {gap[sheet.present].max():.2g} mL"
+    )
+    return Finding(
+        "refused" if broken else "warning",
+        "winding",
+        f"{sheet.source}: {what}{near(place)}; {effect}; every normal must leave the first of its face's two labels: export it "
+        "again without re-orienting the faces (PyVista's orient_faces does that and leaves the labels), or give triangles one "
+        "winding",
+        place_mm=place,
+        ml=float(gap[sheet.present].max()),
+        count=n,
+    )
+
+
+def _inside_out(sheet: Sheet, inverted: list[int], volume: NDArray[np.float64]) -> list[Finding]:
+    remedy = "its faces point inward, or the labels are swapped; flip the normals and export it again"
+    if len(inverted) > 1 and len(inverted) == len(sheet.present):
+        total = float(volume[inverted].sum())
+        return [
+            Finding(
+                "refused",
+                "inside_out",
+                f"{sheet.source}: all {len(inverted)} regions are inside out ({total:.0f} mL together): the faces point inward, or "
+                "the two labels of each face are swapped; flip the normals and export it again",
+                ml=total,
+                count=len(inverted),
+            )
+        ]
+    out = []
+    for r in inverted:
+        own = np.flatnonzero((sheet.sides == r).any(axis=1))
+        place = _place(sheet.points[np.unique(sheet.faces[own])].mean(axis=0))
+        out.append(
+            Finding(
+                "refused",
+                "inside_out",
+                f'{sheet.source}: "{sheet.names[r]}" is inside out (volume {volume[r]:.3g} mL): {remedy}',
+                place_mm=place,
+                ml=float(volume[r]),
+                count=len(own),
+            )
+        )
+    return out
+
+
+def _patches(sheet: Sheet, edges: Edges, broken: list[int]) -> Finding | None:
+    """Return the regions that are open one by one and closed together: pieces of one skin, not volumes."""
+    if len(broken) < 2 or len(edges.unbalanced(EVERYTHING)):
+        return None
+    union = np.flatnonzero((sheet.sides == 0).any(axis=1))
+    if not len(union):
+        return None
+    names = ", ".join(f'"{sheet.names[r]}"' for r in broken)
+    place = sheet.where(edges.unbalanced(broken[0]))
+    return Finding(
+        "refused",
+        "patches",
+        f"{sheet.source}: {names} are open patches that close only together{near(place)}: they share out one outer surface and "
+        "have no walls between them; each structure needs its own closed surface: export the segments, not their share of "
+        "the capsule",
+        place_mm=place,
+        count=len(broken),
+    )
+
+
+def _cavities(sheet: Sheet) -> list[Finding]:
+    """Return closed walls that face into the liver with nothing behind them: cavities, and the inner wall of a shell."""
+    from flrsim.kernels.columns import windings
+
+    own, shell, n = shells(sheet, 0)
+    if n < 2:
+        return []
+    sign = np.where(sheet.sides[own, 1] == 0, 1.0, -1.0)
+    ml = np.bincount(shell, sheet.cones(sheet.centre)[own] * sign, n)
+    triangles, face = sheet.split
+    shell_of = np.full(len(sheet.faces), -1)
+    shell_of[own] = shell
+    outward = np.where(sheet.sides[face, 1] == 0, 1, -1)
+    out = []
+    for hole in np.flatnonzero(ml < 0)[np.argsort(ml[ml < 0], kind="stable")]:
+        mine = own[shell == hole]
+        place = _place(sheet.points[np.unique(sheet.faces[mine])].mean(axis=0))
+        around = np.unique(sheet.sides[mine])
+        names = " and ".join(f'"{sheet.names[r]}"' for r in around[around > 0])
+        query = sheet.points[sheet.faces[mine[0], :1]]
+        behind = None
+        for skin in np.flatnonzero(ml > -ml[hole]):
+            part = triangles[shell_of[face] == skin]
+            part = np.where(outward[shell_of[face] == skin][:, None] > 0, part, part[:, ::-1])
+            if windings(query, sheet.points, np.ascontiguousarray(part))[0] > 0.5:
+                behind = int(skin)
+        if behind is None:
+            continue
+        if -ml[hole] >= DOUBLE_WALL_SHARE * ml[behind]:
+            area = 0.5 * float(
+                np.linalg.norm(sheet.vectors[own[(shell == hole) | (shell == behind)]], axis=1).sum()
+            )
+            thick = 1000.0 * (ml[behind] + ml[hole]) / area
+            out.append(
+                Finding(
+                    "refused",
+                    "double_wall",
+                    f"{sheet.source}: {names} is a shell with two walls, about {thick:.2g} mm apart: the inner one, facing inward, "
+                    f"encloses {-ml[hole]:.0f} mL of the {ml[behind]:.0f} mL inside the outer one; a capsule is not a liver volume: "
+                    "delete the inner wall and export it again",
+                    place_mm=place,
+                    ml=float(-ml[hole]),
+                    count=len(mine),
+                )
+            )
+        else:
+            out.append(
+                Finding(
+                    "warning",
+                    "hole",
+                    f"{sheet.source}: {names} has a cavity of {-ml[hole]:.2g} mL{near(place)}; it is not part of the liver's volume: "
+                    "fill it if it is tissue, or supply it as a lesion or vessel",
+                    place_mm=place,
+                    ml=float(-ml[hole]),
+                    count=1,
+                )
+            )
+    return out
+
+
+def _place(point: NDArray[np.float64]) -> tuple[float, float, float]:
+    return float(point[0]), float(point[1]), float(point[2])
