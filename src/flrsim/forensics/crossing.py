@@ -20,16 +20,21 @@ ENTRIES = 40
 """Mean number of cells a triangle may lie in; beyond, cells grow, so that a few huge triangles cannot fill the memory."""
 CELLS = 1 << 24
 """Largest number of search cells: 128 MB of indices."""
+FOLD_FRACTION = 1e-4
+"""Folds on which the labels contradict each other over less than this share of a region, a tenth of what refuses it, are what
+smoothing does to any coarse mesh; they are not worth a warning."""
 KEPT = 1000
 """Pairs kept to find the first; the others are only counted."""
 
 
 def crossings(sheet: Sheet, *, closed: bool) -> list[Finding]:
     """Return the faces that pass through each other; of a closed mesh also how much tissue is claimed twice."""
-    count, pairs = crossing_faces(sheet)
     contested, place = contested_ml(sheet) if closed else (np.zeros(len(sheet.names)), None)
     volume = np.abs(sheet.volumes(sheet.cones(sheet.centre)))
     lost = bool((contested[1:] > CLOSED_FRACTION * volume[1:]).any())
+    if closed and not (contested[1:] > FOLD_FRACTION * volume[1:]).any():
+        return []
+    count, pairs = crossing_faces(sheet)
     worst = int(np.argmax(contested[1:])) + 1 if len(contested) > 1 else 0
     if count:
         first = sheet.where(pairs[0, :1])

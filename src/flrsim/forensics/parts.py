@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.forensics.crossing import crossing_faces
+from flrsim.forensics.crossing import FOLD_FRACTION, contested_ml, crossing_faces
 from flrsim.forensics.findings import near, plural, refused
 from flrsim.forensics.sheet import EVERYTHING, edges_of, prepare
 from flrsim.forensics.surface import examine_mesh
@@ -214,9 +214,14 @@ def _crossing(parts: Sequence[Part], source: str) -> list[Finding]:
         return []
     names = ("outside", *(p.name for p in parts))
     sheet = prepare(*_joined(parts), names, source)
+    contested, _ = contested_ml(sheet)
+    volume = np.abs(sheet.volumes(sheet.cones(sheet.centre)))
+    if not (contested[1:] > FOLD_FRACTION * volume[1:]).any():
+        return []
     count, pairs = crossing_faces(sheet, between=True)
     if not count:
         return []
+    worst = int(np.argmax(contested[1:])) + 1
     place = sheet.where(pairs[0, :1])
     one, other = (names[int(sheet.sides[f, 0])] for f in pairs[0])
     return [
