@@ -229,9 +229,10 @@ def _crossing(parts: Sequence[Part], source: str) -> list[Finding]:
             "warning",
             "crossing_parts",
             f"{source}: {plural(count, 'pair')} of faces of different parts {'passes' if count == 1 else 'pass'} through each other, the "
-            f'first of "{one}" and "{other}"{near(place)}: the parts overlap there; export them from one label map, or as one '
-            "interface mesh",
+            f'first of "{one}" and "{other}"{near(place)}: the parts overlap there (most: "{names[worst]}", {contested[worst]:.2g} mL); '
+            "export them from one label map, or as one interface mesh",
             place_mm=place,
+            ml=float(contested[worst]),
             count=count,
         )
     ]
