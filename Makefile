@@ -23,7 +23,9 @@ lint: $(VENV)/.installed
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# The peers are an extra of their own: flrsim runs without them, and each row says whether its peer was there.
 bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[peers]"
 	$(BIN)/python -m benchmarks
 
 clean:

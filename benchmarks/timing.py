@@ -1,0 +1,218 @@
+"""Alternating timings: every round runs each call once, so that a busy minute falls on all of them alike."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table import Call, NotBuilt, Work, versions, works
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = 9
+BUDGET_S = 25.0
+"""Seconds for one size of a work item; slow calls are repeated less often, and at least once."""
+
+
+def machine() -> dict[str, Any]:
+    """Return what the numbers were taken on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": versions(),
+        "load": os.getloadavg()[0],
+        "when": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def sample(call: Call, prepared: Any) -> float:
+    start = time.perf_counter()
+    call.run(prepared)
+    return time.perf_counter() - start
+
+
+def time_calls(work: Work, size: int, *, rounds: int, budget: float) -> dict[str, Any]:
+    """Return the timings of every call of a work item at one size."""
+    given = work.make(size)
+    rows: dict[str, dict[str, Any]] = {}
+    ready: list[tuple[Call, Any]] = []
+    load = os.getloadavg()[0]
+    for call in work.calls:
+        if not call.timed or call.missing() or given.size > call.most:
+            continue
+        try:
+            prepared = call.prepare(given)
+            first = sample(call, prepared)
+        except Exception as reason:
+            rows[call.who] = {"refused": f"{type(reason).__name__}: {str(reason)[:120]}"}
+            continue
+        rows[call.who] = {"first_s": first, "samples": [], "threads": call.threads, "ours": call.ours}
+        ready.append((call, prepared))
+    until = time.perf_counter() + budget
+    for turn in range(rounds):
+        for call, prepared in ready:
+            row = rows[call.who]
+            # What took long the first time is repeated while there is time for all the others.
+            slow = row["first_s"] * len(ready) > budget / 3
+            if turn > 0 and (time.perf_counter() > until or slow):
+                continue
+            gc.collect()
+            row["samples"].append(sample(call, prepared))
+    for row in rows.values():
+        taken = row.pop("samples", None)
+        if taken:
+            row["median_s"], row["min_s"], row["runs"] = statistics.median(taken), min(taken), len(taken)
+    return {"size": given.size, "load_before": load, "load_after": os.getloadavg()[0], "calls": rows}
+
+
+CHILD = """
+import json, sys
+from benchmarks.timing import peak_of
+print(json.dumps(peak_of(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
+"""
+
+
+def peak_of(key: str, who: str, size: int) -> dict[str, float]:
+    """Return the memory that one call takes beside its input, MB; in a process of its own."""
+    work = next(w for w in works() if w.key == key and isinstance(w, Work))
+    call = next(c for c in work.calls if c.who == who)
+    # A tiny run first: what importing and compiling take is not the call's.
+    call.run(call.prepare(work.make(20_000)))
+    prepared = call.prepare(work.make(size))
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmRSS")
+    result = call.run(prepared)
+    peak = _status("VmHWM")
+    del result
+    return {"before_mb": before, "extra_mb": max(peak - before, 0.0)}
+
+
+def _status(key: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key):
+            return float(line.split()[1]) / 1024
+    raise ValueError(f"/proc/self/status has no {key}")
+
+
+def memory(work: Work, size: int, who: list[str]) -> dict[str, Any]:
+    """Return the memory of calls, each in a fresh process; empty where the system does not tell."""
+    out: dict[str, Any] = {}
+    if not Path("/proc/self/clear_refs").exists():
+        return out
+    for name in who:
+        child = subprocess.run(
+            [sys.executable, "-c", CHILD, work.key, name, str(size)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+        if child.returncode == 0:
+            out[name] = json.loads(child.stdout.splitlines()[-1])
+    return out
+
+
+def run(*, quick: bool) -> dict[str, Any]:
+    """Return the timings of every work item."""
+    out: dict[str, Any] = {}
+    for work in works():
+        if isinstance(work, NotBuilt):
+            out[work.key] = {"title": work.title, "not_built": work.why}
+            continue
+        sizes = work.quick if quick else work.sizes
+        if not sizes:
+            continue
+        print(f"timing {work.key} …", file=sys.stderr, flush=True)
+        found = [
+            time_calls(work, size, rounds=3 if quick else ROUNDS, budget=4.0 if quick else BUDGET_S)
+            for size in sizes
+        ]
+        last = found[-1]
+        timed = [who for who, row in last["calls"].items() if "median_s" in row and row["first_s"] < 5.0]
+        out[work.key] = {
+            "title": work.title,
+            "unit": work.unit,
+            "sizes": found,
+            "goals": goals(work, last),
+            "memory": {} if quick else memory(work, sizes[-1], timed),
+        }
+    return out
+
+
+def goals(work: Work, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every goal with what was reached; a ratio of medians from the same run."""
+    rows = found["calls"]
+    out = []
+    for goal in work.goals:
+        if "median_s" in rows.get(goal.peer, {}) and "median_s" in rows.get(goal.by, {}):
+            reached = rows[goal.peer]["median_s"] / rows[goal.by]["median_s"]
+            out.append(
+                {
+                    "goal": f"≥ {goal.ratio:g}× {goal.peer}",
+                    "by": goal.by,
+                    "reached": reached,
+                    "met": reached >= goal.ratio,
+                }
+            )
+    if work.rate_goal is not None and "median_s" in rows.get(work.rate_goal[0], {}):
+        who, wanted = work.rate_goal
+        rate = found["size"] / rows[who]["median_s"]
+        out.append(
+            {"goal": f"≥ {wanted:.3g} {work.unit}/s", "by": who, "reached": rate, "met": rate >= wanted}
+        )
+    return out
+
+
+TRIANGLE_SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 20_000_000)
+LABEL_COUNTS = (1, 8, 100, 1000)
+
+
+def scaling(*, quick: bool) -> dict[str, Any]:
+    """Return how time grows with triangles and with labels."""
+    from benchmarks.inputs import labelled_faces
+    from benchmarks.volumetry import TRIANGLES
+
+    def least(calls: list[Call], given: Any) -> dict[str, float]:
+        out = {}
+        for call in calls:
+            if given.size <= call.most and not call.missing():
+                prepared = call.prepare(given)
+                call.run(prepared)
+                took = [sample(call, prepared)]
+                for _ in range(0 if took[0] > 2 else 4):
+                    took.append(sample(call, prepared))
+                out[call.who] = min(took)
+        return out
+
+    shown = ("flrsim, 1 thread", "flrsim, 2 threads", "numpy, one pass", "igl.centroid, already split")
+    shown += ("vtkMassProperties, already split", "trimesh, already split")
+    calls = [c for c in TRIANGLES.calls if c.who in shown]
+    by_triangles, by_labels = [], []
+    for size in TRIANGLE_SIZES[: 3 if quick else None]:
+        print(f"scaling {size:,} triangles …", file=sys.stderr, flush=True)
+        given = labelled_faces(size, 8)
+        by_triangles.append({"triangles": given.size, "seconds": least(calls, given)})
+    for n in LABEL_COUNTS[: 3 if quick else None]:
+        print(f"scaling {n} labels …", file=sys.stderr, flush=True)
+        given = labelled_faces(100_000 if quick else 1_000_000, n)
+        by_labels.append({"labels": n, "triangles": given.size, "seconds": least(calls, given)})
+    labelled_faces.cache_clear()
+    return {"by_triangles": by_triangles, "by_labels": by_labels}
