@@ -116,7 +116,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class LiverCase:
-    """Everything known about one patient's liver on the day of the scan."""
+    """Everything known about one patient's liver on the day of the scan.
+
+    Attributes
+    ----------
+    centrelines : tree → branch → (n, 3) LPS mm; where given, territories follow them and not the labelled vessels.
+    """
 
     name: str
     grid: RegionGrid
@@ -128,6 +133,7 @@ class LiverCase:
     accepted: Accepted = field(default_factory=Accepted)
     warnings: tuple[str, ...] = ()
     inputs_sha256: Mapping[str, str] = field(default_factory=dict)
+    centrelines: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict, compare=False)
 
     def lesion(self, name: str) -> Lesion:
         """Return a lesion by name."""

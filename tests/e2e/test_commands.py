@@ -85,6 +85,29 @@ def compared() -> tuple[str, dict[str, Any]]:
     return text, parsed(text)
 
 
+def test_a_comparison_says_what_loses_inflow_and_outflow(compared: tuple[str, dict[str, Any]]) -> None:
+    plans = {p["name"]: p for p in compared[1]["plans"]}
+    segments = {s["name"]: s["parenchyma_ml"] for s in compared[1]["segments"]}
+    for plan in plans.values():
+        lost = plan["perfusion"]
+        assert [c["credit"] for c in lost["credited"]] == [0.0, 0.5, 1.0]
+        assert lost["credited"][2]["flr_ml"] == pytest.approx(plan["flr_ml"])
+        assert lost["credited"][0]["flr_ml"] == pytest.approx(plan["flr_ml"] - lost["deprived_ml"])
+        for key in ("devascularised", "congested"):
+            ml = sum(sum(row.values()) for row in lost[key].values())
+            assert plan[f"{key}_ml"] == pytest.approx(ml)
+            assert ml <= lost["deprived_ml"] * (1 + 1e-9)
+    # The plane of a right hepatectomy runs along the middle vein, which drains most of S4; its right half is gone.
+    veins = {v["name"]: v for v in plans["right hepatectomy"]["perfusion"]["veins"]}
+    assert {n: v["fate"] for n, v in veins.items()} == {"right": "taken", "middle": "along", "left": "kept"}
+    assert 0.6 * segments["S4"] < veins["middle"]["if_taken_ml"]["S4"] < segments["S4"]
+    posterior = {v["name"]: v["fate"] for v in plans["right posterior sectionectomy"]["perfusion"]["veins"]}
+    assert posterior == {"right": "along", "middle": "kept", "left": "kept"}
+    said = next(c["sentence"] for c in plans["right hepatectomy"]["legality"] if c["question"] == "outflow")
+    assert "the cut runs along the middle hepatic vein" in said
+    assert "were it taken" in said
+
+
 # ---------------------------------------------------------------- volumes and check
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from flrsim.case import LiverCase
 from flrsim.case_file import is_case, load_case, load_file
-from flrsim.errors import AnatomyError, CaseError, GeometryError
+from flrsim.errors import AnatomyError, CaseError, FileError, GeometryError
 from flrsim.evidence import load_evidence
 from flrsim.plan import Occlude, Operate, Scan
+from flrsim.resection.territory import territories
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import block_liver as blocks
@@ -218,3 +219,28 @@ def test_several_problems_are_said_at_once_and_the_rest_counted(tmp_path: Path) 
         'case.toml: patient.sex: is "m"; it must be "female" or "male"; patient.age: is 7; it must be at least 18; '
         "patient.x: unknown key; check its spelling; and 2 more"
     )
+
+
+def test_centrelines_reach_the_case_and_give_territories(tmp_path: Path) -> None:
+    text = CASE.replace("[patient]", 'hepatic_centrelines = "veins.csv"\n\n[patient]', 1)
+    folder = blocks.write_case(tmp_path, text)
+    # One vein in each half of the blocks: what lies nearer to the left one drains there.
+    lines = [
+        f"{name},{x},{y},{z}"
+        for name, x in (("left", 0), ("right", -80))
+        for y, z in ((-60, 200), (-10, 150))
+    ]
+    (folder / "veins.csv").write_text("branch,left_mm,posterior_mm,superior_mm\n" + "\n".join(lines) + "\n")
+    case = load(folder)
+    assert set(case.centrelines) == {"hepatic_vein"}
+    assert "veins.csv" in case.inputs_sha256
+    found = territories(case, "hepatic_vein")
+    x = np.argwhere(case.grid.liver) @ case.grid.affine[:3, :3].T + case.grid.affine[:3, 3]
+    name = np.array(found.names)[found.labels[case.grid.liver]]
+    caudate = name == "inferior vena cava"
+    assert (case.grid.segment_labels[case.grid.liver][caudate] == 1).all()
+    assert (name[~caudate & (x[:, 0] > -37.5)] == "left").all()
+    assert (name[~caudate & (x[:, 0] < -42.5)] == "right").all()
+    (folder / "veins.csv").unlink()
+    with pytest.raises(FileError, match=r"hepatic_centrelines = 'veins.csv': no such file"):
+        load(folder)

@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from flrsim.errors import GeometryError
+from flrsim.errors import AnatomyError, GeometryError
 from flrsim.phantom import (
     LabelGrids,
     Lesion,
     Phantom,
+    TwoTree,
     at_confluence,
     bilobar_lesions,
     bilobar_two_stage,
     make_phantom,
     solitary_right,
     truth,
+    watershed,
+    watershed_truth,
 )
+from flrsim.phantom.two_tree import territory_boxes, territory_ml
 
 # Bounds on each segment's share of the volume: what the shape is meant to look like.
 SHARES = {
@@ -429,3 +433,51 @@ def test_no_two_lesions_of_a_scenario_overlap() -> None:
             for other in phantom.lesions[i + 1 :]:
                 assert other.norm(one.ball_points(sphere())).min() > 1.0
                 assert one.norm(other.ball_points(sphere())).min() > 1.0
+
+
+@pytest.mark.parametrize("tree", ["portal_vein", "hepatic_vein"])
+def test_watersheds_divide_the_liver_and_each_vessel_lies_in_its_own(tree: str) -> None:
+    phantom = make_phantom(5)
+    known = watershed_truth(phantom, tree, n=1 << 12, replicates=4)
+    whole = truth(phantom, n=1 << 12, replicates=4)
+    total = sum(e.value for e in known.total.values())
+    assert total == pytest.approx(whole.total.value, abs=4 * whole.total.standard_error)
+    for segment, e in whole.parenchyma.items():
+        parts = [row[segment].value for row in known.parenchyma.values() if segment in row]
+        assert sum(parts) == pytest.approx(e.value, abs=6 * e.standard_error)
+    where = watershed(phantom, tree)
+    tubes = phantom.portal if tree == "portal_vein" else phantom.hepatic
+    names = phantom.portal_names if tree == "portal_vein" else phantom.hepatic_names
+    look_up = phantom.portal_at if tree == "portal_vein" else phantom.hepatic_at
+    middle = 0.5 * (tubes.start + tubes.end)
+    mine = (look_up(middle) == tubes.label) & (phantom.segment_at(middle) != 1)
+    owner = where.label_at(middle)
+    for label in np.unique(tubes.label[mine]):
+        here = {where.names[i] for i in owner[mine & (tubes.label == label)]}
+        if names[label] in where.names:
+            assert here == {names[label]}
+        else:
+            assert names[label] not in here
+
+
+def test_a_tree_that_is_not_known_has_no_watershed() -> None:
+    with pytest.raises(AnatomyError, match='vessel tree "bile" is not known'):
+        watershed(make_phantom(5), "bile")
+
+
+def test_the_boxes_of_the_two_tree_phantom_fill_its_block() -> None:
+    for tree in ("portal_vein", "hepatic_vein"):
+        assert sum(sum(row.values()) for row in territory_ml(tree).values()) == pytest.approx(
+            120 * 100 * 80 / 1000
+        )
+    upright = TwoTree()
+    for tree, look_up, names in (
+        ("portal_vein", upright.portal_at, upright.portal_names),
+        ("hepatic_vein", upright.hepatic_at, upright.hepatic_names),
+    ):
+        for name, box in territory_boxes(tree).items():
+            # A vessel runs along the middle between its territory's planes, or as far from the next as that from it.
+            rng = np.random.default_rng(0)
+            points = rng.uniform([b[0] for b in box], [b[1] for b in box], (4000, 3))
+            found = {names[i] for i in look_up(points) if i}
+            assert found - {"main"} == {name}

@@ -242,6 +242,20 @@ def test_supplied_vessels_are_drawn_and_the_missing_tree_is_named() -> None:
     assert any(e.colour == palette.PORTAL_VEIN for e in built.legend)
 
 
+def test_crumbs_that_a_cut_leaves_of_a_vessel_are_not_drawn_and_larger_rests_are() -> None:
+    vessel = Vessel("portal_vein:S2", "portal_vein", "S2", 0.72)
+    case, removed = box_case(vessels=(vessel,))
+    tube = case.grid.regions == 5
+    for kept, drawn in ((0, False), (1, False), (2, True)):
+        # One voxel is 0.008 mL, less than what counts as a vessel; two that touch are more.
+        gone = np.where(tube, 1, removed).astype(np.int16)
+        gone[tuple(np.argwhere(tube)[:kept].T)] = 0
+        after = build_scene(case, gone, FATES, up_to_stage=1, title="box")
+        assert bool(after.of_kind("vessel")) is drawn
+        before = build_scene(case, gone, FATES, title="box")
+        assert len(before.of_kind("vessel")) == 1
+
+
 def test_segments_are_named_where_they_are_seen() -> None:
     built = scene()
     labels, hidden = built.segment_labels(CAMERAS["anterior"])

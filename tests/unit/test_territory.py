@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import solids
 from flrsim.case import Accepted, LiverCase, Vessel, VesselFile, assemble
-from flrsim.errors import AnatomyError
+from flrsim.errors import AnatomyError, FileError
+from flrsim.io.centrelines import read_centrelines
 from flrsim.phantom import TwoTree, bilobar_two_stage, watershed, watershed_truth
 from flrsim.phantom.model import LabelGrids
 from flrsim.phantom.two_tree import HALF_SIZE, PORTAL_X, PORTAL_Z, TRUNK_Y, territory_ml
@@ -304,6 +305,97 @@ def test_a_plane_along_a_vein_leaves_it_and_one_beyond_it_takes_it() -> None:
     gone = (local[:, 1] > 4.5).reshape(grid.regions.shape)
     assert losses(found.vessels, gone, gone).branches["middle"].lost
     assert not losses(found.vessels, gone, none).branches["middle"].lost
+
+
+# ------------------------------------------------------------------------------------------------ centrelines
+
+LINES = {
+    "main": [(-45.0, TRUNK_Y, PORTAL_Z), (43.0, TRUNK_Y, PORTAL_Z)],
+    **{
+        name: [(x, TRUNK_Y, PORTAL_Z), (x, 0.0, PORTAL_Z), (x, 49.9, PORTAL_Z)]
+        for name, x in PORTAL_X.items()
+    },
+}
+
+
+def lined(case: LiverCase, names=tuple(LINES)) -> LiverCase:
+    out = np.array(turned(3)).T
+    lines = {n: np.array(LINES[n]) @ out for n in names}
+    return LiverCase("lines", case.grid, (), (), centrelines={"portal_vein": lines})
+
+
+def test_centrelines_give_the_territories_of_the_vessels_they_run_in() -> None:
+    found = territories(lined(block()), "portal_vein")
+    measured = found.ml()
+    for branch, truth in territory_ml("portal_vein").items():
+        assert total(measured[branch]) == pytest.approx(total(truth), rel=0.005)
+    assert found.vessels.parents == {n: "main" for n in PORTAL_X}
+    assert set(measured) == set(PORTAL_X)
+
+
+def test_a_centreline_that_is_cut_loses_what_lies_beyond() -> None:
+    case = lined(block())
+    found = territories(case, "portal_vein")
+    gone = cut_of_left_branch(block(), 0.0, 10.0)
+    lost = losses(found.vessels, gone, gone)
+    assert {n for n, b in lost.branches.items() if b.lost_ml > 0} == {"left"}
+    fed = deprived_ml(found, lost.sections, case.grid.liver & ~gone)["left"]
+    assert total(fed) == pytest.approx(44 * 50 * 80 / 1000, rel=0.08)
+
+
+def test_a_centreline_from_elsewhere_is_refused() -> None:
+    case = block()
+    away = {"left": np.array([[500.0, 0, 0], [600.0, 0, 0]])}
+    with pytest.raises(
+        AnatomyError, match=r"lies outside the case's grid: its first point is \(500, 0, 0\) mm"
+    ):
+        territories(LiverCase("x", case.grid, (), (), centrelines={"portal_vein": away}), "portal_vein")
+    same = {"left": np.zeros((2, 3)), "right": np.zeros((2, 3))}
+    with pytest.raises(
+        AnatomyError, match=r"centreline of right .* runs wholly inside those of other branches"
+    ):
+        territories(LiverCase("x", case.grid, (), (), centrelines={"portal_vein": same}), "portal_vein")
+
+
+def test_a_table_of_centrelines_is_read_in_order(tmp_path) -> None:
+    table = tmp_path / "portal.csv"
+    table.write_text(
+        "branch,left_mm,posterior_mm,superior_mm\nleft,1,2,3\nS5,0,0,0\nleft,4,5,6.5\n\nS5,1,1,1\n"
+    )
+    lines = read_centrelines(table)
+    assert list(lines) == ["left", "S5"]
+    assert lines["left"].tolist() == [[1, 2, 3], [4, 5, 6.5]]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "name,x,y,z\nleft,1,2,3\n",
+            "has the columns name,x,y,z; branch,left_mm,posterior_mm,superior_mm are needed",
+        ),
+        (
+            "branch,left_mm,posterior_mm,superior_mm\nleft,1,2\n",
+            "line 2: 'left,1,2'; a branch and three numbers",
+        ),
+        ("branch,left_mm,posterior_mm,superior_mm\nleft,1,2,nan\n", "line 2"),
+        ("branch,left_mm,posterior_mm,superior_mm\nleft,1,2,3\n", "branch left has one point only"),
+        ("branch,left_mm,posterior_mm,superior_mm\n", "no branch is in it"),
+        ("\ufeffbranch,left_mm\n", "has the columns branch,left_mm"),
+    ],
+)
+def test_a_table_that_is_no_centreline_is_refused(tmp_path, text: str, sentence: str) -> None:
+    table = tmp_path / "portal.csv"
+    table.write_text(text, encoding="utf-8")
+    with pytest.raises(FileError) as error:
+        read_centrelines(table)
+    assert sentence in error.value.sentence
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path) -> None:
+    (tmp_path / "portal.csv").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(FileError, match="is not a text file"):
+        read_centrelines(tmp_path / "portal.csv")
 
 
 # ------------------------------------------------------------------------------------------------ masks and refusals

@@ -21,6 +21,7 @@ from flrsim.case_file.wording import wording
 from flrsim.errors import CaseError, FileError
 from flrsim.evidence import Evidence
 from flrsim.forensics import examine_liver, refuse
+from flrsim.io.centrelines import read_centrelines
 from flrsim.io.frames import sha256
 from flrsim.patient import LiverCondition, Patient, Treatment
 from flrsim.plan import Plan, check_plan
@@ -152,6 +153,14 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         raise CaseError(
             f"{path.name}: anatomy.accept.lesions_outside names {', '.join(unknown)}, which the case does not have"
         )
+    lines = {
+        tree: read_centrelines(inside(key, name))
+        for tree, key, name in (
+            ("portal_vein", "portal_centrelines", a.portal_centrelines),
+            ("hepatic_vein", "hepatic_centrelines", a.hepatic_centrelines),
+        )
+        if name is not None
+    }
     plans = tuple(plan_of(p, inside) for p in file.plan)  # their sheets are inputs too
     case = LiverCase(
         name=file.case.id,
@@ -164,6 +173,7 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         accepted=accepted,
         warnings=(*(f.sentence for f in findings if f.level == "warning"), *warnings),
         inputs_sha256=dict(sorted(inputs.items())),
+        centrelines=lines,
     )
     return case, plans, findings
 

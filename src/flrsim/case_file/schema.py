@@ -46,6 +46,8 @@ class AnatomyTable(Strict):
     meshes: MeshTable | None = None
     lesions: str | MeshTable | None = None
     vessels: str | MeshTable | None = None
+    portal_centrelines: str | None = None
+    hepatic_centrelines: str | None = None
     portal_vein: str | MeshTable | None = None
     hepatic_vein: str | MeshTable | None = None
     labels: dict[int, str] = Field(default_factory=dict)

@@ -18,6 +18,7 @@ from flrsim.case import LiverCase
 from flrsim.distances import nearest_label
 from flrsim.errors import AnatomyError
 from flrsim.grid import PARENCHYMA, RegionGrid
+from flrsim.resection.centreline import centreline_tree
 from flrsim.resection.vessel_tree import TREES, VesselTree, known, vessel_tree
 
 OUTSIDE = "outside"
@@ -108,7 +109,7 @@ class Territories:
 
 
 def territories(case: LiverCase, tree: str) -> Territories:
-    """Return the territories of a tree of a case, by its labelled vessels.
+    """Return the territories of a tree of a case: by its centrelines where it has them, else by its labelled vessels.
 
     Parameters
     ----------
@@ -126,7 +127,9 @@ def territories(case: LiverCase, tree: str) -> Territories:
     branch; one without any belongs to nobody, and is said. By the registry the caudate lobe drains into the vena
     cava directly.
     """
-    return territories_of(case.grid, vessel_tree(case, tree))
+    lines = case.centrelines.get(tree)
+    vessels = vessel_tree(case, tree) if lines is None else centreline_tree(case.grid, tree, lines)
+    return territories_of(case.grid, vessels)
 
 
 def territories_of(grid: RegionGrid, vessels: VesselTree) -> Territories:

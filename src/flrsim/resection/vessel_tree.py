@@ -128,7 +128,7 @@ def vessel_tree(case: LiverCase, tree: str) -> VesselTree:
     ]
     kept = tuple(n for n in names if n not in missing)
     branch = np.array([kept.index(n) if n in kept else -1 for n in names])[branch]
-    return _assembled(case.grid, tree, kept, voxels, branch, ml, remarks)
+    return assembled(case.grid, tree, kept, voxels, branch, ml, remarks)
 
 
 def check_named(case: LiverCase, tree: str) -> tuple[str, ...]:
@@ -180,7 +180,7 @@ def _voxels(case: LiverCase, tree: str) -> tuple[NDArray[np.int64], NDArray[np.i
     return voxels[order], branch[order], ml[order]
 
 
-def _assembled(
+def assembled(
     grid: RegionGrid,
     tree: str,
     names: tuple[str, ...],
@@ -189,6 +189,7 @@ def _assembled(
     ml: NDArray[np.float64],
     remarks: list[str],
 ) -> VesselTree:
+    """Return the tree of some voxels (flat indices, rising), each with its branch (index into `names`) and mL."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 

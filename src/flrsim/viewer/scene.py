@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.case import Lesion, LiverCase
+from flrsim.case import SPECK_ML, Lesion, LiverCase
 from flrsim.distances import surface_of_mask
 from flrsim.grid import PARENCHYMA, RegionGrid
+from flrsim.mesh import MM3_PER_ML
 from flrsim.meshing import mesh_from_labels
 from flrsim.report import palette
 from flrsim.results import RESEARCH_NOTE, LesionFate
@@ -257,7 +258,10 @@ def _vessels(case: LiverCase, removed_at: NDArray[np.int16], gone: int) -> list[
     """Return the supplied vessels that are still there."""
     out = []
     for vessel in case.vessels:
-        mask = _still(case.grid.mask(case.grid.ids(tissue=vessel.name, kind="vessel")), removed_at, gone)
+        whole = case.grid.mask(case.grid.ids(tissue=vessel.name, kind="vessel"))
+        mask = _still(whole, removed_at, gone)
+        if mask.sum() < whole.sum():
+            mask = _without_specks(mask, case.grid)
         if mask.any():
             points, faces = surface_of_mask(mask, case.grid.affine)
             colour = VESSEL_COLOURS.get(vessel.tree, palette.UNSPLIT_VESSEL)
@@ -265,6 +269,24 @@ def _vessels(case: LiverCase, removed_at: NDArray[np.int16], gone: int) -> list[
                 Actor(vessel.name, "vessel", points, faces, colour, 1.0, vessel.name.replace("_", " "))
             )
     return out
+
+
+def _without_specks(mask: NDArray[np.bool_], grid: RegionGrid) -> NDArray[np.bool_]:
+    """Return what an operation leaves of a vessel without the crumbs beyond the labelled liver's edge.
+
+    They hang on nothing; no volume is counted on pictures.
+    """
+    from scipy.ndimage import label
+
+    part, n = label(mask, structure=np.ones((3, 3, 3)))
+    ml = (
+        np.bincount(part.reshape(-1), minlength=n + 1)
+        * abs(float(np.linalg.det(grid.affine[:3, :3])))
+        / MM3_PER_ML
+    )
+    large = ml >= SPECK_ML
+    large[0] = False
+    return np.asarray(large[part])
 
 
 def _lesion(
