@@ -411,3 +411,24 @@ def crossing_triangles(points, triangles, slack=1e-3):
             ):
                 out.append((i, j))
     return np.array(out, dtype=np.int64).reshape(-1, 2)
+
+
+def least_margins(distance, inside, spacing, way_out, largest, depth, size):
+    """Return the smallest margin at which a wedge takes each voxel, walking back from every one of them."""
+    from scipy import ndimage
+
+    pace = 0.9 * min(spacing)
+    step = np.asarray(way_out) * pace / np.asarray(spacing)
+    out = np.full(distance.shape, np.inf)
+    for start in np.argwhere(inside):
+        best = float(distance[tuple(start)])
+        for n in range(1, int(np.ceil(np.sum(np.asarray(distance.shape) * spacing) / pace))):
+            at = start - n * step
+            nearest = np.floor(at + 0.5).astype(int)
+            if (nearest < 0).any() or (nearest >= distance.shape).any() or not inside[tuple(nearest)]:
+                break
+            here = ndimage.map_coordinates(distance, at[:, None], order=1, mode="nearest")[0]
+            best = min(best, max(float(here), 0.5 * (n * pace - depth) - size))
+        if best <= largest:
+            out[tuple(start)] = best
+    return out

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from flrsim.distances import SurfaceSearch, surface_of_mask
 from flrsim.errors import AnatomyError, GeometryError
 from flrsim.forensics import examine_names, refuse
-from flrsim.grid import PARENCHYMA, Region, RegionGrid
+from flrsim.grid import PARENCHYMA, Region, RegionGrid, spacing_of
 from flrsim.io.structures import Structures, Surface
 from flrsim.label_statistics import label_counts
+from flrsim.mesh import MM2_PER_CM2
+from flrsim.meshing import contact_areas_cm2
 from flrsim.patient import Patient, Treatment
 
 LESION_OUTSIDE_LIMIT = 0.10
@@ -44,6 +46,14 @@ class Lesion:
     longest_axial_mm: float
     centre_mm: tuple[float, float, float]
     surface: Surface
+
+    @property
+    def surface_cm2(self) -> float:
+        """Area of the lesion's surface, cm²."""
+        points, triangles = self.surface
+        corner = points[triangles]
+        cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        return 0.5 * float(np.linalg.norm(cross, axis=1).sum()) / MM2_PER_CM2
 
     @cached_property
     def search(self) -> SurfaceSearch:
@@ -115,6 +125,32 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Fidelity:
+    """How finely the liver was imaged and how well its files fit: part of what its volumes are uncertain by.
+
+    Attributes
+    ----------
+    slice_mm : longest voxel edge of the label map; None for meshes, whose slices nobody knows.
+    smooth : segments and lesions that were given as smooth surfaces.
+    defect_ml : at most what open edges, overlaps and gaps do to a segment's or lesion's volume, by name.
+    """
+
+    slice_mm: float | None = None
+    smooth: frozenset[str] = frozenset()
+    defect_ml: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, segments: Structures, lesions: Structures | None) -> Fidelity:
+        """Return the fidelity of the files a case is made of."""
+        files = [segments] if lesions is None else [segments, lesions]
+        return cls(
+            slice_mm=None if segments.from_mesh else float(spacing_of(segments.affine).max()),
+            smooth=frozenset(name for file in files for name in file.surfaces),
+            defect_ml={name: ml for file in files for name, ml in file.defect_ml.items()},
+        )
+
+
+@dataclass(frozen=True)
 class LiverCase:
     """Everything known about one patient's liver on the day of the scan.
 
@@ -134,6 +170,7 @@ class LiverCase:
     warnings: tuple[str, ...] = ()
     inputs_sha256: Mapping[str, str] = field(default_factory=dict)
     centrelines: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict, compare=False)
+    fidelity: Fidelity = field(default_factory=Fidelity)
 
     def lesion(self, name: str) -> Lesion:
         """Return a lesion by name."""
@@ -146,6 +183,12 @@ class LiverCase:
     def has_tree(self, tree: str) -> bool:
         """Return whether any vessel of a tree was supplied."""
         return any(v.tree == tree for v in self.vessels)
+
+    @cached_property
+    def contact_cm2(self) -> NDArray[np.float64]:
+        """Area of the smoothed wall between segments in the order of the grid's, (n + 1, n + 1); row 0 is the outside."""
+        grid = self.grid
+        return contact_areas_cm2(grid.segment_labels, grid.affine, len(grid.segments) + 1)
 
     @property
     def segment_ml(self) -> dict[str, float]:

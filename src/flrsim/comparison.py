@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 from flrsim import __version__
 from flrsim.anatomy import SEGMENTS
 from flrsim.case import LiverCase
-from flrsim.draws import PERCENTILES, Floats, spread
+from flrsim.draws import Floats, spread
+from flrsim.error_budget import HALF_WIDTH, wall_interval
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
+from flrsim.lesion_facts import lesion_facts
 from flrsim.perfusion import Circulation, deprivation, perfusion_result
-from flrsim.physiology.adequacy import label_sd_fraction
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
-from flrsim.plan import Plan, check_plan, describe
+from flrsim.plan import Operate, Plan, check_plan, describe
+from flrsim.plan_error import error_notes, flr_error, sflr_budget
 from flrsim.remnant import vessel_answers
 from flrsim.results import (
     COMPARISON_SCHEMA,
@@ -25,21 +26,24 @@ from flrsim.results import (
     Comparison,
     DayQuantiles,
     EstimatedVolume,
+    Interval,
     LegalCheck,
     LesionFate,
+    LesionVolume,
     PlanResult,
     Quantiles,
     RemnantPart,
     RuleOutcome,
     Run,
+    SegmentVolume,
     StageResult,
     plain,
 )
-from flrsim.rules import RuleResult, evaluate
+from flrsim.rules import RuleResult, evaluate, with_error
 from flrsim.staging import StagedPlan, course_of, stage_plans
 from flrsim.timeline import Curve, Timeline, simulate
 from flrsim.verdict import fate_note, judge, judged, margin_then
-from flrsim.volumetry import lesion_volumes, not_supplied, segment_volumes, tlv_functional_ml
+from flrsim.volumetry import liver_intervals, not_supplied, segment_volumes, tlv_functional_ml
 
 Progress = Callable[[str], None]
 GRAMS_PER_KG = 1000.0
@@ -93,7 +97,18 @@ def compare(
     ordered = sorted(plans, key=lambda p: [q.family for q in plans].index(p.family))
     evidence = evidence.recording()
     say("cutting")
-    staged = stage_plans(case, ordered, evidence)
+    telv = telv_table(case, evidence)
+    margins = {
+        step.action.margin_mm
+        for plan in ordered
+        for step in plan.operations
+        if isinstance(step.action, Operate) and step.action.margin_mm is not None
+    }
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Walls and lesions are measured while the plans are cut: they share nothing but the case.
+        measured = pool.submit(_measured, case, evidence, telv, sorted(margins))
+        staged = stage_plans(case, ordered, evidence)
+        segments, lesions, (tlv_error, functional_error) = measured.result()
     say("dividing the liver among its vessels")
     circulation = Circulation.of(case)
     functional = tlv_functional_ml(case)
@@ -102,8 +117,10 @@ def compare(
         say(one.plan.name)
         if not one.flr_ml:
             raise PlanError(f'plan "{one.plan.name}" leaves no parenchyma at all')
-        sd = label_sd_fraction(one.flr_ml, evidence)
-        course = course_of(case, one, tlv_functional_ml=functional, label_sd_fraction=sd)
+        error = flr_error(case, one, functional, evidence)
+        course = course_of(
+            case, one, tlv_functional_ml=functional, measurement_sd_fraction=error.sd / functional
+        )
         timeline = None
         if case.patient is not None:
             timeline = simulate(
@@ -116,14 +133,14 @@ def compare(
                 modifiers_off=modifiers_off,
             )
         said = remarks[one.plan.name]
-        return _plan_result(case, one, circulation, timeline, functional, sd, said, evidence), timeline
+        result = _plan_result(case, one, circulation, timeline, functional, error, telv, said, evidence)
+        return result, timeline
 
     # Plans share no state but the numbers they read, so two are played at a time.
     with ThreadPoolExecutor(max_workers=2) as pool:
         played = list(pool.map(play, staged))
     results, timelines = [r for r, _ in played], [t for _, t in played]
     used = {name for t in timelines if t is not None for name in t.used}
-    telv = telv_table(case, evidence)
     used.update(evidence.used)
     numbers = [evidence[name] for name in sorted(used)]
     result = Comparison(
@@ -137,15 +154,29 @@ def compare(
         tlv_functional_ml=functional,
         telv=telv,
         telv_formula=THRESHOLD_FORMULA if case.patient is not None else None,
-        segments=segment_volumes(case),
-        lesions=lesion_volumes(case),
+        segments=segments,
+        lesions=lesions,
         plans=tuple(results),
         accepted=case.accepted.sentences(),
         warnings=(*case.warnings, *circulation.remarks),
         assumptions=tuple(_assumption(p) for p in numbers if p.kind == "assumed"),
         references=tuple(plain(r) for r in evidence.references(sorted(used))),
+        tlv_interval=tlv_error,
+        tlv_functional_interval=functional_error,
     )
     return Compared(result, staged, tuple(timelines))
+
+
+def _measured(
+    case: LiverCase, evidence: Evidence, telv: tuple[EstimatedVolume, ...], margins_mm: Sequence[float]
+) -> tuple[tuple[SegmentVolume, ...], tuple[LesionVolume, ...], tuple[Interval, Interval]]:
+    """Return segments, lesions, and the errors of the liver's volume with and without lesions."""
+    size = next((t.ml for t in telv if t.formula == THRESHOLD_FORMULA), None)
+    return (
+        segment_volumes(case, evidence),
+        lesion_facts(case, evidence, telv_ml=size, margins_mm=margins_mm),
+        liver_intervals(case, evidence),
+    )
 
 
 def _assumption(p: Parameter) -> dict[str, Any]:
@@ -158,14 +189,18 @@ def _plan_result(
     circulation: Circulation,
     timeline: Timeline | None,
     functional: float,
-    label_sd: float,
+    error: Interval,
+    formulas: tuple[EstimatedVolume, ...],
     remarks: tuple[str, ...],
     evidence: Evidence,
 ) -> PlanResult:
     patient = case.patient
+    flr = sum(staged.flr_ml.values())
     deprived = deprivation(circulation, staged, evidence)
     rules, without = (
-        () if timeline is None or patient is None else evaluate(timeline, patient, evidence, counted=counted)
+        ()
+        if timeline is None or patient is None
+        else with_error(evaluate(timeline, patient, evidence, counted=counted), HALF_WIDTH * error.sd / flr)
         for counted in (1.0, 1.0 - deprived.share)
     )
     answers = vessel_answers(circulation, staged, deprived)
@@ -179,7 +214,6 @@ def _plan_result(
         deprived=deprived,
         rules_without=without,
     )
-    flr = sum(staged.flr_ml.values())
     telv = None if timeline is None else timeline.telv.ml
     weight = None if patient is None else patient.weight_kg * GRAMS_PER_KG
     at = None if timeline is None else timeline.at_resection
@@ -187,13 +221,14 @@ def _plan_result(
     uncleared = tuple(
         f.name for f in fates if f.fate not in ("removed", "ablated", "vanished") or f.margin_short
     )
-    now = _with_label_error(flr, label_sd * functional)
+    now = Quantiles(flr, error.low, error.high)
+    sflr_error = None if telv is None else sflr_budget(error, flr, telv, formulas)
     last = staged.operations[-1]
     return PlanResult(
         name=staged.plan.name,
         family=staged.plan.family,
         steps=tuple(describe(s, case.grid.segments) for s in staged.plan.steps),
-        stages=_stages(staged, uncleared),
+        stages=_stages(staged, uncleared, case, evidence),
         lesions=tuple(
             sorted(
                 fates, key=lambda f: ("cut_through", "left", "vanished", "ablated", "removed").index(f.fate)
@@ -241,7 +276,7 @@ def _plan_result(
         modifiers=() if timeline is None else _ledger(timeline),
         curves={} if timeline is None else curves_of(timeline),
         legality=tuple(LegalCheck(a.question, a.answer, a.sentence) for a in answers),
-        notes=(*remarks, *_growth_notes(timeline)),
+        notes=(*remarks, *_growth_notes(timeline), *error_notes(rules, formulas)),
         axes={a.name: a.verdict for a in judgement.axes},
         verdict=judgement.verdict,
         blocking=judgement.blocking,
@@ -253,10 +288,16 @@ def _plan_result(
         devascularised_ml=deprived.devascularised_ml,
         congested_ml=deprived.congested_ml,
         perfusion=perfusion_result(circulation, deprived, telv, evidence),
+        flr_error=error,
+        sflr_error=sflr_error,
+        flr_fraction_interval=_scaled(now, functional),
+        flr_body_weight_interval=_scaled(now, weight),
     )
 
 
-def _stages(staged: StagedPlan, uncleared: tuple[str, ...]) -> tuple[StageResult, ...]:
+def _stages(
+    staged: StagedPlan, uncleared: tuple[str, ...], case: LiverCase, evidence: Evidence
+) -> tuple[StageResult, ...]:
     out = []
     for op in staged.operations:
         before, resected, after = (sum(d.values()) for d in (op.before_ml, op.resected_ml, op.after_ml))
@@ -282,6 +323,7 @@ def _stages(staged: StagedPlan, uncleared: tuple[str, ...]) -> tuple[StageResult
                 transection_by_segment_cm2=op.cut.area_by_segment_cm2,
                 vessels_divided=op.severed,
                 remnant_parts=tuple(RemnantPart(p.ml, p.centre_mm, p.segments) for p in op.cut.parts),
+                transection_interval=wall_interval(op.transection_cm2, case.fidelity, evidence),
             )
         )
     return tuple(out)
@@ -302,12 +344,6 @@ def _lesion_fate(staged: StagedPlan, index: int, timeline: Timeline | None) -> L
         judged=judged(fate),
         note=fate_note(fate),
     )
-
-
-def _with_label_error(flr: float, sd: float) -> Quantiles:
-    """Return an FLR with the disagreement between annotators as its 80 % interval."""
-    half = NormalDist().inv_cdf(PERCENTILES[-1]) * sd
-    return Quantiles(flr, max(flr - half, 0.0), flr + half)
 
 
 def _scaled(q: Quantiles, scale: float | None) -> Quantiles | None:
@@ -343,6 +379,9 @@ def _rule(r: RuleResult) -> RuleOutcome:
         source=r.source,
         title=r.title,
         unit=r.unit,
+        error_low=r.error_low,
+        error_high=r.error_high,
+        inside_error=r.inside_error,
     )
 
 

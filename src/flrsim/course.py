@@ -80,9 +80,8 @@ class Course:
     flr_ml : per segment, what stays after all operations, at the size of the imaging day.
     tlv_functional_ml : total liver without lesions, mL.
     steps : ordered by day.
-    label_sd_fraction : SD of the FLR's share of the functional liver from disagreement between annotators,
-        fraction points;
-        see `flrsim.physiology.adequacy.label_sd_fraction`.
+    measurement_sd_fraction : SD of the FLR's share of the functional liver from everything that its volume is
+        uncertain by, fraction points; see `flrsim.error_budget`.
     scan_day : day of the images, relative to day 0.
     """
 
@@ -92,7 +91,7 @@ class Course:
     tlv_functional_ml: float
     steps: tuple[CourseStep, ...]
     lesions: tuple[CourseLesion, ...] = ()
-    label_sd_fraction: float = 0.0
+    measurement_sd_fraction: float = 0.0
     scan_day: int = 0
 
     def __post_init__(self) -> None:

@@ -152,21 +152,42 @@ class SurfaceSearch:
 
     def distances(self, queries: NDArray[np.float64], *, reach_mm: float = np.inf) -> NDArray[np.float64]:
         """Return the distance of each query point to the surface, (n,) mm; infinite beyond `reach_mm`."""
-        from flrsim.kernels.distance import distance_to_triangles
-
         _, nearest = self._tree.query(queries, distance_upper_bound=reach_mm + self._edge)
         out = np.full(len(queries), np.inf)
         near = nearest < len(self._points)
-        out[near] = distance_to_triangles(
-            np.ascontiguousarray(queries[near]),
-            nearest[near].astype(np.int64),
-            self._points,
-            self._triangles,
-            self._first,
-            self._around,
-        )
+        out[near] = self._around_vertices(queries[near], nearest[near])
         out[out > reach_mm] = np.inf
         return out
+
+    def nearest_vertices(self, queries: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the vertex of the surface nearest to each query point, (n,)."""
+        return np.asarray(self._tree.query(queries)[1], dtype=np.int64)
+
+    def walk(self, queries: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the distance of each query point to the surface, (n,) mm, walking to it from a vertex near by.
+
+        Cheaper than a search; exact when the walk from `start`, (n,), over ever nearer vertices ends at the nearest.
+        """
+        from flrsim.kernels.clearance import walk_to_nearest
+
+        vertices = walk_to_nearest(queries, start, self._points, self._triangles, self._first, self._around)
+        return self._around_vertices(queries, vertices)
+
+    def _around_vertices(
+        self, queries: NDArray[np.float64], vertices: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        from flrsim.kernels.distance import distance_to_triangles
+
+        return np.asarray(
+            distance_to_triangles(
+                np.ascontiguousarray(queries),
+                np.ascontiguousarray(vertices, dtype=np.int64),
+                self._points,
+                self._triangles,
+                self._first,
+                self._around,
+            )
+        )
 
     def nearest(self, queries: NDArray[np.float64], *, reach_mm: float = np.inf) -> float:
         """Return the shortest distance between the surface and any query point, mm; infinite beyond `reach_mm`."""

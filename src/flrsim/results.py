@@ -81,6 +81,29 @@ class DayQuantiles(Result):
 
 
 @dataclass(frozen=True)
+class ErrorPart(Result):
+    """One cause of error: its standard deviation in the unit of the number, and its share of the variance.
+
+    `parameter` names the clinical number it rests on, where there is one.
+    """
+
+    cause: str
+    sd: float
+    share: float
+    parameter: str | None = None
+
+
+@dataclass(frozen=True)
+class Interval(Result):
+    """80 % interval of a measured number, from causes that are taken as independent."""
+
+    low: float
+    high: float
+    sd: float
+    components: tuple[ErrorPart, ...] = ()
+
+
+@dataclass(frozen=True)
 class SegmentVolume(Result):
     """One segment: `volume_ml` is all that is inside it, the sum of the three parts; `fraction` is of TLV."""
 
@@ -90,11 +113,41 @@ class SegmentVolume(Result):
     lesion_ml: float
     vessel_ml: float
     fraction: float
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class NearestVessel(Result):
+    """The vessel of one tree nearest to a lesion's surface, or the segment border that stands in for it.
+
+    `proxy` is true for a border, which never lifts a verdict; `labelled_by` says what the name rests on.
+    """
+
+    name: str
+    distance_mm: float
+    proxy: bool
+    labelled_by: str
+
+
+@dataclass(frozen=True)
+class ClearanceCost(Result):
+    """Parenchyma that a wedge with one margin takes; `sflr` is that as a share of TELV, null without a patient."""
+
+    margin_mm: float
+    parenchyma_ml: float
+    ml_per_mm: float
+    sflr: float | None = None
 
 
 @dataclass(frozen=True)
 class LesionVolume(Result):
-    """One lesion; shares by segment and ``outside`` sum to 1."""
+    """One lesion; shares by segment and ``outside`` sum to 1.
+
+    `depth_mm` is from the lesion's surface to the nearest point of the liver's own surface, `centre_depth_mm` from its
+    centre. `at_confluence`: near two hepatic veins or where they meet; null where nobody can tell, and
+    `confluence_note` says why. `wedge` is possible, vetoed or cannot_judge, and `wedge_note` says why. `clearance`:
+    what a wedge costs, by margin; vetoed or not.
+    """
 
     name: str
     volume_ml: float
@@ -103,6 +156,20 @@ class LesionVolume(Result):
     longest_axial_mm: float
     centre_mm: tuple[float, float, float]
     segments: Mapping[str, float]
+    interval: Interval | None = None
+    depth_mm: float | None = None
+    centre_depth_mm: float | None = None
+    capsule_contact: bool | None = None
+    capsule_contact_cm2: float | None = None
+    nearest_hepatic_vein: NearestVessel | None = None
+    nearest_portal_pedicle: NearestVessel | None = None
+    nearest_unsplit_vessel: NearestVessel | None = None
+    at_confluence: bool | None = None
+    confluence_proxy: bool = False
+    confluence_note: str = ""
+    wedge: str | None = None
+    wedge_note: str = ""
+    clearance: tuple[ClearanceCost, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +213,8 @@ class VolumeTable(Result):
     warnings: tuple[str, ...]
     not_supplied: tuple[str, ...]
     run: Run
+    tlv_interval: Interval | None = None
+    tlv_functional_interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -209,6 +278,7 @@ class StageResult(Result):
     transection_by_segment_cm2: Mapping[str, float] = field(default_factory=dict)
     vessels_divided: tuple[str, ...] = ()
     remnant_parts: tuple[RemnantPart, ...] = ()
+    transection_interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -235,7 +305,11 @@ class LesionFate(Result):
 
 @dataclass(frozen=True)
 class RuleOutcome(Result):
-    """One published rule applied to a plan; `distance_ml` is how far the FLR lies above (+) or below (−) it."""
+    """One published rule applied to a plan; `distance_ml` is how far the FLR lies above (+) or below (−) it.
+
+    `error_low` to `error_high` is the value with the 80 % error of measurement alone; `inside_error` says that the
+    threshold lies between them.
+    """
 
     rule: str
     threshold: float
@@ -249,6 +323,9 @@ class RuleOutcome(Result):
     source: str
     title: str = ""
     unit: str = "fraction"
+    error_low: float | None = None
+    error_high: float | None = None
+    inside_error: bool = False
 
 
 @dataclass(frozen=True)
@@ -316,7 +393,11 @@ class Curve(Result):
 
 @dataclass(frozen=True)
 class PlanResult(Result):
-    """One plan, judged."""
+    """One plan, judged.
+
+    `flr_error` and `sflr_error` say what the FLR on the imaging day is uncertain by; the latter also counts the spread
+    of the formulas for TELV, which the intervals beside the numbers and the rules do not.
+    """
 
     name: str
     family: str
@@ -364,6 +445,10 @@ class PlanResult(Result):
     devascularised_ml: float | None = None
     congested_ml: float | None = None
     perfusion: PerfusionResult | None = None
+    flr_error: Interval | None = None
+    sflr_error: Interval | None = None
+    flr_fraction_interval: Quantiles | None = None
+    flr_body_weight_interval: Quantiles | None = None
 
 
 @dataclass(frozen=True)
@@ -386,3 +471,5 @@ class Comparison(Result):
     assumptions: tuple[Mapping[str, Any], ...]
     references: tuple[Mapping[str, Any], ...]
     note: str = field(default=RESEARCH_NOTE)
+    tlv_interval: Interval | None = None
+    tlv_functional_interval: Interval | None = None

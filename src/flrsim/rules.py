@@ -6,7 +6,8 @@ hypertrophy) are asked once, at the first volumetry after an occlusion, and neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from flrsim.evidence import Evidence
 from flrsim.patient import Patient
 from flrsim.physiology.telv import THRESHOLD_FORMULA
 from flrsim.timeline import Timeline
+
+BODY_WEIGHT = "body weight"
+MOST_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class RuleResult:
     p_pass : share of draws at or above the threshold; None where the rule cannot be asked.
     distance_ml : median FLR minus the FLR that the threshold needs, negative when short; None for rates.
     binding : the sFLR rule that holds for this patient.
+    error_low, error_high : the value with the 80 % error of measurement alone; None where it does not apply.
     """
 
     rule: str
@@ -45,6 +50,15 @@ class RuleResult:
     binding: bool
     note: str
     source: str
+    error_low: float | None = None
+    error_high: float | None = None
+
+    @property
+    def inside_error(self) -> bool:
+        """Whether the threshold lies within the error of measurement."""
+        if self.error_low is None or self.error_high is None:
+            return False
+        return self.error_low < self.threshold <= self.error_high
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON form."""
@@ -73,6 +87,41 @@ def evaluate(
     if timeline.response is not None:
         rows += _response(timeline, evidence)
     return tuple(rows)
+
+
+def with_error(rules: Sequence[RuleResult], relative: float) -> tuple[RuleResult, ...]:
+    """Return the volume rules with the error of measurement, and a warning where the threshold lies inside it.
+
+    A volume that was measured too large grows too large: the error is the same share of the value on every day. The
+    denominator is that of the rule, so the choice of another formula is no error of it.
+
+    Parameters
+    ----------
+    relative : half of the 80 % interval of the FLR on the imaging day, as a share of the FLR.
+    """
+    return tuple(_with_error(rule, relative) for rule in rules)
+
+
+def _with_error(rule: RuleResult, relative: float) -> RuleResult:
+    if rule.value is None or rule.distance_ml is None:
+        return rule
+    low, high = rule.value * max(1.0 - relative, 0.0), rule.value * (1.0 + relative)
+    judged = replace(rule, error_low=low, error_high=high)
+    if not judged.inside_error:
+        return judged
+    return replace(judged, note="; ".join(part for part in (rule.note, error_warning(judged)) if part))
+
+
+def error_warning(rule: RuleResult) -> str:
+    """Return the sentence about a threshold that lies within the error of measurement."""
+    low, high, limit = (100 * (v or 0.0) for v in (rule.error_low, rule.error_high, rule.threshold))
+    # FLR per body weight is a fraction of a percent; and the limits must be seen to lie on either side.
+    digits = 1 if rule.formula == BODY_WEIGHT else 0
+    said = f"{limit:.{digits}f}"
+    while said in (f"{low:.{digits}f}", f"{high:.{digits}f}") and digits < MOST_DIGITS:
+        digits += 1
+        said = f"{limit:.{digits}f}"
+    return f"the {limit:g} % rule lies inside the error of {low:.{digits}f}–{high:.{digits}f} %"
 
 
 def binding(rules: tuple[RuleResult, ...]) -> RuleResult:
@@ -139,7 +188,7 @@ def _body_weight(timeline: Timeline, patient: Patient, evidence: Evidence, count
     grams_per_kg = 1000.0
     title = f"FLR / body weight ≥ {evidence.value(id):.1%}"
     scale = patient.weight_kg * grams_per_kg
-    return _volume_row(timeline, id, title, "body weight", scale, False, evidence[id].note, evidence, counted)
+    return _volume_row(timeline, id, title, BODY_WEIGHT, scale, False, evidence[id].note, evidence, counted)
 
 
 def _response(timeline: Timeline, evidence: Evidence) -> list[RuleResult]:

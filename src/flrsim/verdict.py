@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Deprivation, spoken
 from flrsim.remnant import VesselAnswer
-from flrsim.rules import RuleResult
+from flrsim.rules import RuleResult, error_warning
 from flrsim.staging import HALF, Fate, StagedPlan
 from flrsim.timeline import Timeline
 
@@ -240,6 +240,9 @@ def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Ev
         verdict = BORDERLINE
     else:
         verdict = MEETS
+    if verdict != MISSES and bound.inside_error:
+        # What may be an error of measurement is not met: never better than borderline.
+        verdict, said = BORDERLINE, f"{said}; {error_warning(bound)}"
     if timeline.growth_law_disagrees:
         return Axis(name, BORDERLINE, f"{said}; depends on the growth law")
     missed = [

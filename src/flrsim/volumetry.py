@@ -6,12 +6,14 @@ import numpy as np
 
 from flrsim import __version__
 from flrsim.case import LiverCase
+from flrsim.error_budget import interval, liver_causes, outline, segment_causes
 from flrsim.evidence import Evidence
-from flrsim.meshing import contact_areas_cm2
+from flrsim.lesion_facts import lesion_facts
+from flrsim.physiology.telv import THRESHOLD_FORMULA
 from flrsim.results import (
     VOLUMES_SCHEMA,
     EstimatedVolume,
-    LesionVolume,
+    Interval,
     Run,
     SegmentVolume,
     VesselVolume,
@@ -30,11 +32,13 @@ def measure(case: LiverCase, evidence: Evidence, *, telv: tuple[EstimatedVolume,
         Estimated total liver volumes, where a patient is known.
     """
     grid = case.grid
-    segments = segment_volumes(case)
+    segments = segment_volumes(case, evidence)
     tlv = sum(s.volume_ml for s in segments)
     lesion_inside = sum(s.lesion_ml for s in segments)
-    area = contact_areas_cm2(grid.segment_labels, grid.affine, len(grid.segments) + 1)
+    area = case.contact_cm2
     least = evidence.value("volumetry.contact.min_area")
+    size = next((t.ml for t in telv if t.formula == THRESHOLD_FORMULA), None)
+    whole, functional = liver_intervals(case, evidence)
     contacts = {
         f"{a}|{b}": float(area[i, j])
         for i, a in enumerate(grid.segments, start=1)
@@ -47,7 +51,7 @@ def measure(case: LiverCase, evidence: Evidence, *, telv: tuple[EstimatedVolume,
         tlv_ml=tlv,
         tlv_functional_ml=tlv - lesion_inside,
         segments=segments,
-        lesions=lesion_volumes(case),
+        lesions=lesion_facts(case, evidence, telv_ml=size),
         vessels=tuple(VesselVolume(v.name, v.tree, v.branch, v.volume_ml) for v in case.vessels),
         contacts_cm2=contacts,
         outer_surface_cm2=float(np.sum(area[0])),
@@ -56,40 +60,48 @@ def measure(case: LiverCase, evidence: Evidence, *, telv: tuple[EstimatedVolume,
         warnings=case.warnings,
         not_supplied=not_supplied(case),
         run=Run(version=__version__, inputs_sha256=case.inputs_sha256, parameter_set=evidence.parameter_set),
+        tlv_interval=whole,
+        tlv_functional_interval=functional,
     )
 
 
-def segment_volumes(case: LiverCase) -> tuple[SegmentVolume, ...]:
-    """Return the volume of each segment and of what is inside it, mL."""
+def segment_volumes(case: LiverCase, evidence: Evidence) -> tuple[SegmentVolume, ...]:
+    """Return the volume of each segment and of what is inside it, mL, with its error."""
     grid = case.grid
     tlv = float(grid.ml[grid.liver_ids].sum())
     out = []
-    for name in grid.segments:
+    for number, name in enumerate(grid.segments, start=1):
         parts = {
             kind: float(grid.ml[grid.ids(segments=[name], kind=kind)].sum())
             for kind in ("parenchyma", "lesion", "vessel")
         }
         volume = float(grid.ml[grid.ids(segments=[name])].sum())
+        capsule, *walls = case.contact_cm2[number]
+        causes = segment_causes(name, volume, float(capsule), walls, case.fidelity, evidence)
         out.append(
-            SegmentVolume(name, volume, parts["parenchyma"], parts["lesion"], parts["vessel"], volume / tlv)
+            SegmentVolume(
+                name,
+                volume,
+                parts["parenchyma"],
+                parts["lesion"],
+                parts["vessel"],
+                volume / tlv,
+                interval(volume, causes),
+            )
         )
     return tuple(out)
 
 
-def lesion_volumes(case: LiverCase) -> tuple[LesionVolume, ...]:
-    """Return the facts of each lesion."""
-    return tuple(
-        LesionVolume(
-            name=lesion.name,
-            volume_ml=lesion.volume_ml,
-            outside_ml=lesion.outside_ml,
-            longest_3d_mm=lesion.longest_3d_mm,
-            longest_axial_mm=lesion.longest_axial_mm,
-            centre_mm=lesion.centre_mm,
-            segments=lesion.segments,
-        )
-        for lesion in case.lesions
-    )
+def liver_intervals(case: LiverCase, evidence: Evidence) -> tuple[Interval, Interval]:
+    """Return the errors of the total liver volume and of that without lesion."""
+    grid = case.grid
+    outer = float(case.contact_cm2[0].sum())
+    tlv = float(grid.ml[grid.liver_ids].sum())
+    causes = liver_causes(tlv, outer, grid.segments, case.fidelity, evidence)
+    # Lesions are outlined one by one, but by one person: their errors add up.
+    area = sum(lesion.surface_cm2 * (1.0 - lesion.outside_ml / lesion.volume_ml) for lesion in case.lesions)
+    lesions = outline("outline of the lesions", area, evidence, "volumetry.error.lesion")
+    return interval(tlv, causes), interval(tlv_functional_ml(case), [*causes, lesions])
 
 
 def tlv_functional_ml(case: LiverCase) -> float:

@@ -6,18 +6,21 @@ import base64
 import dataclasses
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from comparison_fixture import HOSTILE, comparison, plan, png, two_stage
+from comparison_fixture import HOSTILE, comparison, lesion, plan, png, two_stage
 
+from flrsim.error_budget import Cause, interval
 from flrsim.errors import FileError
 from flrsim.report import ReportPicture, comparison_rows, render_html, write_html
 from flrsim.report import format as show
 from flrsim.report.curves import growth_svg, rule_lines
+from flrsim.report.facts import error_rows, lesion_cost_rows, lesion_place_rows
 from flrsim.report.tables import denominator_rows, lesion_lines
-from flrsim.results import DayQuantiles, Quantiles
+from flrsim.results import ClearanceCost, DayQuantiles, Interval, NearestVessel, Quantiles
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -127,6 +130,73 @@ def test_intervals_print_their_unit_once_and_say_never() -> None:
     assert show.day_interval(DayQuantiles(0.0, 0.0, 0.0, 0.0)) == "day 0"
 
 
+@pytest.mark.parametrize(
+    ("value", "high", "text", "printed"),
+    [
+        (434.0, 463.0, show.ml, "435 ± 30 mL"),
+        (8.0, 10.6, show.ml, "8 ± 3 mL"),
+        (0.4, 0.58, show.ml, "0.40 ± 0.18 mL"),
+        (0.2427, 0.29, show.percent, "24 ± 5 %"),
+        (81.7, 88.0, show.square_cm, "82 ± 6 cm²"),
+    ],
+)
+def test_a_measured_number_prints_half_of_its_interval(value, high, text, printed: str) -> None:
+    assert show.plus_minus(value, Interval(0.0, high, 1.0), text) == printed
+    assert show.plus_minus(value, Quantiles(value, 0.0, high), text) == printed
+    assert show.plus_minus(value, None, text) == text(value)
+
+
+def test_the_error_ledger_shows_what_each_cause_makes_alone() -> None:
+    flr = interval(400.0, [Cause("border to what goes", 40.0), Cause("outline of the liver", 30.0)])
+    share = interval(0.25, [Cause("border to what goes", 0.025), Cause("formula of TELV", 0.03)])
+    made = replace(
+        comparison(), plans=(plan("one", flr_ml=400.0, sflr=0.25, flr_error=flr, sflr_error=share),)
+    )
+    head, rows = error_rows(made)
+    assert head == ["cause", "FLR, one", "sFLR, one"]
+    by_cause = {row[0]: row[1:] for row in rows}
+    # 80 % of a normal error lie within 1.28 standard deviations.
+    assert by_cause["border to what goes"] == ["± 50 mL", "± 3.2 %"]
+    assert by_cause["outline of the liver"] == ["± 40 mL", "–"]
+    assert by_cause["formula of TELV"] == ["–", "± 3.8 %"]
+    assert by_cause["all together"] == ["400 ± 65 mL", "25.0 ± 5.0 %"]
+    assert "What the numbers are uncertain by" in render_html(made)
+    assert "What the numbers are uncertain by" not in render_html(comparison())
+
+
+def test_lesion_places_and_costs_are_on_the_page_and_hostile_names_stay_text() -> None:
+    facts = replace(
+        lesion(HOSTILE, 4.0, {"S8": 1.0}),
+        depth_mm=3.04,
+        capsule_contact=True,
+        capsule_contact_cm2=1.84,
+        nearest_hepatic_vein=NearestVessel("middle hepatic vein", 4.0, True, "segment border"),
+        nearest_portal_pedicle=NearestVessel("portal vein, right", 21.4, False, "label"),
+        at_confluence=True,
+        confluence_proxy=True,
+        wedge="cannot_judge",
+        wedge_note="4 mm from it",
+        clearance=(ClearanceCost(1.0, 5.2, 2.26, 0.0032), ClearanceCost(5.0, 15.9, 3.2, None)),
+    )
+    (place,) = lesion_place_rows((facts,))
+    assert place[1:] == [
+        "3.0 mm",
+        "yes, 1.8 cm²",
+        "middle hepatic vein 4 mm (proxy)",
+        "portal vein, right 21 mm",
+        "–",
+        "yes (proxy)",
+        "cannot judge",
+        "4 mm from it",
+    ]
+    head, costs = lesion_cost_rows((facts,))
+    assert head == ["lesion", "1 mm margin", "5 mm margin"]
+    assert costs[0][1:] == ["5 mL, 0.3 points (+2.3 mL/mm)", "16 mL (+3.2 mL/mm)"]
+    page = render_html(replace(comparison(), lesions=(facts,)))
+    assert "Lesions: what a wedge costs" in page
+    assert HOSTILE not in page
+
+
 def test_tumour_left_behind_is_printed_to_one_millilitre() -> None:
     assert [show.tumour_ml(v) for v in (36.2, 1.4, 0.117, None)] == ["36 mL", "1 mL", "0.12 mL", "–"]
 
@@ -166,9 +236,9 @@ def test_the_comparison_starts_with_what_is_left_and_ends_with_what_stands_in_th
         ("Cleared in stage 2", ["–", f"{HOSTILE}, L2"]),
         ("Stage 1 takes", ["right hepatectomy, day 0: 1030 mL (70 %)", "wedge L3, day 0: 30 mL (2 %)"]),
         ("Stage 2 transection", ["–", "84 cm²"]),
-        ("FLR now", ["395 (380–410) mL", "240 (225–255) mL"]),
+        ("FLR now", ["395 ± 15 mL", "240 ± 15 mL"]),
         ("FLR at resection", ["–", "350 (300–430) mL"]),
-        ("sFLR now", ["25 (23–26) %", "15 (14–16) %"]),
+        ("sFLR now", ["25 ± 2 %", "15 ± 1 %"]),
         ("sFLR at resection", ["–", "22 (19–27) %"]),
         ("FLR / body weight now", ["0.5 %", "0.5 %"]),
         ("Growth rate at the scan", ["–", "1.8 (1.0–2.9) %"]),

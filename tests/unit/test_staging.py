@@ -209,7 +209,7 @@ def test_the_course_of_a_plan_has_its_steps_and_volumes() -> None:
         operation(45, resect=RIGHT),
     )
     result = staged(*steps)
-    course = course_of(toy(), result, tlv_functional_ml=850.0, label_sd_fraction=0.02)
+    course = course_of(toy(), result, tlv_functional_ml=850.0, measurement_sd_fraction=0.02)
     assert [(s.day, s.kind) for s in course.steps] == [
         (0, "operate"),
         (14, "occlude"),

@@ -142,6 +142,18 @@ def test_thresholds_of_the_volume_axis_are_those_of_the_evidence(
     assert axis(Given(rules=(rule(p, distance),)), "volume_function")[0] == verdict
 
 
+def test_a_threshold_inside_the_error_of_measurement_is_never_better_than_borderline() -> None:
+    outside = replace(rule(), error_low=0.24, error_high=0.32)
+    inside = replace(rule(), error_low=0.19, error_high=0.37)
+    assert axis(Given(rules=(outside,)), "volume_function")[0] == "meets_rules"
+    verdict, sentence = axis(Given(rules=(inside,)), "volume_function")
+    assert verdict == "borderline"
+    assert sentence.endswith("the 20 % rule lies inside the error of 19–37 %")
+    # A rule that is missed stays missed, however wide the error.
+    missed = replace(rule(0.3, -10.0, value=0.19), error_low=0.15, error_high=0.23)
+    assert axis(Given(rules=(missed,)), "volume_function")[0] == "does_not_meet"
+
+
 def test_the_growth_law_and_a_missed_second_rule_make_volume_borderline() -> None:
     verdict, sentence = axis(Given(timeline=timeline(growth_law_disagrees=True)), "volume_function")
     assert verdict == "borderline"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from flrsim.case import Accepted, LiverCase, assemble
+from flrsim.case import Accepted, Fidelity, LiverCase, assemble
 from flrsim.case_file.anatomy import (
     flipped,
     read_bare_lesions,
@@ -111,7 +111,16 @@ def _load_bare(
     grid, lesion_list, _, warnings = assemble(segments, tumours, ())
     warnings = (*(f.sentence for f in findings if f.level == "warning"), *warnings)
     name = path.name.split(".")[0]
-    return LiverCase(name, grid, lesion_list, (), warnings=warnings, inputs_sha256=inputs), findings
+    case = LiverCase(
+        name,
+        grid,
+        lesion_list,
+        (),
+        warnings=warnings,
+        inputs_sha256=inputs,
+        fidelity=Fidelity.of(segments, tumours),
+    )
+    return case, findings
 
 
 def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan, ...], tuple[Finding, ...]]:
@@ -174,6 +183,7 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         warnings=(*(f.sentence for f in findings if f.level == "warning"), *warnings),
         inputs_sha256=dict(sorted(inputs.items())),
         centrelines=lines,
+        fidelity=Fidelity.of(segments, lesions),
     )
     return case, plans, findings
 

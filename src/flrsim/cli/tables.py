@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flrsim.results import RESEARCH_NOTE, CheckResult, Comparison, VolumeTable
+from flrsim.results import RESEARCH_NOTE, CheckResult, Comparison, Interval, LesionVolume, VolumeTable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from flrsim.evidence import Parameter, Reference
 
+HALF = 0.5
 PIPE_WIDTH = 150
 """Columns of a table that goes into a file or a pipe, where no terminal says its width."""
 
@@ -55,6 +56,7 @@ def print_volumes(table: VolumeTable) -> None:
     segments = _table(
         "segment",
         "mL",
+        "± mL",
         "% of liver",
         "parenchyma",
         "lesion",
@@ -65,22 +67,31 @@ def print_volumes(table: VolumeTable) -> None:
         segments.add_row(
             s.name,
             f"{s.volume_ml:.1f}",
+            _half(s.interval),
             f"{100 * s.fraction:.1f}",
             f"{s.parenchyma_ml:.1f}",
             f"{s.lesion_ml:.1f}",
             f"{s.vessel_ml:.1f}",
         )
     segments.add_section()
-    segments.add_row("total (TLV)", f"{table.tlv_ml:.1f}", "100.0")
+    segments.add_row("total (TLV)", f"{table.tlv_ml:.1f}", _half(table.tlv_interval), "100.0")
     segments.add_row(
         "without lesion",
         f"{table.tlv_functional_ml:.1f}",
+        _half(table.tlv_functional_interval),
         f"{100 * table.tlv_functional_ml / table.tlv_ml:.1f}",
     )
     console.print(segments)
     if table.lesions:
         lesions = _table(
-            "lesion", "mL", "outside mL", "longest axial mm", "longest 3D mm", "segments", title="lesions"
+            "lesion",
+            "mL",
+            "± mL",
+            "outside mL",
+            "longest axial mm",
+            "longest 3D mm",
+            "segments",
+            title="lesions",
         )
         for les in table.lesions:
             where = ", ".join(
@@ -89,12 +100,14 @@ def print_volumes(table: VolumeTable) -> None:
             lesions.add_row(
                 escape(les.name),
                 f"{les.volume_ml:.2f}",
+                _half(les.interval, 2),
                 f"{les.outside_ml:.2f}",
                 f"{les.longest_axial_mm:.0f}",
                 f"{les.longest_3d_mm:.0f}",
                 where,
             )
         console.print(lesions)
+        _print_lesion_facts(console, table.lesions)
     if table.vessels:
         vessels = _table("vessel", "mL", title="vessels")
         for v in table.vessels:
@@ -108,6 +121,31 @@ def print_volumes(table: VolumeTable) -> None:
     contacts = ", ".join(f"{pair} {area:.0f}" for pair, area in table.contacts_cm2.items())
     console.print(f"contacts of at least 1 cm² (smoothed walls, cm²): {contacts}")
     _tail(console, table.accepted, table.warnings, table.not_supplied)
+
+
+def _half(interval: Interval | None, digits: int = 1) -> str:
+    """Return half of an 80 % interval."""
+    return "" if interval is None else f"{HALF * (interval.high - interval.low):.{digits}f}"
+
+
+def _print_lesion_facts(console: Console, lesions: Sequence[LesionVolume]) -> None:
+    """Print where the lesions lie and what a wedge of each would cost."""
+    from rich.markup import escape
+
+    from flrsim.report.facts import LESION_PLACE, lesion_cost_rows, lesion_place_rows
+
+    rows = lesion_place_rows(lesions)
+    # A column that says nothing of any lesion is left out.
+    shown = [i for i in range(len(LESION_PLACE)) if any(row[i] not in ("", "–") for row in rows)]
+    place = _table(*(LESION_PLACE[i] for i in shown), title="lesions: place", numbers=False)
+    for row in rows:
+        place.add_row(*(escape(row[i]) for i in shown))
+    console.print(place)
+    head, costs = lesion_cost_rows(lesions)
+    cost = _table(*head, title="lesions: parenchyma that a wedge takes, and mL per extra mm of margin")
+    for row in costs:
+        cost.add_row(*map(escape, row))
+    console.print(cost)
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -128,6 +166,8 @@ def print_comparison(comparison: Comparison) -> None:
         cells = [f"[bold]{escape(c.text)}[/bold]" if c.tone == "loud" else escape(c.text) for c in row.cells]
         table.add_row(f"  {escape(row.label)}", *cells)
     console.print(table)
+    if comparison.lesions:
+        _print_lesion_facts(console, comparison.lesions)
     for plan in comparison.plans:
         for note in plan.notes:
             console.print(f"note, {escape(plan.name)}: {escape(note)}")

@@ -15,7 +15,7 @@ KINDS = ("reported", "derived", "calibrated", "assumed")
 
 UNITS = frozenset(
     "1 fraction ratio mL mL/m2 g g/mL g/kg g/year kg/m2 mm cm2 day week min year cycle 1/week 1/min "
-    "fraction/week log_odds log_odds/cycle log_odds/fraction".split()
+    "mm2 fraction/mm fraction/week log_odds log_odds/cycle log_odds/fraction".split()
 )
 """Every unit a value may have."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,7 @@ class Structures:
     own_names : names the file itself gives to what it holds, read or not.
     unread : those of them that are left out.
     cropped : whether the file says that its grid is a part of a larger one.
+    defect_ml : at most what open edges, overlaps and gaps do to the volume of each structure, mL by name.
     """
 
     labels: NDArray[np.unsignedinteger]
@@ -58,6 +59,7 @@ class Structures:
     own_names: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     cropped: bool = False
+    defect_ml: Mapping[str, float] = field(default_factory=dict)
 
 
 def from_label_volumes(
@@ -236,6 +238,7 @@ def from_interface_mesh(
         from_mesh=True,
         own_names=own,
         unread=unread,
+        defect_ml={mesh.names[i]: float(gap) for i, gap in enumerate(closure_ml(mesh)) if i in present},
     )
 
 
@@ -308,9 +311,22 @@ def from_closed_surfaces(
         if grid_frame(mesh.points, MESH_GRID_MM)[2] is False:
             surfaces[name] = mesh.region_surface(1)
     names = ("outside", *meshes)
+    gaps = 0.0
     if must_touch:
-        warnings = (*warnings, *_overlaps_and_gaps(labels, overlap, own, names, source))
-    return Structures(labels, affine, names, ml, surfaces, warnings, source, from_mesh=True)
+        found, gaps = _overlaps_and_gaps(labels, overlap, own, names, source)
+        warnings = (*warnings, *found)
+    # What two share is counted in both of them; what lies between them may belong to any of its neighbours.
+    defect = {
+        name: float(closure_ml(mesh)[1]) + ml[i] * (overlap[i] / max(own[i], 1) + gaps)
+        for i, (name, mesh) in enumerate(meshes.items(), start=1)
+    }
+    return Structures(labels, affine, names, ml, surfaces, warnings, source, from_mesh=True, defect_ml=defect)
+
+
+def closure_ml(mesh: LabelledMesh) -> NDArray[np.float64]:
+    """Return at most what missing faces do to each region's volume, (n_regions,) mL: area vector × size of the mesh."""
+    size_cm = float(np.linalg.norm(np.ptp(mesh.points, axis=0))) / 10.0
+    return np.asarray(np.linalg.norm(mesh.measure().area_vector_cm2, axis=1) * size_cm)
 
 
 def _overlaps_and_gaps(
@@ -319,8 +335,11 @@ def _overlaps_and_gaps(
     own: NDArray[np.int64],
     names: tuple[str, ...],
     source: str,
-) -> tuple[str, ...]:
-    """Return warnings about overlaps and gaps between the surfaces of one organ; raise when they are large."""
+) -> tuple[tuple[str, ...], float]:
+    """Return warnings about overlaps and gaps between the surfaces of one organ, and the gaps' share of it.
+
+    Raise when they are large.
+    """
     from scipy import ndimage
 
     total = float(own.sum())
@@ -344,5 +363,5 @@ def _overlaps_and_gaps(
         return (
             f"{source}: the structures overlap by {100 * share_all:.2f} % and leave gaps of {100 * gaps / total:.2f} % of the "
             "liver; both are carried as error, none is filled",
-        )
-    return ()
+        ), gaps / total
+    return (), gaps / total

@@ -106,23 +106,30 @@ def first_day_reached(
     return np.asarray(np.maximum(stimulus.day + np.ceil(wait), float(floor.day)))
 
 
-def label_sd_fraction(flr_segments: Iterable[str], evidence: Evidence) -> float:
-    """Return the SD of the FLR's share of the liver from disagreement between annotators, fraction points.
+def label_border(flr_segments: Iterable[str]) -> str | None:
+    """Return the number that says how far annotators disagree about the border of an FLR, or None without a border.
 
     Notes
     -----
     Two annotators were compared on S2 + S3 and on S2 to S4. What matters is the border between what stays and
     what goes: an error of the FLR's share is the same error, with the other sign, of the rest. An FLR that
     holds every segment has no such border. Any border other than that of S2 + S3 takes the larger
-    disagreement, by assumption. The published number is the mean absolute difference of two annotators;
-    divided by ``volumetry.disagreement.mean_to_sd`` it is the SD of one.
+    disagreement, by assumption.
     """
     kept = {segment[:2] for segment in flr_segments} - {"S1"}
     gone = {f"S{i}" for i in range(2, 9)} - kept
     if not gone or not kept:
-        return 0.0
-    lateral = {"S2", "S3"}
-    id = "s2_s3" if lateral in (kept, gone) else "s2_s4"
-    return evidence.value(f"volumetry.disagreement.{id}") / evidence.value(
-        "volumetry.disagreement.mean_to_sd"
-    )
+        return None
+    return "volumetry.disagreement." + ("s2_s3" if {"S2", "S3"} in (kept, gone) else "s2_s4")
+
+
+def label_sd_fraction(flr_segments: Iterable[str], evidence: Evidence) -> float:
+    """Return the SD of the FLR's share of the liver from disagreement between annotators, fraction points.
+
+    Notes
+    -----
+    The published number is the mean absolute difference of two annotators; divided by
+    ``volumetry.disagreement.mean_to_sd`` it is the SD of one.
+    """
+    id = label_border(flr_segments)
+    return 0.0 if id is None else evidence.value(id) / evidence.value("volumetry.disagreement.mean_to_sd")

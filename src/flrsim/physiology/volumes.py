@@ -32,7 +32,7 @@ class GrowthDraws:
     amplitude_z, tau_z, rate_z : standard normal.
     beta : exponent of the starting size.
     absolute_tau_u : uniform.
-    label_z : standard normal, disagreement of annotators about the FLR's border.
+    label_z : standard normal, error of the FLR's measurement.
     """
 
     amplitude_z: Floats
@@ -112,7 +112,7 @@ class Volumes:
         self._rate = rate_multiplier * evidence.lognormal("growth.post_resection.rate", draws.rate_z)
         flr = course.total_flr_ml
         # An annotator may move the border, but cannot make the FLR vanish: half of it always stays.
-        offset = course.label_sd_fraction * course.tlv_functional_ml * draws.label_z
+        offset = course.measurement_sd_fraction * course.tlv_functional_ml * draws.label_z
         self._offset_ml = np.maximum(offset, -0.5 * flr)
         self._label = 1.0 + self._offset_ml / flr
         self._names = _group_names(course)

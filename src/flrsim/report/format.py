@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable
 
-from flrsim.results import DayQuantiles, Quantiles
+from flrsim.results import DayQuantiles, Interval, Quantiles
 
 NONE = "–"
 MINUS = "−"
@@ -111,6 +111,19 @@ def interval(quantiles: Quantiles | DayQuantiles | None, show: Callable[[float |
     return f"{middle} ({low}–{high}){' ' + unit if unit else ''}"
 
 
+def plus_minus(
+    value: float | None, error: Interval | Quantiles | None, show: Callable[[float | None], str]
+) -> str:
+    """Return a number with half of its 80 % interval: "434 ± 30 mL"; the unit is printed once."""
+    if value is None or error is None:
+        return show(value)
+    high = error.high if isinstance(error, Interval) else error.p90
+    if high is None:
+        return show(value)
+    number, unit = _split(show(value))
+    return f"{number} ± {_split(show(high - value))[0]}{' ' + unit if unit else ''}"
+
+
 def day_interval(quantiles: DayQuantiles | None) -> str:
     """Return the earliest day something holds: median, 80 % interval, share that never gets there."""
     if quantiles is None:
@@ -130,6 +143,11 @@ def millimetres(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{rounded(value, 0 if abs(value) >= 9.95 or float(value).is_integer() else 1)} mm"
+
+
+def length(value: float) -> str:
+    """Return a length as it was given: "5 mm", "2.5 mm"."""
+    return f"{value:g} mm"
 
 
 def square_cm(value: float | None) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 from flrsim.errors import FileError
 from flrsim.evidence.records import Reference
+from flrsim.report import facts, palette, tables
 from flrsim.report import format as show
-from flrsim.report import palette, tables
 from flrsim.report.curves import growth_svg
 from flrsim.report.records import flat, records
 from flrsim.results import Comparison, PlanResult
@@ -75,6 +75,10 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         patient=_patient(comparison),
         plans=plans,
         groups=_groups(tables.comparison_rows(comparison, with_verdict=False)),
+        lesion_place=facts.LESION_PLACE,
+        lesion_places=facts.lesion_place_rows(comparison.lesions),
+        lesion_costs=facts.lesion_cost_rows(comparison.lesions),
+        errors=facts.error_rows(comparison),
         denominators=tables.denominator_rows(comparison),
         shares=tables.shares,
         assumptions=records(comparison.assumptions, ASSUMPTION_KEYS),

@@ -11,7 +11,14 @@ from functools import partial
 from typing import Any
 
 from flrsim.report import format as show
-from flrsim.results import Comparison, LesionFate, PlanResult, Quantiles, RuleOutcome, plain
+from flrsim.results import (
+    Comparison,
+    LesionFate,
+    PlanResult,
+    Quantiles,
+    RuleOutcome,
+    plain,
+)
 
 CLEARED = ("removed", "ablated", "vanished")
 VERDICTS = {
@@ -35,6 +42,10 @@ RULES: dict[str, tuple[str, str]] = {
     "degree_of_hypertrophy": ("Degree of hypertrophy", "points"),
 }
 """Rule families by the start of a rule's name: what it is called, and how its number is printed."""
+
+
+FORMULA_CAUSE = "formula of TELV"
+"""The cause in an sFLR's ledger that is a choice, not an error of measurement."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +111,31 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
         add(group, f"Stage {k} transection", partial(_transection, stage=k))
     group = "Future liver remnant"
     add(group, "Segments", lambda p: ", ".join(p.flr_segments) or show.NONE)
-    add(group, "FLR now", lambda p: _now(p.flr_ml, p.flr_ml_interval, show.ml))
+    add(group, "FLR now", lambda p: show.plus_minus(p.flr_ml, p.flr_ml_interval, show.ml))
     add(group, "FLR at resection", lambda p: show.interval(p.flr_ml_at_resection, show.ml))
-    add(group, "sFLR now", lambda p: _now(p.sflr, p.sflr_interval, show.percent))
+    add(group, "sFLR now", lambda p: show.plus_minus(p.sflr, p.sflr_interval, show.percent))
+    add(group, "… with the spread of TELV formulas", _with_formulas)
     add(group, "sFLR at resection", lambda p: show.interval(p.sflr_at_resection, show.percent))
     add(group, "… by the other growth law", _other_law)
-    add(group, "FLR / body weight now", lambda p: _percent1(p.flr_body_weight))
+    add(
+        group,
+        "FLR / body weight now",
+        lambda p: show.plus_minus(
+            p.flr_body_weight,
+            p.flr_body_weight_interval,
+            _percent1 if p.flr_body_weight_interval is None else _percent2,
+        ),
+    )
     add(
         group,
         "FLR / body weight at resection",
         lambda p: show.interval(p.flr_body_weight_at_resection, _percent1),
     )
-    add(group, "FLR / functional liver", lambda p: show.percent(p.flr_fraction))
+    add(
+        group,
+        "FLR / functional liver",
+        lambda p: show.plus_minus(p.flr_fraction, p.flr_fraction_interval, show.percent),
+    )
     add(group, "Function at resection", lambda p: show.interval(p.function_at_resection, show.percent))
     add(group, "Growth rate at the scan, per week", lambda p: show.interval(p.kgr_per_week, _percent1))
     add(group, "Degree of hypertrophy", lambda p: show.interval(p.degree_of_hypertrophy, show.points))
@@ -211,7 +235,8 @@ def lesion_lines(comparison: Comparison, plan: PlanResult) -> tuple[LesionLine, 
         size = where = show.NONE
         if fate.name in imaged:
             lesion = imaged[fate.name]
-            size = f"{show.ml(lesion.volume_ml)}, {show.millimetres(lesion.longest_axial_mm)}"
+            volume = show.plus_minus(lesion.volume_ml, lesion.interval, show.ml)
+            size = f"{volume}, {show.millimetres(lesion.longest_axial_mm)}"
             where = shares(lesion.segments)
         stages = tuple(
             show.words(fate.fate) if fate.stage == s.stage and fate.fate in CLEARED else ""
@@ -329,7 +354,7 @@ def _stage(plan: PlanResult, stage: int) -> str:
 def _transection(plan: PlanResult, stage: int) -> str:
     for s in plan.stages:
         if s.stage == stage:
-            return show.square_cm(s.transection_cm2)
+            return show.plus_minus(s.transection_cm2, s.transection_interval, show.square_cm)
     return ""
 
 
@@ -362,8 +387,15 @@ def _percent1(value: float | None) -> str:
     return show.percent(value, 1)
 
 
-def _now(value: float | None, spread: Quantiles | None, text: Callable[[float | None], str]) -> str:
-    return show.interval(spread, text) if spread is not None and spread.median is not None else text(value)
+def _percent2(value: float | None) -> str:
+    return show.percent(value, 2)
+
+
+def _with_formulas(plan: PlanResult) -> str:
+    error = plan.sflr_error
+    if error is None or not any(part.cause == FORMULA_CAUSE for part in error.components):
+        return ""
+    return show.plus_minus(plan.sflr, error, show.percent)
 
 
 def _other_law(plan: PlanResult) -> str | Cell:
@@ -385,6 +417,8 @@ def _rule(plan: PlanResult, key: tuple[Any, ...]) -> str | Cell:
             parts.append(f"{show.ml(abs(rule.distance_ml))} {'short' if short else 'above'}")
         if rule.p_pass is not None:
             parts.append(f"P {show.probability(rule.p_pass)}")
+        if rule.inside_error:
+            parts.append("inside the error of measurement")
         if not rule.binding:
             parts.append("for information")
         failed = rule.binding and rule.value is not None and rule.value < rule.threshold

@@ -12,7 +12,7 @@ MAJOR_SEGMENTS = 3
 
 
 def course_of(
-    case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, label_sd_fraction: float
+    case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, measurement_sd_fraction: float
 ) -> Course:
     """Return a staged plan in mL and days, as the timeline plays it."""
     operations = iter(staged.operations)
@@ -59,7 +59,7 @@ def course_of(
             )
             for f in staged.fates
         ),
-        label_sd_fraction=label_sd_fraction,
+        measurement_sd_fraction=measurement_sd_fraction,
         scan_day=case.scan_day,
     )
 

@@ -1,0 +1,115 @@
+"""Lesion facts and the error ledger as printed text, for the page and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flrsim.report import format as show
+from flrsim.results import ClearanceCost, Comparison, Interval, LesionVolume, NearestVessel
+
+
+def _percent1(value: float | None) -> str:
+    return show.percent(value, 1)
+
+
+def lesion_place_rows(lesions: Sequence[LesionVolume]) -> list[list[str]]:
+    """Return where each lesion lies: depth, capsule, nearest vessels, confluence, and whether a wedge is possible."""
+    return [
+        [
+            m.name,
+            show.NONE if m.depth_mm is None else show.millimetres(m.depth_mm),
+            _contact(m),
+            _nearest(m.nearest_hepatic_vein),
+            _nearest(m.nearest_portal_pedicle),
+            _nearest(m.nearest_unsplit_vessel),
+            _confluence(m),
+            show.NONE if m.wedge is None else show.words(m.wedge),
+            m.wedge_note,
+        ]
+        for m in lesions
+    ]
+
+
+LESION_PLACE = (
+    "lesion",
+    "depth",
+    "capsule contact",
+    "nearest hepatic vein",
+    "nearest portal pedicle",
+    "nearest unsplit vessel",
+    "confluence",
+    "wedge",
+    "why",
+)
+
+
+def lesion_cost_rows(lesions: Sequence[LesionVolume]) -> tuple[list[str], list[list[str]]]:
+    """Return the head and the lines of what a wedge of each lesion costs, by margin."""
+    margins = sorted({c.margin_mm for m in lesions for c in m.clearance})
+    head = ["lesion", *(f"{show.length(m)} margin" for m in margins)]
+    rows = []
+    for lesion in lesions:
+        by_margin = {c.margin_mm: c for c in lesion.clearance}
+        rows.append([lesion.name, *(_cost(by_margin.get(m)) for m in margins)])
+    return head, rows
+
+
+def _cost(cost: ClearanceCost | None) -> str:
+    """Return parenchyma, points of sFLR, and what one more millimetre costs."""
+    if cost is None:
+        return show.NONE
+    text = show.tumour_ml(cost.parenchyma_ml)
+    if cost.sflr is not None:
+        text += f", {show.points(cost.sflr)}"
+    return f"{text} (+{show.rounded(cost.ml_per_mm, 1)} mL/mm)"
+
+
+def _contact(lesion: LesionVolume) -> str:
+    if lesion.capsule_contact is None or lesion.capsule_contact_cm2 is None:
+        return show.NONE
+    area = lesion.capsule_contact_cm2
+    return f"yes, {show.rounded(area, 1)} cm²" if lesion.capsule_contact else "no"
+
+
+def _nearest(vessel: NearestVessel | None) -> str:
+    if vessel is None:
+        return show.NONE
+    return f"{vessel.name} {show.millimetres(vessel.distance_mm)}{' (proxy)' if vessel.proxy else ''}"
+
+
+def _confluence(lesion: LesionVolume) -> str:
+    if lesion.at_confluence is None:
+        return "not supplied" if lesion.confluence_note else show.NONE
+    return ("yes" if lesion.at_confluence else "no") + (" (proxy)" if lesion.confluence_proxy else "")
+
+
+def error_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Return the head and the lines of the error ledger: every cause, and half of the 80 % interval it makes alone."""
+    columns: list[tuple[str, Interval | None, float, Callable[[float | None], str]]] = [
+        ("TLV", comparison.tlv_interval, comparison.tlv_ml, show.ml),
+        ("TLV without lesion", comparison.tlv_functional_interval, comparison.tlv_functional_ml, show.ml),
+    ]
+    for p in comparison.plans:
+        columns.append((f"FLR, {p.name}", p.flr_error, p.flr_ml, show.ml))
+        if p.sflr is not None:
+            columns.append((f"sFLR, {p.name}", p.sflr_error, p.sflr, _percent1))
+    columns = [c for c in columns if c[1] is not None]
+    causes = dict.fromkeys(part.cause for _, e, _, _ in columns if e is not None for part in e.components)
+    rows = []
+    for cause in causes:
+        row = [cause]
+        for _, error, value, text in columns:
+            row.append(_alone(error, cause, value, text))
+        rows.append(row)
+    if rows:
+        rows.append(["all together", *(show.plus_minus(v, e, text) for _, e, v, text in columns)])
+    return ["cause", *(name for name, *_ in columns)], rows
+
+
+def _alone(error: Interval | None, cause: str, value: float, text: Callable[[float | None], str]) -> str:
+    """Return half of the interval that one cause makes alone."""
+    if error is None or error.sd <= 0:
+        return show.NONE
+    sd = next((part.sd for part in error.components if part.cause == cause), None)
+    # An interval is as many standard deviations wide for one cause as for all.
+    return show.NONE if sd is None else f"± {text((error.high - value) / error.sd * sd)}"
