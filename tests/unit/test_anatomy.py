@@ -11,11 +11,14 @@ from flrsim.anatomy import (
     PORTAL_BRANCHES,
     SECTIONS,
     SEGMENTS,
+    branch_name,
     check_split_once,
+    is_all_lesions,
     leaves,
     resection_segments,
     resection_title,
     segment_name,
+    structure_kind,
 )
 from flrsim.errors import AnatomyError, PlanError
 
@@ -108,3 +111,75 @@ def test_s4_is_given_whole_or_in_parts(extra: str) -> None:
     check_split_once({"S4a", "S4b"}, source="x")
     with pytest.raises(AnatomyError, match=r"^x has S4 and also S4a or S4b: the same segment twice"):
         check_split_once({"S4", extra}, source="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("liver_segment_1.nii.gz", "S1"),
+        ("Liver Couinaud segment IVb", "S4b"),
+        ("hepatic_segment_8", "S8"),
+        ("S5.seg.nrrd", "S5"),
+        ("Segment 4a.ply", "S4a"),
+        ("Vascular Territory ID 1", None),
+        ("liver", None),
+        ("S9", None),
+        ("liver_vessels", None),
+        ("spleen", None),
+    ],
+)
+def test_segments_are_known_by_the_names_other_tools_give_them(text: str, name: str | None) -> None:
+    assert segment_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("liver_segment_4", "segment"),
+        ("liver_tumor", "lesion"),
+        ("Tumour-3", "lesion"),
+        ("liver_lesions", "lesion"),
+        ("Metastasis S5", "lesion"),
+        ("L12", "lesion"),
+        ("liver_vessels", "unsplit"),
+        ("Portal-vein", "portal_vein"),
+        ("portal_vein_and_splenic_vein", "portal_vein"),
+        ("Hepatic veins", "hepatic_vein"),
+        ("MHV", "hepatic_vein"),
+        ("hepatic artery", "other"),
+        ("inferior_vena_cava", "other"),
+        ("spleen", "other"),
+        ("Remnant", "other"),
+        ("Liver", "liver"),
+        ("Berta", None),
+    ],
+)
+def test_names_say_what_a_structure_is(text: str, kind: str | None) -> None:
+    assert structure_kind(text) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "tree", "branch"),
+    [
+        ("portal_vein", "portal_vein", "portal_vein"),
+        ("Hepatic veins", "hepatic_vein", "hepatic_vein"),
+        ("right hepatic vein", "hepatic_vein", "right"),
+        ("LHV", "hepatic_vein", "left"),
+        ("portal vein right posterior branch", "portal_vein", "right_posterior"),
+        ("S4", "portal_vein", "S4"),
+        ("liver_vessels", "unsplit", "unsplit"),
+        ("inferior right hepatic vein", "hepatic_vein", "inferior right hepatic vein"),
+    ],
+)
+def test_branches_get_the_registrys_names_and_others_keep_their_own(
+    text: str, tree: str, branch: str
+) -> None:
+    assert branch_name(text, tree) == branch
+
+
+@pytest.mark.parametrize(
+    ("text", "all_together"),
+    [("liver_tumor", True), ("Lesions", True), ("metastases", True), ("Tumor-1", False), ("L1", False)],
+)
+def test_a_name_for_all_lesions_is_told_from_the_name_of_one(text: str, all_together: bool) -> None:
+    assert is_all_lesions(text) == all_together

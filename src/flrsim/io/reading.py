@@ -83,7 +83,13 @@ def read_structures(
         placed = raw.placed(frame=frame, unit=unit)
         known = (*_extent([placed], raw, unit, whole_liver), *_beside(placed, onto))
         return from_interface_mesh(
-            placed, naming, source=path.name, frame=_grid_of(onto), whole_liver=whole_liver, known=known
+            placed,
+            naming,
+            source=path.name,
+            # What is refused anyway needs no grid that holds it.
+            frame=_grid_of(onto, placed.points[:0] if known else placed.points, path.name),
+            whole_liver=whole_liver,
+            known=known,
         )
     parts = {name: raw.part(k) for k, name in enumerate(raw.part_names)}
     if len(parts) < len(raw.part_names):
@@ -236,7 +242,11 @@ def _from_closed(
     ]
     meshes, warnings = closed_surfaces(placed, source=source, whole_liver=whole_liver, known=known)
     return from_closed_surfaces(
-        meshes, source=source, frame=_grid_of(onto), must_touch=whole_liver, warnings=warnings
+        meshes,
+        source=source,
+        frame=_grid_of(onto, np.concatenate([m.points for m in meshes.values()]), source),
+        must_touch=whole_liver,
+        warnings=warnings,
     )
 
 
@@ -290,11 +300,25 @@ def _corners(affine: NDArray[np.float64], box: NDArray[np.int64]) -> NDArray[np.
     return np.stack([place.min(axis=0), place.max(axis=0)])
 
 
-def _grid_of(onto: Structures | None) -> Frame | None:
+def _grid_of(onto: Structures | None, points: NDArray[np.float64], source: str) -> Frame | None:
+    """Return the grid of `onto`, widened by whole voxels until it holds all points: nothing is cut off at its edge."""
     if onto is None:
         return None
-    nx, ny, nz = onto.labels.shape
-    return onto.affine, (nx, ny, nz)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        nx, ny, nz = onto.labels.shape
+        return onto.affine, (nx, ny, nz)
+    index = np.linalg.solve(onto.affine[:3, :3], (points - onto.affine[:3, 3]).T)
+    low = np.minimum(np.floor(index.min(axis=1)) - 1, 0)
+    high = np.maximum(np.ceil(index.max(axis=1)) + 2, onto.labels.shape)
+    shape = tuple(int(n) for n in high - low)
+    if np.prod(np.array(shape, dtype=object)) > VOXEL_LIMIT:
+        raise GeometryError(
+            f"{source} lies so far from {onto.source} that one grid for both has {_times(shape)} voxels; check frames and units"
+        )
+    affine = onto.affine.copy()
+    affine[:3, 3] += onto.affine[:3, :3] @ low
+    return affine, (shape[0], shape[1], shape[2])
 
 
 def _check_same_grid(volume: LabelVolume, first: LabelVolume, folder: str) -> None:
