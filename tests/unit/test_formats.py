@@ -12,7 +12,7 @@ import block_liver as blocks
 import solids
 import written_formats as written
 from flrsim.case_file import load_case, load_file
-from flrsim.errors import GeometryError
+from flrsim.errors import FileError, GeometryError
 from flrsim.evidence import load_evidence
 from flrsim.io.frames import RAS_TO_LPS, sha256, to_lps_mm
 from flrsim.io.nifti import read_label_map, write_label_map
@@ -462,3 +462,19 @@ def test_a_lesion_that_reaches_out_of_the_livers_grid_keeps_all_it_has(tmp_path,
     assert lesion.segments["outside"] == pytest.approx(outside, abs=0.01)
     assert lesion.volume_ml == pytest.approx(ball.measure().volume_ml[1], rel=1e-6)
     assert lesion.longest_3d_mm == pytest.approx(30.0, abs=6.0)
+
+
+def test_triangles_that_the_library_leaves_unread_are_missed(tmp_path) -> None:
+    """trimesh skips a corner that is no number, and does not miss the faces of a text that was cut off."""
+    facet = " facet normal 0 0 1\n outer loop\n vertex 0 0 5\n vertex 1 0 5\n vertex 0 1 {}\n endloop\n endfacet\n"
+    text = "".join(f"solid {n}\n{facet.format(z)}endsolid {n}\n" for n, z in (("one", 5), ("two", "nan")))
+    (tmp_path / "a.stl").write_text(text)
+    with pytest.raises(FileError, match=r"a\.stl is truncated or damaged: 1 of its 2 faces cannot be read"):
+        read_raw_surface(tmp_path / "a.stl")
+    import trimesh
+
+    ball = trimesh.Trimesh(BALL.points, BALL.faces, process=False)
+    whole = trimesh.exchange.ply.export_ply(ball, encoding="ascii")
+    (tmp_path / "a.ply").write_bytes(b"\n".join(whole.split(b"\n")[:-11]))
+    with pytest.raises(FileError, match=r"a\.ply is truncated or damaged: \d+ of its 320 faces cannot be read"):
+        read_raw_surface(tmp_path / "a.ply")
