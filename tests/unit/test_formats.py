@@ -446,22 +446,23 @@ def test_a_lesion_that_reaches_out_of_the_livers_grid_keeps_all_it_has(tmp_path,
     end = np.argwhere(labels > 0)[:, 0].max()
     tip = np.argwhere(labels[end] > 0).mean(axis=0)
     centre = np.array([end, *tip]) * blocks.SPACING + blocks.ORIGIN
-    ball = solids.icosphere(15.0, 3)
+    ball = solids.icosphere(25.0, 3)
     written.write_surface_files(tmp_path, {"tip": (ball.points + centre, ball.faces)}, ".stl")
     (tmp_path / "case.toml").write_text(
         '[case]\nid = "one"\n\n[anatomy]\nmesh = "s.vtp"\nframe = "LPS"\nunit = "mm"\n\n'
         '[anatomy.lesions]\nL1 = "tip.stl"\n\n[anatomy.accept]\nlesions_outside = ["L1"]\n'
     )
     case, _ = load_case(tmp_path, evidence)
-    points = np.random.default_rng(3).uniform(-15, 15, (200_000, 3))
-    points = points[np.linalg.norm(points, axis=1) < 15] + centre
+    points = np.random.default_rng(3).uniform(-25, 25, (200_000, 3))
+    points = points[np.linalg.norm(points, axis=1) < 25] + centre
     index = np.rint((points - blocks.ORIGIN) / blocks.SPACING).astype(int)
-    outside = float((labels[tuple(np.minimum(index, np.array(labels.shape) - 1).T)] == 0).mean())
+    index = np.minimum(index, np.array(labels.shape) - 1)
+    outside = float((labels[tuple(index.T)] == 0).mean())
     assert 0.3 < outside < 0.8
     (lesion,) = case.lesions
-    assert lesion.segments["outside"] == pytest.approx(outside, abs=0.01)
+    assert lesion.segments["outside"] == pytest.approx(outside, abs=0.02)
     assert lesion.volume_ml == pytest.approx(ball.measure().volume_ml[1], rel=1e-6)
-    assert lesion.longest_3d_mm == pytest.approx(30.0, abs=6.0)
+    assert lesion.longest_3d_mm == pytest.approx(50.0, abs=6.0)
 
 
 def test_triangles_that_the_library_leaves_unread_are_missed(tmp_path) -> None:

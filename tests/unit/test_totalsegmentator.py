@@ -84,6 +84,8 @@ def test_a_small_overlap_counts_once_and_a_large_one_is_refused(tmp_path: Path) 
     # Four voxels of S8 are S5's, which comes first: the liver is as large as before.
     assert sum(case.segment_ml.values()) == pytest.approx(sum(TRUE_ML.values()), rel=1e-12)
     assert case.segment_ml["S5"] == pytest.approx(TRUE_ML["S5"] + 0.5)
+    voxels = np.count_nonzero(case.grid.mask(case.grid.ids(segments=["S5"])))
+    assert voxels == COUNTS[5] + 4
     assert (
         "s: structures overlap in 0.50 mL; that tissue counts once, in the one named first" in case.warnings
     )
