@@ -477,5 +477,7 @@ def test_triangles_that_the_library_leaves_unread_are_missed(tmp_path) -> None:
     ball = trimesh.Trimesh(BALL.points, BALL.faces, process=False)
     whole = trimesh.exchange.ply.export_ply(ball, encoding="ascii")
     (tmp_path / "a.ply").write_bytes(b"\n".join(whole.split(b"\n")[:-11]))
-    with pytest.raises(FileError, match=r"a\.ply is truncated or damaged: \d+ of its 320 faces cannot be read"):
+    with pytest.raises(
+        FileError, match=r"a\.ply is truncated or damaged: \d+ of its 320 faces cannot be read"
+    ):
         read_raw_surface(tmp_path / "a.ply")
