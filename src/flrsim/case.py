@@ -10,12 +10,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.distances import SurfaceSearch, surface_of_mask
+from flrsim.distances import SurfaceSearch
 from flrsim.errors import AnatomyError, GeometryError
 from flrsim.forensics import examine_names, refuse
 from flrsim.grid import PARENCHYMA, Region, RegionGrid, spacing_of
 from flrsim.io.structures import Structures, Surface
 from flrsim.label_statistics import label_counts
+from flrsim.mask_surface import surface_of_mask
 from flrsim.mesh import MM2_PER_CM2
 from flrsim.meshing import contact_areas_cm2
 from flrsim.patient import Patient, Treatment

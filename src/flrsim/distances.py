@@ -1,4 +1,4 @@
-"""Distances: of voxels to the nearest labelled voxel, of points to surfaces; surfaces around voxels to measure from."""
+"""Distances: of voxels to the nearest labelled voxel, of points to surfaces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from flrsim.grid import spacing_of
 from flrsim.label_statistics import label_counts
-from flrsim.meshing import WALL_ITERATIONS, mesh_from_labels
 from flrsim.threads import at_once, parts
 
 Box = tuple[slice, slice, slice]
@@ -87,46 +86,6 @@ def nearest_label(
         parts(asked.shape[1]),
     )
     return labels, distance
-
-
-def surface_of_mask(
-    mask: NDArray[np.bool_], affine: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return a smoothed surface around a voxel mask that encloses exactly the voxels' volume.
-
-    The smoothing that removes the staircase also shrinks a small lesion by more than half; every point is
-    moved out along its normal until the enclosed volume is the voxels' again. Returns points (n, 3) mm and
-    triangles (k, 3).
-    """
-    box = box_of(mask)
-    if box is None:
-        raise ValueError("the mask is empty: there is no surface around it")
-    local = mask[box].astype(np.uint8)
-    shifted = affine.copy()
-    shifted[:3, 3] = affine[:3, :3] @ [s.start for s in box] + affine[:3, 3]
-    wanted = float(local.sum()) * abs(float(np.linalg.det(affine[:3, :3])))
-    mesh = mesh_from_labels(local, shifted, ("outside", "inside"), iterations=WALL_ITERATIONS)
-    triangles, sides = mesh.triangles()
-    triangles = np.where(sides[:, :1] == 1, triangles, triangles[:, ::-1])
-    points = mesh.points.copy()
-    origin = points.mean(axis=0)
-    # A smoothed speck is so small that a full step would throw it far out; a quarter of a voxel at a time
-    # cannot.
-    longest = 0.25 * float(spacing_of(affine).min())
-    for _ in range(100):
-        corner = points[triangles] - origin
-        cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-        volume = float(np.einsum("ij,ij->", corner[:, 0], cross)) / 6.0
-        area = 0.5 * float(np.linalg.norm(cross, axis=1).sum())
-        if abs(volume - wanted) < 1e-6 * wanted:
-            break
-        normals = np.zeros_like(points)
-        for c in range(3):
-            np.add.at(normals, triangles[:, c], cross)
-        length = np.linalg.norm(normals, axis=1, keepdims=True)
-        step = min(max((wanted - volume) / max(area, 1e-12), -longest), longest)
-        points += normals / np.where(length > 0, length, 1.0) * step
-    return points, triangles
 
 
 class SurfaceSearch:

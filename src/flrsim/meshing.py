@@ -111,19 +111,26 @@ def mesh_of_function(
         same = label_at(start + half[:, None] * step) == first
         near, far = np.where(same, half, near), np.where(same, far, half)
     crossing = start + (0.5 * (near + far))[:, None] * step
+    points = points_through(corners, faces, crossing)
+    return LabelledMesh(points, faces, sides, tuple(names))
+
+
+def points_through(
+    corners: NDArray[np.int32], faces: NDArray[np.int64], crossing: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the corners of quads, (n, 3), put so that the middles of the quads lie at given crossings, (m, 3)."""
     count = np.bincount(faces.reshape(-1), minlength=len(corners)).astype(np.float64)
     points = np.zeros((len(corners), 3))
     target = crossing
-    # The mean of crossings lies a little inside a bulge; moving points by what their faces' middles still
-    # miss
-    # takes most of that away.
+    # The mean of crossings lies a little inside a bulge; moving points by what their faces' middles still miss takes most
+    # of that away.
     for _ in range(3):
         shift = np.zeros_like(points)
         for c in range(4):
             np.add.at(shift, faces[:, c], target)
         points += shift / count[:, None]
         target = crossing - points[faces].mean(axis=1)
-    return LabelledMesh(points, faces, sides, tuple(names))
+    return points
 
 
 def merged(meshes: Sequence[LabelledMesh]) -> LabelledMesh:

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 import reference
 import solids
-from flrsim.distances import distance_to_surface, nearest_label, surface_of_mask
+from flrsim.distances import distance_to_surface, nearest_label
 
 SPACINGS = (np.ones(3), np.array([0.7, 0.7, 1.4]), np.array([0.57, 0.6, 5.0]), np.array([3.0, 0.4, 1.1]))
 
@@ -133,31 +133,7 @@ def test_what_cannot_be_asked(sources, spacing, within, words) -> None:
         nearest_label(sources, spacing, within)
 
 
-# --------------------------------------------------------------------------------------------- surfaces and distances
-
-
-@pytest.mark.parametrize(
-    ("spacing", "radius"), [((0.57, 0.57, 1.6), 12.0), ((0.8, 0.8, 5.0), 12.0), ((0.8, 0.8, 2.0), 2.5)]
-)
-def test_the_surface_around_a_mask_encloses_its_voxels_volume(spacing, radius) -> None:
-    shape = tuple(int(2.6 * radius / s) + 5 for s in spacing)
-    affine = solids.rotated(solids.centred_affine(spacing, shape), 2)
-    mask = np.linalg.norm(solids.grid_points(shape, affine), axis=-1) < radius
-    points, triangles = surface_of_mask(mask, affine)
-    got = solids.as_solid(points, triangles).measure()
-    assert got.volume_ml[1] * 1000 == pytest.approx(mask.sum() * np.prod(spacing), rel=2e-6)
-    assert reference.directed_edge_balance(solids.as_solid(points, triangles), 1) == 0
-
-
-def test_the_surface_around_a_mask_lies_where_the_ball_is() -> None:
-    shape, affine = (40, 40, 22), solids.centred_affine((0.7, 0.7, 1.4), (40, 40, 22))
-    mask = np.linalg.norm(solids.grid_points(shape, affine), axis=-1) < 11
-    points, _ = surface_of_mask(mask, affine)
-    radii = np.linalg.norm(points, axis=1)
-    assert radii.mean() == pytest.approx(11.0, abs=0.1)
-    assert abs(radii - 11.0).max() < 0.7
-    with pytest.raises(ValueError, match="empty"):
-        surface_of_mask(np.zeros((2, 2, 2), bool), affine)
+# --------------------------------------------------------------------------------------------- surfaces
 
 
 def test_distances_to_a_surface_are_those_to_its_nearest_triangle() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from flrsim.case import Lesion, LiverCase, Vessel
-from flrsim.distances import surface_of_mask
 from flrsim.grid import Region, RegionGrid
+from flrsim.mask_surface import surface_of_mask
 from flrsim.report import palette
 from flrsim.results import LesionFate
 from flrsim.viewer import display

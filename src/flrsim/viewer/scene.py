@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.case import SPECK_ML, Lesion, LiverCase
-from flrsim.distances import surface_of_mask
 from flrsim.grid import PARENCHYMA, RegionGrid
+from flrsim.mask_surface import surface_of_mask
 from flrsim.mesh import MM3_PER_ML
 from flrsim.meshing import mesh_from_labels
 from flrsim.report import palette
