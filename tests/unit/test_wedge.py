@@ -187,3 +187,43 @@ def test_a_wedge_does_not_know_other_lesions() -> None:
     np.testing.assert_array_equal(
         wedge(case.grid, case.lesion("L4"), 5.0), wedge(alone.grid, alone.lesions[0], 5.0)
     )
+
+
+def overhang():
+    """Return a liver with a shelf 60 mm above its low face: the way out from L1 is short, its edge runs under the shelf."""
+    case = solids.ball_in_block((1.0, 1.0, 1.0), 6.0, half=40.0, centre=(0.0, 0.0, -5.0))
+    points = solids.grid_points(case.grid.regions.shape, case.grid.affine)
+    x, _, z = np.moveaxis(points, -1, 0)
+    # Beside the lesion the liver is cut down to 5 mm above it; on its other side it stays as high as it is.
+    hollow = (z > 6.0) & (x < 2.0)
+    regions = np.where(hollow, 0, case.grid.regions).astype(np.uint16)
+    return replace(case, grid=replace(case.grid, regions=regions))
+
+
+def test_liver_that_overhangs_farther_than_the_lesion_is_deep_goes_too() -> None:
+    case = overhang()
+    grid, lesion = case.grid, case.lesions[0]
+    direction, depth = way_out(grid, lesion)
+    assert depth < 13.0
+    taken = wedge(grid, lesion, 5.0)
+    liver = grid.liver | taken
+    # Under the shelf the way out is longer than the lesion is deep and twice its zone wide.
+    assert np.count_nonzero(taken[:, :, int(0.5 * taken.shape[2] + depth + 2 * 11.0) + 2 :]) > 20
+    for start in np.argwhere(grid.mask(grid.ids(tissue="L1"))):
+        assert reference.bridge_over(liver & ~taken, liver, start, direction, grid.spacing_mm) == 0
+    box, part = margin_zone(grid, lesion, 5.0)
+    zone = np.zeros(grid.regions.shape, bool)
+    zone[box] = part
+    want = reference.sweep(zone, grid.liver | zone, grid.spacing_mm, direction, 400.0, 0.9)
+    assert not (taken & ~want).any()
+    assert np.count_nonzero(want & ~taken) < 0.02 * np.count_nonzero(want)
+
+
+def test_a_wedge_of_several_lesions_is_the_wedges_of_each() -> None:
+    case = toy()
+    both = wedge(case.grid, [case.lesion("L1"), case.lesion("L4")], 5.0)
+    one, other = (wedge(case.grid, case.lesion(name), 5.0) for name in ("L1", "L4"))
+    np.testing.assert_array_equal(both, one | other)
+    assert np.count_nonzero(one & other)
+    with pytest.raises(ValueError, match="at least one lesion"):
+        wedge(case.grid, [], 5.0)

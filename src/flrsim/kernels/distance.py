@@ -153,3 +153,40 @@ def sweep_to_capsule(zone, inside, spacing, way_out, reach, middle, radius):
                     if not inside[a, b, c]:
                         break
     return out
+
+
+@kernel
+def longest_way(zone, low, inside, spacing, way_out):
+    """Return the longest straight way from a voxel of the zone to where it leaves the liver along `way_out`, mm.
+
+    zone : (mx, my, mz) bool, its first voxel at index `low` (3,) of inside : (nx, ny, nz) bool; spacing : (3,) mm;
+    way_out : (3,) unit vector, mm.
+    """
+    mx, my, mz = zone.shape
+    nx, ny, nz = inside.shape
+    pace = 0.9 * min(spacing[0], spacing[1], spacing[2])
+    dx = way_out[0] * pace / spacing[0]
+    dy = way_out[1] * pace / spacing[1]
+    dz = way_out[2] * pace / spacing[2]
+    longest = 0
+    for i in range(mx):
+        for j in range(my):
+            for k in range(mz):
+                if not zone[i, j, k]:
+                    continue
+                n = 0
+                while True:
+                    n += 1
+                    a = np.int64(np.floor(i + low[0] + n * dx + 0.5))
+                    b = np.int64(np.floor(j + low[1] + n * dy + 0.5))
+                    c = np.int64(np.floor(k + low[2] + n * dz + 0.5))
+                    if a < 0 or b < 0 or c < 0 or a >= nx or b >= ny or c >= nz:
+                        break
+                    if inside[a, b, c]:
+                        continue
+                    # A lesion may stand out of the labelled liver.
+                    u, v, w = a - low[0], b - low[1], c - low[2]
+                    if u < 0 or v < 0 or w < 0 or u >= mx or v >= my or w >= mz or not zone[u, v, w]:
+                        break
+                longest = max(longest, n)
+    return longest * pace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,39 +77,55 @@ def way_out(grid: RegionGrid, lesion: Lesion) -> tuple[NDArray[np.float64], floa
         reach *= 2
 
 
-def wedge(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> NDArray[np.bool_]:
-    """Return the voxels a wedge takes: lesion, margin, and what lies on the way out to the nearest capsule.
+def wedge(grid: RegionGrid, lesions: Lesion | Sequence[Lesion], margin_mm: float) -> NDArray[np.bool_]:
+    """Return the voxels a wedge takes: lesions, margins, and what lies on each one's way out to the nearest capsule.
 
-    A hollow left under a bridge of liver is no operation: every voxel between the margin zone and the
-    capsule, along the shortest way out from the lesion's centre, goes too.
+    A hollow left under a bridge of liver is no operation: every voxel between a margin zone and the capsule, along the
+    shortest way out from its lesion's centre, goes too, however far the liver overhangs there.
 
     Parameters
     ----------
-    margin_mm : distance from the lesion's surface, mm; 0 or more.
+    lesions : one, or several that share a wedge: their margins together, and one way out from each of them.
+    margin_mm : distance from the lesions' surfaces, mm; 0 or more.
 
     Returns
     -------
     (nx, ny, nz) bool
     """
-    from flrsim.kernels.distance import sweep_to_capsule
-
-    inner, zone = margin_zone(grid, lesion, margin_mm)
-    spacing = grid.spacing_mm
-    direction, depth = way_out(grid, lesion)
-    index = np.argwhere(zone)
-    middle = 0.5 * (index.min(axis=0) + index.max(axis=0)) + [s.start for s in inner]
-    radius = float(np.sqrt((((index + [s.start for s in inner] - middle) * spacing) ** 2).sum(axis=1).max()))
-    reach = depth + 2 * radius
-    # Everything the sweep can touch: the ball that holds the zone, moved along the way out.
-    ends = np.stack([middle, middle + direction * reach / spacing])
-    low = np.maximum(np.floor(ends.min(axis=0) - radius / spacing).astype(int), 0)
-    high = np.minimum(
-        np.ceil(ends.max(axis=0) + radius / spacing).astype(int) + 1, np.asarray(grid.regions.shape)
-    )
-    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     taken = np.zeros(grid.regions.shape, dtype=np.bool_)
-    taken[inner] = zone
-    local = np.ascontiguousarray(taken[box])
-    liver = np.ascontiguousarray(grid.liver[box]) | local
-    taken[box] |= sweep_to_capsule(local, liver, spacing, direction, reach, middle - low, radius)
+    several = (lesions,) if isinstance(lesions, Lesion) else tuple(lesions)
+    if not several:
+        raise ValueError("a wedge needs at least one lesion")
+    for lesion in several:
+        inner, zone = margin_zone(grid, lesion, margin_mm)
+        direction, _ = way_out(grid, lesion)
+        taken[inner] |= zone
+        box, swept = _swept(grid, inner, zone, direction)
+        taken[box] |= swept
     return taken
+
+
+def _swept(
+    grid: RegionGrid, inner: Box, zone: NDArray[np.bool_], direction: NDArray[np.float64]
+) -> tuple[Box, NDArray[np.bool_]]:
+    """Return the zone and what lies between it and the capsule along `direction`, in a box of the grid."""
+    from flrsim.kernels.distance import longest_way, sweep_to_capsule
+
+    spacing, shape = grid.spacing_mm, np.asarray(grid.regions.shape)
+    index = np.argwhere(zone) + [s.start for s in inner]
+    middle = 0.5 * (index.min(axis=0) + index.max(axis=0))
+    radius = float(np.sqrt((((index - middle) * spacing) ** 2).sum(axis=1).max()))
+    start = np.array([s.start for s in inner])
+    # Liver may overhang the way out farther than the lesion is deep: the sweep runs as far as any way in the liver does.
+    reach = longest_way(np.ascontiguousarray(zone), start, grid.liver, spacing, direction)
+    reach += float(np.linalg.norm(spacing))
+    ends = np.stack([middle, middle + direction * reach / spacing])
+    low = np.minimum(np.maximum(np.floor(ends.min(axis=0) - radius / spacing).astype(int), 0), start)
+    high = np.minimum(np.ceil(ends.max(axis=0) + radius / spacing).astype(int) + 1, shape)
+    high = np.maximum(high, start + zone.shape)
+    box: Box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+    local = np.zeros(tuple(high - low), dtype=np.bool_)
+    x, y, z = (slice(s.start - a, s.stop - a) for s, a in zip(inner, low, strict=True))
+    local[x, y, z] = zone
+    liver = np.ascontiguousarray(grid.liver[box]) | local
+    return box, sweep_to_capsule(local, liver, spacing, direction, reach + radius, middle - low, radius)
