@@ -20,7 +20,16 @@ from flrsim.report import format as show
 from flrsim.report.curves import growth_svg, rule_lines
 from flrsim.report.facts import error_rows, lesion_cost_rows, lesion_place_rows
 from flrsim.report.tables import denominator_rows, lesion_lines
-from flrsim.results import ClearanceCost, DayQuantiles, Interval, NearestVessel, Quantiles
+from flrsim.results import (
+    ClearanceCost,
+    CreditedFlr,
+    DayQuantiles,
+    Interval,
+    NearestVessel,
+    PerfusionResult,
+    Quantiles,
+    VeinResult,
+)
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -277,6 +286,34 @@ def test_rows_without_any_value_are_left_out() -> None:
     labels = [r.label for r in comparison_rows(alone)]
     assert "FLR at resection" not in labels
     assert "FLR now" in labels
+
+
+def test_what_loses_inflow_and_outflow_is_shown_with_the_remnant_under_each_credit() -> None:
+    case = comparison()
+    sentence = "takes the middle hepatic vein: it drains 120 mL (S4 120 mL) of what stays, congested 120 mL (S4 120 mL)"
+    middle = VeinResult("middle", "taken", 0.9, {"S4": 120.0}, {"S4": 120.0}, {}, sentence)
+    lost = PerfusionResult(
+        devascularised=None,
+        congested={"middle": {"S4": 120.0, "S3": 0.4}},
+        deprived_ml=120.4,
+        deprived_by_segment={"S4": 120.0, "S3": 0.4},
+        veins=(middle,),
+        credited=tuple(
+            CreditedFlr(c, 276.0 + 120.4 * c, (276.0 + 120.4 * c) / 1500) for c in (0.0, 0.5, 1.0)
+        ),
+        not_supplied=("the portal vein was not supplied",),
+    )
+    plans = (dataclasses.replace(case.plans[0], perfusion=lost), *case.plans[1:])
+    rows = {r.label: r.cells for r in comparison_rows(dataclasses.replace(case, plans=plans))}
+    assert rows["Hepatic veins"][0].text == sentence
+    assert rows["Loses its portal branch"][0].text == "not supplied"
+    assert rows["Loses its hepatic vein (congested)"][0].text == "120 mL (S4 120 mL)"
+    assert rows["FLR, sFLR without it (credit 0)"][0].text == "275 mL, 18 %"
+    assert rows["FLR, sFLR with credit 0.5 for it"][0].text == "335 mL, 22 %"
+    assert rows["FLR, sFLR with credit 1 for it"][0].text == "395 mL, 26 %"
+    # Plans of whose vessels nothing is known say nothing.
+    assert rows["Hepatic veins"][1].tone == "quiet"
+    assert not any(r.group.startswith("Inflow") for r in comparison_rows(case))
 
 
 def test_the_ledger_puts_what_is_not_cleared_first() -> None:

@@ -11,14 +11,8 @@ from functools import partial
 from typing import Any
 
 from flrsim.report import format as show
-from flrsim.results import (
-    Comparison,
-    LesionFate,
-    PlanResult,
-    Quantiles,
-    RuleOutcome,
-    plain,
-)
+from flrsim.report import perfusion
+from flrsim.results import Comparison, LesionFate, PlanResult, Quantiles, RuleOutcome, plain
 
 CLEARED = ("removed", "ablated", "vanished")
 VERDICTS = {
@@ -140,16 +134,16 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     add(group, "Growth rate at the scan, per week", lambda p: show.interval(p.kgr_per_week, _percent1))
     add(group, "Degree of hypertrophy", lambda p: show.interval(p.degree_of_hypertrophy, show.points))
     group = "Inflow and outflow of what stays"
-    add(group, "Hepatic veins", _veins)
-    add(group, "Loses its portal branch", lambda p: _deprived(p, "devascularised"))
-    add(group, "Loses its hepatic vein (congested)", lambda p: _deprived(p, "congested"))
-    for index, credit in enumerate(credits_of(comparison)):
+    add(group, "Hepatic veins", perfusion.veins)
+    add(group, "Loses its portal branch", lambda p: perfusion.deprived(p, "devascularised"))
+    add(group, "Loses its hepatic vein (congested)", lambda p: perfusion.deprived(p, "congested"))
+    for index, credit in enumerate(perfusion.credits_of(comparison)):
         label = (
             f"FLR, sFLR with credit {credit:g} for it"
             if index
             else f"FLR, sFLR without it (credit {credit:g})"
         )
-        add(group, label, partial(_credited, credit=credit))
+        add(group, label, partial(perfusion.credited, credit=credit))
     for rule, label in rule_labels(comparison):
         add("Rules: value, distance, probability", label, partial(_rule, key=rule))
     group = "Time"
@@ -176,12 +170,6 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
         lambda p: ", ".join(map(show.words, p.not_supplied)),
     )
     return tuple(rows)
-
-
-def credits_of(comparison: Comparison) -> tuple[float, ...]:
-    """Return the credits under which an FLR with lost inflow or outflow is shown; none where no plan loses any."""
-    lossy = [p.perfusion for p in comparison.plans if p.perfusion and (p.perfusion.deprived_ml or 0.0) >= 1.0]
-    return tuple(c.credit for c in lossy[0].credited) if lossy else ()
 
 
 def verdict(plan: PlanResult) -> str:
@@ -355,31 +343,6 @@ def _transection(plan: PlanResult, stage: int) -> str:
     for s in plan.stages:
         if s.stage == stage:
             return show.plus_minus(s.transection_cm2, s.transection_interval, show.square_cm)
-    return ""
-
-
-def _veins(plan: PlanResult) -> str:
-    return "; ".join(v.sentence for v in plan.perfusion.veins if v.sentence) if plan.perfusion else ""
-
-
-def _deprived(plan: PlanResult, what: str) -> str | Cell:
-    if plan.perfusion is None:
-        return ""
-    by_vessel: Mapping[str, Mapping[str, float]] | None = getattr(plan.perfusion, what)
-    if by_vessel is None:
-        return "not supplied"
-    by: dict[str, float] = {}
-    for row in by_vessel.values():
-        for segment, ml in row.items():
-            by[segment] = by.get(segment, 0.0) + ml
-    parts = [f"{s} {show.ml(ml)}" for s, ml in sorted(by.items(), key=lambda item: -item[1]) if ml >= 1.0]
-    return f"{show.ml(sum(by.values()))} ({', '.join(parts)})" if parts else show.ml(sum(by.values()))
-
-
-def _credited(plan: PlanResult, credit: float) -> str:
-    for c in plan.perfusion.credited if plan.perfusion else ():
-        if c.credit == credit:
-            return f"{show.ml(c.flr_ml)}, {show.percent(c.sflr)}" if c.sflr is not None else show.ml(c.flr_ml)
     return ""
 
 
