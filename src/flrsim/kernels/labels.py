@@ -180,6 +180,8 @@ def _close_run(counts, sums, boxes, label, i, j, begin, end):
     n = end - begin
     if label == 0 or label >= counts.size or n <= 0:
         return
+    # An unsigned index spares the test for a negative one.
+    label = np.uint64(label)
     if counts[label] == 0:
         boxes[label, 0, 0], boxes[label, 0, 1], boxes[label, 0, 2] = i, j, begin
         boxes[label, 1, 0], boxes[label, 1, 1], boxes[label, 1, 2] = i, j, end - 1
@@ -227,8 +229,14 @@ def refine_pieces(pieces, members, n_pieces):
     keep the order of their parents, outside before inside.
     """
     counts = np.zeros((n_pieces, 2), np.int64)
+    # Neighbours in a row mostly lie in one piece: whole runs are added, and looked up once.
+    piece, side, since = np.int32(0), False, 0
     for v in range(pieces.size):
-        counts[pieces[v], np.int64(members[v])] += 1
+        if pieces[v] != piece or members[v] != side:
+            counts[piece, np.int64(side)] += v - since
+            piece, side, since = pieces[v], members[v], v
+    if pieces.size > 0:
+        counts[piece, np.int64(side)] += pieces.size - since
     new_id = np.full((n_pieces, 2), -1, np.int32)
     n_new = 0
     for p in range(n_pieces):
@@ -243,8 +251,12 @@ def refine_pieces(pieces, members, n_pieces):
             if new_id[p, side] >= 0:
                 parent[new_id[p, side]] = p
                 inside[new_id[p, side]] = side == 1
+    piece, side, new = np.int32(-1), False, np.int32(0)
     for v in range(pieces.size):
-        pieces[v] = new_id[pieces[v], np.int64(members[v])]
+        if pieces[v] != piece or members[v] != side:
+            piece, side = pieces[v], members[v]
+            new = new_id[piece, np.int64(side)]
+        pieces[v] = new
     return parent, inside
 
 
