@@ -246,9 +246,10 @@ def _face_areas(
     normal = np.zeros((n, 3))
     around = np.asarray(0.5 * (one + two))
     for _ in range(NORMAL_ROUNDS):
-        normal = np.zeros((n, 3))
-        for c in range(4):
-            np.add.at(normal, faces[:, c], around)
+        spread = np.repeat(around, 4, axis=0)
+        normal = np.stack(
+            [np.bincount(faces.reshape(-1), weights=spread[:, d], minlength=n) for d in range(3)], axis=1
+        )
         around = normal[faces].mean(axis=1)
     a, b = start[rim], end[rim]
     direction = normal[a] + normal[b]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from flrsim.anatomy import PORTAL_BRANCHES, SEGMENTS, leaves, resection_segments, resection_title
 from flrsim.case import Lesion, LiverCase
-from flrsim.errors import PlanError
+from flrsim.errors import AnatomyError, PlanError
 from flrsim.resection.plane import Plane, heights
 from flrsim.resection.sheet import Sheet, sheet_mark
+from flrsim.resection.territory import territory_mask
 
 TECHNIQUES = ("pve",)
 CAUDATE = ("stays", "goes")
@@ -27,6 +28,7 @@ class Operate:
     margin_mm : planned margin of the wedges; the margins of what a resection takes are measured, not planned.
     ablate : lesions destroyed with a margin where they lie.
     ablation_margin_mm : planned margin of the ablations.
+    territory : branches whose territories go, e.g. ``portal:S8`` or ``hepatic:middle``.
     plane, sheet : what lies on the side of every plane and every sheet goes, as one specimen.
     within : segments or resections that planes and sheets are kept to; empty: the whole liver.
     """
@@ -36,19 +38,25 @@ class Operate:
     margin_mm: float | None = None
     ablate: tuple[str, ...] = ()
     ablation_margin_mm: float | None = None
+    territory: tuple[str, ...] = ()
     plane: tuple[Plane, ...] = ()
     sheet: tuple[Sheet, ...] = ()
     within: tuple[str, ...] = ()
 
     @property
     def drawn(self) -> bool:
-        """Whether a cut is drawn through the liver: which segments it takes only the geometry tells."""
+        """Whether a plane or a sheet cuts through the liver."""
         return bool(self.plane or self.sheet)
+
+    @property
+    def free(self) -> bool:
+        """Whether it cuts through segments without naming them: what it takes of each only the geometry tells."""
+        return self.drawn or bool(self.territory)
 
     @property
     def empty(self) -> bool:
         """Whether the operation names nothing."""
-        return not (self.resect or self.wedge or self.ablate or self.drawn)
+        return not (self.resect or self.wedge or self.ablate or self.free)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class Plan:
             action = self.operations[0].action
             if occluded:
                 return "embolization, then one operation"
-            sparing = isinstance(action, Operate) and not action.resect and not action.drawn
+            sparing = isinstance(action, Operate) and not action.resect and not action.free
             return "one operation, parenchyma-sparing" if sparing else "one operation"
         return f"{_number(n)} operations with embolization" if occluded else f"{_number(n)} operations"
 
@@ -199,7 +207,7 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
         at = f"{where}, day {step.day}"
         if action.empty:
             raise PlanError(
-                f"{at}: the operation takes nothing; name a resection, lesions to wedge or to ablate, a plane or a sheet"
+                f"{at}: the operation takes nothing; name a resection, lesions to wedge or to ablate, a territory, a plane or a sheet"
             )
         _check_drawn(action, case, at)
         absent = [name for name in (*action.wedge, *action.ablate) if name not in known]
@@ -266,7 +274,7 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
             )
         occluded |= occluded_segments(step.action, present)
     # What a drawn cut leaves of a segment only the geometry tells: `flrsim.staging` asks again there.
-    if not any(isinstance(s.action, Operate) and s.action.drawn for s in plan.operations):
+    if not any(isinstance(s.action, Operate) and s.action.free for s in plan.operations):
         check_inflow(plan, present, flr)
     for step in plan.steps:
         if isinstance(step.action, Occlude) and not any(s.day > step.day for s in plan.operations):
@@ -305,7 +313,7 @@ def check_inflow(plan: Plan, present: tuple[str, ...], flr: Collection[str]) -> 
 
 
 def _check_drawn(action: Operate, case: LiverCase, at: str) -> None:
-    """Raise when a plane or a sheet cannot cut this liver."""
+    """Raise when a territory, a plane or a sheet is not one of this liver."""
     present = case.grid.segments
     if action.within and not action.drawn:
         raise PlanError(f"{at}: within keeps planes and sheets to segments, but none is given; leave it out")
@@ -335,6 +343,15 @@ def _check_drawn(action: Operate, case: LiverCase, at: str) -> None:
                 f"{which} misses {field}: all of it lies on the side that goes, {low:.0f} mm or more from the plane; "
                 "move the point (LPS mm), or turn the normal"
             )
+    if action.territory:
+        try:
+            mask = territory_mask(case, action.territory)
+        except AnatomyError as error:
+            raise PlanError(f"{at}: {error.sentence}") from None
+        if not mask.any():
+            raise PlanError(
+                f"{at}: {territory_title(action)} holds no voxel of this liver; name another branch"
+            )
     names = {*present, *(lesion.name for lesion in case.lesions)}
     names |= {s for s in SEGMENTS if set(leaves(s)) & set(present)}
     for sheet in action.sheet:
@@ -359,6 +376,7 @@ def describe(step: Step, present: tuple[str, ...]) -> str:
     action = step.action
     if isinstance(action, Operate):
         parts = [resection_title(segments_of(action.resect, present))] if action.resect else []
+        parts += [territory_title(action)] if action.territory else []
         parts += [drawn_title(action, present)] if action.drawn else []
         for names, word, margin_mm in (
             (action.wedge, "wedge", action.margin_mm),
@@ -375,6 +393,12 @@ def describe(step: Step, present: tuple[str, ...]) -> str:
     else:
         what = "wait"
     return f"day {step.day}: {what}"
+
+
+def territory_title(action: Operate) -> str:
+    """Return the territories an operation takes in words, e.g. ``territory of portal S8``."""
+    names = " + ".join(name.replace(":", " ").replace("_", " ") for name in action.territory)
+    return f"{'territory' if len(action.territory) == 1 else 'territories'} of {names}"
 
 
 def drawn_title(action: Operate, present: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 
 from flrsim.case import LiverCase
 from flrsim.case_file import is_case, load_case, load_file
-from flrsim.errors import AnatomyError, CaseError, FileError, GeometryError
+from flrsim.errors import AnatomyError, CaseError, FileError, FlrsimError, GeometryError
 from flrsim.evidence import load_evidence
 from flrsim.plan import Occlude, Operate, Scan
+from flrsim.resection.plane import Plane
 from flrsim.resection.territory import territories
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -244,3 +246,105 @@ def test_centrelines_reach_the_case_and_give_territories(tmp_path: Path) -> None
     (folder / "veins.csv").unlink()
     with pytest.raises(FileError, match=r"hepatic_centrelines = 'veins.csv': no such file"):
         load(folder)
+
+
+# -------------------------------------------------------------------------------------- planes, ablations and sheets
+
+ACROSS = """
+[[plan]]
+name = "{name}"
+[[plan.step]]
+day = 0
+operate = {operate}
+"""
+
+
+def with_operation(operate: str, name: str = "drawn") -> str:
+    return CASE + ACROSS.format(name=name, operate=operate)
+
+
+def flat_sheet(x: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return two triangles across the block liver at one x, LPS mm."""
+    points = np.array([[x, -200, -50], [x, 100, -50], [x, 100, 350], [x, -200, 350]], float)
+    return points, np.array([[0, 1, 2], [0, 2, 3]])
+
+
+def test_planes_and_ablations_reach_the_plan(tmp_path: Path) -> None:
+    text = with_operation(
+        '{ plane = [{ point_mm = [-60, 0, 150], normal = [-1, 0, 0.5] }], within = ["S5", "S6"], '
+        'ablate = ["L2"], ablation_margin_mm = 5 }'
+    )
+    _, plans = load_case(blocks.write_case(tmp_path, text), EVIDENCE)
+    assert plans[-1].steps[0].action == Operate(
+        ablate=("L2",),
+        ablation_margin_mm=5.0,
+        plane=(Plane((-60.0, 0.0, 150.0), (-1.0, 0.0, 0.5)),),
+        within=("S5", "S6"),
+    )
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".ply", ".obj", ".vtp"])
+def test_a_sheet_file_is_an_input_and_the_same_in_every_format(tmp_path: Path, suffix: str) -> None:
+    points, faces = flat_sheet(-51.5)
+    ras = points * [-1, -1, 1]
+    name = f"cut{suffix}"
+    text = with_operation(
+        f'{{ sheet = [{{ file = "{name}", frame = "RAS", unit = "mm", goes = [-120, -40, 150] }}] }}'
+    )
+    folder = blocks.write_case(tmp_path, text)
+    if suffix == ".vtp":
+        import pyvista as pv
+
+        pv.PolyData.from_regular_faces(ras, faces).save(folder / name)
+    else:
+        import trimesh
+
+        trimesh.Trimesh(ras, faces, process=False).export(folder / name)
+    case, plans = load_case(folder, EVIDENCE)
+    assert name in case.inputs_sha256
+    (sheet,) = plans[-1].steps[0].action.sheet
+    assert sheet.points[:, 0] == pytest.approx([-51.5] * 4)
+    assert sorted(map(tuple, sheet.points.round(3).tolist())) == sorted(map(tuple, points.tolist()))
+    assert (sheet.goes, sheet.source) == ((-120.0, -40.0, 150.0), name)
+
+
+def test_a_sheet_may_be_written_as_points_or_as_a_patch(tmp_path: Path) -> None:
+    points, faces = flat_sheet(-51.5)
+    written = f"points_mm = {points.tolist()}, faces = {faces.tolist()}"
+    rows = [[[-51.5, y, z] for z in (-50.0, 80.0, 220.0, 350.0)] for y in (-200.0, -100.0, 0.0, 100.0)]
+    both = with_operation(
+        f"{{ sheet = [{{ {written}, goes = [-120, -40, 150] }}] }}", "points"
+    ) + ACROSS.format(
+        name="patch", operate=f"{{ sheet = [{{ bezier_mm = {rows}, goes = [-120, -40, 150] }}] }}"
+    )
+    _, plans = load_case(blocks.write_case(tmp_path, both), EVIDENCE)
+    one, two = (p.steps[0].action.sheet[0] for p in plans[-2:])
+    assert one.goes == (-120.0, -40.0, 150.0)
+    assert np.ptp(two.points[:, 0]) < 1e-9
+    assert one != two
+    assert plans[-2] == plans[-2]
+
+
+@pytest.mark.parametrize(
+    ("operate", "sentence"),
+    [
+        ("{ plane = [{ point_mm = [0, 0, 0], normal = [0, 0, 0] }] }", "the plane has the normal (0, 0, 0), which points nowhere"),
+        ("{ plane = [{ point_mm = [0, 0], normal = [0, 0, 1] }] }", "plan.2.step.0.operate.plane.0.point_mm"),
+        ("{ plane = [{ point_mm = [900, 0, 0], normal = [1, 0, 0] }] }", "the plane misses the liver: all of it lies on the side that stays"),
+        ("{ sheet = [{ file = \"none.stl\", frame = \"LPS\", unit = \"mm\", goes = \"S6\" }] }", 'plan "drawn", day 0: sheet.file = \'none.stl\': no such file'),
+        ("{ sheet = [{ file = \"../cut.stl\", goes = \"S6\" }] }", "leaves the case's folder"),
+        ("{ sheet = [{ goes = \"S6\" }] }", "no surface given; give exactly one of file, points_mm, bezier_mm"),
+        ("{ sheet = [{ points_mm = [[0, 0, 0], [1, 0, 0], [0, 1, 0]], goes = \"S6\" }] }", "points_mm and faces belong together"),
+        ("{ sheet = [{ points_mm = [[0, 0, 0], [1, 0, 0], [0, 1, 0]], faces = [[0, 1, 3]], goes = \"S6\" }] }", "a triangle names point 3 of 3; points count from 0"),
+        ("{ sheet = [{ points_mm = [[900, 0, 0], [901, 0, 0], [900, 1, 0]], faces = [[0, 1, 2]], goes = \"S6\" }] }", "the sheet does not touch the liver"),
+        ("{ ablate = [\"L2\"] }", "an ablation needs its margin"),
+        ("{ ablate = [\"L7\"], ablation_margin_mm = 5 }", "lesion L7 is not in the case"),
+        ("{ ablate = [\"L2\"], ablation_margin_mm = 5, wedge = [\"L2\"], margin_mm = 5 }", "L2 is both wedged and ablated"),
+        ("{ territory = \"portal:S8\" }", "portal"),
+    ],
+)  # fmt: skip
+def test_a_cut_that_cannot_be_made_is_said_with_its_key_or_day(
+    tmp_path: Path, operate: str, sentence: str
+) -> None:
+    with pytest.raises(FlrsimError, match=re.escape(sentence)):
+        load_case(blocks.write_case(tmp_path, with_operation(operate)), EVIDENCE)

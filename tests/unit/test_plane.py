@@ -306,7 +306,7 @@ def test_vessels_of_which_a_part_goes_are_severed() -> None:
         (Operate(plane=(Plane((0, 0, 90), (0, 0, -1)),)), "the plane misses the liver: all of it lies on the side that goes"),
         (Operate(plane=(Plane((60, 0, 0), (1, 0, 0)),), within=("S6",)), "the plane misses S6"),
         (Operate(plane=(OBLIQUE,), within=("S4c",)), "S4c"),
-        (Operate(resect=("S6",), within=("S6",)), "within keeps planes to segments, but no plane is given"),
+        (Operate(resect=("S6",), within=("S6",)), "within keeps planes and sheets to segments, but none is given"),
     ],
 )  # fmt: skip
 def test_a_plane_that_cannot_cut_is_refused_in_words(action, sentence) -> None:
@@ -316,7 +316,7 @@ def test_a_plane_that_cannot_cut_is_refused_in_words(action, sentence) -> None:
 
 def test_planes_without_common_ground_take_nothing() -> None:
     right, left = Plane((-20, 0, 0), (-1, 0, 0)), Plane((20, 0, 0), (1, 0, 0))
-    with pytest.raises(PlanError, match="the drawn cut takes nothing"):
+    with pytest.raises(PlanError, match="the cut takes nothing"):
         staged(Operate(plane=(right, left)))
 
 
@@ -341,3 +341,20 @@ def test_a_plane_in_words_and_in_the_course() -> None:
     course = course_of(toy(), result, tlv_functional_ml=850.0, label_sd_fraction=0.02)
     assert course.steps[0].major
     assert course.steps[0].removed_ml == result.operations[0].removed_ml
+
+
+def test_a_territory_is_a_cut_of_its_own() -> None:
+    from flrsim.resection.territory import territory_mask
+
+    case = toy()
+    action = Operate(territory=("portal:right",))
+    step = Step(0, action)
+    check_plan(Plan("p", (step,)), case)
+    assert describe(step, case.grid.segments) == "day 0: territory of portal right"
+    result = staged(action)
+    mask = territory_mask(case, ["portal:right"])
+    np.testing.assert_array_equal((result.removed_at == 1) & case.grid.liver, mask)
+    both = staged(Operate(territory=("portal:right", "portal:left"), resect=("S1",))).operations[0]
+    assert sum(both.resected_ml.values()) > sum(result.operations[0].resected_ml.values())
+    with pytest.raises(PlanError, match=r"day 0: .*no branch"):
+        check_plan(Plan("p", (Step(0, Operate(territory=("portal:S8",))),)), case)

@@ -44,6 +44,7 @@ def _operate(given: OperateTable, where: str, inside: Inside) -> Operate:
         margin_mm=given.margin_mm,
         ablate=given.ablate,
         ablation_margin_mm=given.ablation_margin_mm,
+        territory=listed(given.territory),
         plane=tuple(Plane(p.point_mm, p.normal) for p in given.plane),
         sheet=tuple(_sheet(s, where, inside) for s in given.sheet),
         within=listed(given.within),

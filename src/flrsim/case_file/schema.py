@@ -146,6 +146,7 @@ class OperateTable(Strict):
     margin_mm: float | None = Field(default=None, ge=0, le=50)
     ablate: tuple[str, ...] = ()
     ablation_margin_mm: float | None = Field(default=None, ge=0, le=50)
+    territory: str | tuple[str, ...] = ()
     plane: tuple[PlaneTable, ...] = ()
     sheet: tuple[SheetTable, ...] = ()
     within: str | tuple[str, ...] = ()

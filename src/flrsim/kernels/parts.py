@@ -38,11 +38,6 @@ def parts_by_bridge(mask):
     parent = np.empty(nx * ny * nz, np.int32)
     block = np.zeros(nx * ny * nz, np.bool_)
     strides = (ny * nz, nz, 1)
-    for i in range(nx):
-        for j in range(ny):
-            base = (i * ny + j) * nz
-            for k in range(nz):
-                parent[base + k] = base + k
     for i in range(nx - 1):
         for j in range(ny - 1):
             base = (i * ny + j) * nz
@@ -53,41 +48,52 @@ def parts_by_bridge(mask):
                 if before and here:
                     v = base + k
                     block[v] = True
+                    parent[v] = v
                     if k > 0 and block[v - 1]:
-                        _join(parent, v, v - 1)
+                        parent[v] = parent[v - 1]
                     if j > 0 and block[v - nz]:
                         _join(parent, v, v - nz)
                     if i > 0 and block[v - strides[0]]:
                         _join(parent, v, v - strides[0])
                 before = here
+    # A parent comes before its child, so one pass brings every block to its root.
+    for v in range(nx * ny * nz):
+        if block[v]:
+            parent[v] = parent[parent[v]]
     # Every voxel of a block takes its part; where blocks of two parts share a voxel, the earlier part has it.
+    # What lies in no block is noted.
     part = np.full(nx * ny * nz, -1, np.int32)
-    for i in range(nx - 1):
-        for j in range(ny - 1):
-            base = (i * ny + j) * nz
-            for k in range(nz - 1):
-                if not block[base + k]:
-                    continue
-                root = _root(parent, base + k)
-                for di in range(2):
-                    for dj in range(2):
-                        for dk in range(2):
-                            v = base + k + di * strides[0] + dj * nz + dk
-                            if part[v] < 0 or root < part[v]:
-                                part[v] = root
-    # What is left lies in no block: few voxels, visited until none finds a part beside it.
+    loose = np.empty(1024, np.int64)
     n = 0
-    for fill in range(2):
-        if fill == 1:
-            loose = np.empty(n, np.int64)
-            n = 0
-        for i in range(nx):
-            for j in range(ny):
-                for k in range(nz):
-                    if mask[i, j, k] and part[(i * ny + j) * nz + k] < 0:
-                        if fill == 1:
-                            loose[n] = (i * ny + j) * nz + k
-                        n += 1
+    for i in range(nx):
+        for j in range(ny):
+            base = (i * ny + j) * nz
+            for k in range(nz):
+                if not mask[i, j, k]:
+                    continue
+                v = base + k
+                best = -1
+                for di in range(2):
+                    if di > i:
+                        continue
+                    for dj in range(2):
+                        if dj > j:
+                            continue
+                        for dk in range(2):
+                            if dk > k:
+                                continue
+                            w = v - di * strides[0] - dj * nz - dk
+                            if block[w] and (best < 0 or parent[w] < best):
+                                best = parent[w]
+                part[v] = best
+                if best < 0:
+                    if n == loose.size:
+                        longer = np.empty(2 * n, np.int64)
+                        longer[:n] = loose
+                        loose = longer
+                    loose[n] = v
+                    n += 1
+    # Few voxels, visited until none finds a part beside it.
     found = np.empty(n, np.int32)
     while n > 0:
         for m in range(n):
@@ -134,16 +140,39 @@ def parts_by_bridge(mask):
                         if 0 <= beside < part[v]:
                             part[v] = beside
                             changed = True
-    number = np.zeros(nx * ny * nz, np.int32)
-    out = np.zeros(nx * ny * nz, np.int32)
+    # Parts are numbered as they come; `parent` is no longer needed and holds each root's number.
+    parent[:] = 0
     n_parts = 0
     for v in range(nx * ny * nz):
         if part[v] >= 0:
-            if number[part[v]] == 0:
+            if parent[part[v]] == 0:
                 n_parts += 1
-                number[part[v]] = n_parts
-            out[v] = number[part[v]]
-    return out.reshape(mask.shape)
+                parent[part[v]] = n_parts
+            part[v] = parent[part[v]]
+        else:
+            part[v] = 0
+    return part.reshape(mask.shape)
+
+
+@kernel
+def part_sums(parts, regions, n_parts, n_regions):
+    """Return the voxels of each part by region, (n_parts, n_regions) int64, and the sums of their indices, (n_parts, 3).
+
+    parts : (nx, ny, nz) int32, 0 … n_parts - 1; regions : (nx, ny, nz) unsigned. Part 0 is not summed.
+    """
+    nx, ny, nz = parts.shape
+    counts = np.zeros((n_parts, n_regions), np.int64)
+    index = np.zeros((n_parts, 3), np.int64)
+    for i in range(nx):
+        for j in range(ny):
+            for k in range(nz):
+                p = parts[i, j, k]
+                if p > 0:
+                    counts[p, regions[i, j, k]] += 1
+                    index[p, 0] += i
+                    index[p, 1] += j
+                    index[p, 2] += k
+    return counts, index
 
 
 @kernel

@@ -93,54 +93,47 @@ def separate_parts(pieces: Pieces, stays: NDArray[np.bool_], painted: NDArray[np
     Two parts are one when a bridge of at least two by two voxels, face to face, joins them: a thinner one
     carries nothing. All voxels are judged.
     """
-    from flrsim.kernels.parts import parts_by_bridge
+    from flrsim.kernels.parts import part_sums, parts_by_bridge
 
     grid = pieces.grid
-    part_of = parts_by_bridge(painted).reshape(-1)
+    part_of = parts_by_bridge(painted)
     n_parts = int(part_of.max()) + 1
-    # The share of each voxel that stays: its centre's piece less what lies in others, and its parts elsewhere.
-    centre = stays[pieces.piece_of]
-    weight = centre.astype(np.float64)
-    parts = pieces.parts
-    np.add.at(weight, parts.of, parts.share * (stays[parts.piece].astype(np.float64) - centre[parts.of]))
-    owner = part_of[pieces.voxels]
-    _lend(owner, part_of, pieces.voxels, np.flatnonzero((owner == 0) & (weight > 0)), grid.regions.shape)
-    region = grid.regions.reshape(-1)[pieces.voxels].astype(np.int64)
-    keep = owner > 0
-    table = np.bincount(
-        owner[keep] * len(grid.table) + region[keep],
-        weights=weight[keep],
-        minlength=n_parts * len(grid.table),
-    ).reshape(n_parts, len(grid.table))
-    counts = grid.counts
-    ml = table * np.divide(grid.ml, counts, out=np.zeros(len(counts)), where=counts > 0)
+    counts, index = part_sums(part_of, grid.regions, n_parts, len(grid.table))
+    sizes = counts.astype(np.float64)
+    _share_crossed(sizes, pieces, stays, part_of.reshape(-1))
+    ml = sizes * np.divide(grid.ml, grid.counts, out=np.zeros(len(grid.ml)), where=grid.counts > 0)
     total = ml.sum(axis=1)
     order = [int(p) for p in np.argsort(-total, kind="stable") if total[p] >= FRAGMENT_ML]
     out = []
     for p in order:
-        index = np.argwhere(part_of.reshape(grid.regions.shape) == p)
-        centre_mm = grid.world(index.mean(axis=0, keepdims=True))[0]
+        centre = grid.world(index[p][None] / counts[p].sum())[0]
         by = {s: float(ml[p, grid.ids(segments=[s])].sum()) for s in grid.segments}
         out.append(
             Part(
                 float(total[p]),
-                (float(centre_mm[0]), float(centre_mm[1]), float(centre_mm[2])),
+                (float(centre[0]), float(centre[1]), float(centre[2])),
                 {s: v for s, v in by.items() if v > 0},
             )
         )
     return tuple(out)
 
 
-def _lend(
-    owner: NDArray[np.int32],
-    part_of: NDArray[np.int32],
-    voxels: NDArray[np.int64],
-    asked: NDArray[np.int64],
-    shape: tuple[int, ...],
+def _share_crossed(
+    sizes: NDArray[np.float64], pieces: Pieces, stays: NDArray[np.bool_], part_of: NDArray[np.int32]
 ) -> None:
-    """Give voxels that stay only in part, and are painted as gone, to the part they lie beside; in place."""
-    strides = (shape[1] * shape[2], shape[2], 1)
-    for axis in range(3):
-        for step in (-strides[axis], strides[axis]):
-            beside = np.clip(voxels[asked] + step, 0, len(part_of) - 1)
-            owner[asked] = np.where(owner[asked] > 0, owner[asked], part_of[beside])
+    """Correct the sizes of parts, (n_parts, n_regions) voxels, for voxels that a cut crosses; in place.
+
+    A voxel whose centre went and that stays in part lends that to a part beside it.
+    """
+    parts = pieces.parts
+    change = parts.share * (stays[parts.piece].astype(np.float64) - stays[pieces.piece_of[parts.of]])
+    crossed = np.flatnonzero(change)
+    voxel = pieces.voxels[parts.of[crossed]]
+    owner = part_of[voxel]
+    shape = pieces.grid.regions.shape
+    for stride in (shape[1] * shape[2], shape[2], 1):
+        for step in (-stride, stride):
+            beside = part_of[np.clip(voxel + step, 0, len(part_of) - 1)]
+            owner = np.where(owner > 0, owner, beside)
+    region = pieces.region[parts.piece[crossed]]
+    np.add.at(sizes, (owner, region), np.where(owner > 0, change[crossed], 0.0))

@@ -15,6 +15,7 @@ from flrsim.plan import Operate, Plan, segments_of
 from flrsim.resection.ablation import ablation_zone
 from flrsim.resection.plane import plane_mark
 from flrsim.resection.sheet import sheet_mark
+from flrsim.resection.territory import territory_mask
 from flrsim.resection.wedge import wedge
 
 Mark = NDArray[np.bool_] | CutMark
@@ -39,6 +40,8 @@ def marks_of(case: LiverCase, plans: Sequence[Plan]) -> dict[str, Mark]:
                     makers[_zone_name(name, action.ablation_margin_mm)] = partial(
                         ablation_zone, grid, case.lesion(name), action.ablation_margin_mm
                     )
+            for name in action.territory:
+                makers[_territory_name(name)] = partial(territory_mask, case, [name])
             for plane in action.plane:
                 makers[plane.key] = partial(plane_mark, grid, plane)
             for sheet in action.sheet:
@@ -53,7 +56,7 @@ def marks_of(case: LiverCase, plans: Sequence[Plan]) -> dict[str, Mark]:
 def specimen_of(action: Operate, resects: frozenset[str], pieces: Pieces) -> NDArray[np.bool_]:
     """Return the pieces an operation takes out, whether or not they are still there, (n_pieces,) bool.
 
-    Segments, wedges and what is drawn add up. Drawn cuts of one operation bound one specimen: it lies on the
+    Segments, territories, wedges and what is drawn add up. Drawn cuts of one operation bound one specimen: it lies on the
     side of every one of them, and inside the segments they are kept to.
     """
     grid = pieces.grid
@@ -61,6 +64,8 @@ def specimen_of(action: Operate, resects: frozenset[str], pieces: Pieces) -> NDA
         np.isin(pieces.region, grid.ids(segments=resects)) if resects else np.zeros(len(pieces.region), bool)
     )
     goes |= wedged_by(action, pieces)
+    if action.territory:
+        goes |= pieces.members([_territory_name(name) for name in action.territory])
     if action.drawn:
         drawn = pieces.inside_all([*(p.key for p in action.plane), *(s.key for s in action.sheet)])
         if action.within:
@@ -81,6 +86,10 @@ def ablated_by(action: Operate, pieces: Pieces) -> NDArray[np.bool_]:
     if not action.ablate or action.ablation_margin_mm is None:
         return np.zeros(len(pieces.region), dtype=np.bool_)
     return pieces.members([_zone_name(name, action.ablation_margin_mm) for name in action.ablate])
+
+
+def _territory_name(branch: str) -> str:
+    return f"territory {branch}"
 
 
 def _wedge_name(lesion: str, margin_mm: float) -> str:

@@ -13,7 +13,7 @@ from flrsim.case import LiverCase
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.grid import Pieces, cut_into_pieces
-from flrsim.plan import Operate, Plan, check_inflow, drawn_title, resected_by
+from flrsim.plan import Operate, Plan, check_inflow, drawn_title, resected_by, territory_title
 from flrsim.resection.cut import Cut, cut_between
 from flrsim.resection.margin import Surroundings
 from flrsim.staging.fates import fate_of
@@ -68,10 +68,10 @@ def _carry_out(
         where = f'plan "{plan.name}", day {step.day}'
         specimen = specimen_of(action, resects, pieces) & present
         specimen |= _outside_parts(case, pieces, present & ~specimen, specimen, in_liver) & present
-        if action.drawn and not (specimen & in_liver).any():
+        if action.free and not (specimen & in_liver).any():
             raise PlanError(
-                f"{where}: the drawn cut takes nothing: no tissue that is still there lies on the side of every plane and sheet; "
-                "check where they are and which side goes"
+                f"{where}: the cut takes nothing: no tissue that is still there lies on the side of every plane and sheet, or in the "
+                "territories; check where they are and which side goes"
             )
         # What is taken out cannot be ablated as well.
         ablates = ablated_by(action, pieces) & present & ~specimen
@@ -116,17 +116,18 @@ def _carry_out(
     )
     flr = staged.flr_ml
     check_inflow(
-        plan, grid.segments, {s for s, ml in flr.items() if ml > HALF * whole[s]} if _drawn(plan) else ()
+        plan, grid.segments, {s for s, ml in flr.items() if ml > HALF * whole[s]} if _free(plan) else ()
     )
     return staged
 
 
-def _drawn(plan: Plan) -> bool:
-    return any(isinstance(step.action, Operate) and step.action.drawn for step in plan.operations)
+def _free(plan: Plan) -> bool:
+    return any(isinstance(step.action, Operate) and step.action.free for step in plan.operations)
 
 
 def _title(resects: frozenset[str], action: Operate, present: tuple[str, ...]) -> str:
     parts = [resection_title(resects)] if resects else []
+    parts += [territory_title(action)] if action.territory else []
     parts += [drawn_title(action, present)] if action.drawn else []
     for names, word in ((action.wedge, "wedge"), (action.ablate, "ablation")):
         if names:
