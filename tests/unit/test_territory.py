@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 import solids
 from flrsim.case import Accepted, LiverCase, Vessel, VesselFile, assemble
 from flrsim.errors import AnatomyError, FileError
+from flrsim.grid import RegionGrid
 from flrsim.io.centrelines import read_centrelines
 from flrsim.phantom import TwoTree, bilobar_two_stage, watershed, watershed_truth
 from flrsim.phantom.model import LabelGrids
 from flrsim.phantom.two_tree import HALF_SIZE, PORTAL_X, PORTAL_Z, TRUNK_Y, territory_ml
 from flrsim.resection.severed import deprived_mask, losses
 from flrsim.resection.territory import territories, territory_mask
-from flrsim.resection.vessel_tree import vessel_tree
+from flrsim.resection.vessel_tree import assembled, vessel_tree
 
 TREES = ("portal_vein", "hepatic_vein")
 
@@ -230,6 +231,25 @@ def test_every_section_hangs_on_one_nearer_to_the_root() -> None:
         for s in np.flatnonzero(found.parent >= 0):
             name, above = (found.names[found.branch[i]] for i in (s, found.parent[s]))
             assert name == above or found.parents[name] == above
+
+
+def test_the_way_along_a_trunk_takes_no_short_cut_through_its_branch() -> None:
+    # A trunk that turns back on itself, and a branch that touches it before and after the turn.
+    bend = [(x, 0) for x in range(30)] + [(29, y) for y in range(1, 6)] + [(x, 6) for x in range(29, -1, -1)]
+    branch = [(20, y) for y in range(1, 6)]
+    shape = (32, 8, 3)
+    at = {(x, y, 1): 0 for x, y in bend} | {(x, y, 1): 1 for x, y in branch}
+    flat = np.array([np.ravel_multi_index(v, shape) for v in at])
+    order = np.argsort(flat)
+    owner = np.array(list(at.values()))[order]
+    grid = RegionGrid(np.zeros(shape, np.uint16), np.diag([2.0, 2.0, 2.0, 1.0]), (None,), np.zeros(1))
+    found = assembled(grid, "portal_vein", ("main", "right"), flat[order], owner, np.ones(len(flat)), [])
+    main = np.flatnonzero(found.branch == 0)
+    assert all(found.parent[s] < 0 or found.branch[found.parent[s]] == 0 for s in main)
+    # The trunk is one chain: what lies beyond its middle is all that comes after it.
+    one = np.zeros(found.n_sections, dtype=np.bool_)
+    one[main[len(main) // 2]] = True
+    assert found.downstream(one)[main].sum() == len(main) - len(main) // 2
 
 
 # ------------------------------------------------------------------------------------------------ cuts
