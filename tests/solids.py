@@ -5,89 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from flrsim.case import LiverCase, VesselFile, assemble
+from flrsim.doctor.solids import (
+    as_solid,
+    box,
+    cubes_2x2x2,
+    icosphere,
+    polygonal_torus_volume,
+    tetrahedron,
+    torus,
+)
 from flrsim.io.structures import Structures
-from flrsim.mesh import LabelledMesh
 
-OUT = ("outside", "solid")
-
-
-def as_solid(points, faces, names=OUT):
-    """Return a closed surface whose faces look out of region 1."""
-    faces = np.asarray(faces, dtype=np.int64)
-    return LabelledMesh(
-        np.asarray(points, dtype=float), faces, np.tile(np.array([1, 0], np.uint16), (len(faces), 1)), names
-    )
-
-
-def tetrahedron():
-    """Return the corner tetrahedron of the unit cube: 1/6 mm³, centroid (1/4, 1/4, 1/4), three right triangles and one
-    equilateral of side √2."""
-    return as_solid(
-        [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]
-    )
-
-
-def box(low, high):
-    """Return a box of six quads; two of them share each edge."""
-    low, high = np.asarray(low, float), np.asarray(high, float)
-    corner = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    faces = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
-    return as_solid(low + corner * (high - low), faces)
-
-
-def icosphere(radius, subdivisions):
-    """Return the recursively halved icosahedron, all points on the sphere."""
-    g = (1 + 5**0.5) / 2
-    points = [[-1, g, 0], [1, g, 0], [-1, -g, 0], [1, -g, 0], [0, -1, g], [0, 1, g]]
-    points += [[0, -1, -g], [0, 1, -g], [g, 0, -1], [g, 0, 1], [-g, 0, -1], [-g, 0, 1]]
-    points = [np.array(p, float) / np.linalg.norm(p) for p in points]
-    faces = [[0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4], [11, 10, 2]]
-    faces += [[10, 7, 6], [7, 1, 8], [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8], [3, 8, 9], [4, 9, 5]]
-    faces += [[2, 4, 11], [6, 2, 10], [8, 6, 7], [9, 8, 1]]
-    for _ in range(subdivisions):
-        middle = {}
-
-        def between(a, b, middle=middle):
-            key = (min(a, b), max(a, b))
-            if key not in middle:
-                p = points[a] + points[b]
-                middle[key] = len(points)
-                points.append(p / np.linalg.norm(p))
-            return middle[key]
-
-        finer = []
-        for a, b, c in faces:
-            ab, bc, ca = between(a, b), between(b, c), between(c, a)
-            finer += [[a, ab, ca], [b, bc, ab], [c, ca, bc], [ab, bc, ca]]
-        faces = finer
-    return as_solid(radius * np.array(points), faces)
-
-
-def torus(ring, tube, n_ring, n_tube):
-    """Return a torus of quads around the z axis; corners lie on the torus."""
-    u = 2 * np.pi * np.arange(n_ring) / n_ring
-    v = 2 * np.pi * np.arange(n_tube) / n_tube
-    uu, vv = np.meshgrid(u, v, indexing="ij")
-    out = ring + tube * np.cos(vv)
-    points = np.stack([out * np.cos(uu), out * np.sin(uu), tube * np.sin(vv)], axis=-1).reshape(-1, 3)
-    i, j = (a.ravel() for a in np.meshgrid(np.arange(n_ring), np.arange(n_tube), indexing="ij"))
-    corners = ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))
-    return as_solid(points, np.column_stack([(a % n_ring) * n_tube + b % n_tube for a, b in corners]))
-
-
-def polygonal_torus_volume(ring, tube, n_ring, n_tube):
-    """Return the exact volume of `torus`: a sector is a polygon swept straight, ∫∫ x dx dz · ∫ cos²(π/n)/cos²φ dφ."""
-    area = 0.5 * n_tube * tube**2 * np.sin(2 * np.pi / n_tube)
-    return n_ring * area * ring * np.sin(2 * np.pi / n_ring)
-
-
-def cubes_2x2x2(edge, origin=(0.0, 0.0, 0.0)):
-    """Return eight labels, one a cube of `edge` mm, 1 … 8 in the order of x, y, z."""
-    labels = np.zeros((2, 2, 2), np.uint8)
-    labels[...] = 1 + np.arange(8).reshape(2, 2, 2)
-    affine = np.diag([edge, edge, edge, 1.0])
-    affine[:3, 3] = np.asarray(origin) + 0.5 * edge
-    return labels, affine
+__all__ = ["as_solid", "box", "cubes_2x2x2", "icosphere", "polygonal_torus_volume", "tetrahedron", "torus"]
 
 
 def grid_points(shape, affine):

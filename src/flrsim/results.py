@@ -17,6 +17,7 @@ VOLUMES_SCHEMA = "flrsim/volumes/1"
 COMPARISON_SCHEMA = "flrsim/comparison/1"
 SIMULATION_SCHEMA = "flrsim/simulation/1"
 CHECK_SCHEMA = "flrsim/check/1"
+DOCTOR_SCHEMA = "flrsim/doctor/1"
 
 RESEARCH_NOTE = "Research software, not a medical device: simulated numbers, not for treatment decisions."
 
@@ -473,3 +474,39 @@ class Comparison(Result):
     note: str = field(default=RESEARCH_NOTE)
     tlv_interval: Interval | None = None
     tlv_functional_interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class DoctorCheck(Result):
+    """One line of the certificate; `status` is passed, failed or not_installed.
+
+    `error` and `limit` are in `unit`, or shares of `expected` where `relative`; `reason` says why the limit is what it is, or what
+    went wrong.
+    """
+
+    topic: str
+    name: str
+    status: str
+    expected: float | None
+    found: float | None
+    error: float | None
+    limit: float | None
+    unit: str
+    relative: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class DoctorResult(Result):
+    """What flrsim computes on one machine, against what is known without it."""
+
+    schema: str
+    sound: bool
+    checks: tuple[DoctorCheck, ...]
+    passed: int
+    failed: int
+    not_installed: int
+    versions: Mapping[str, str | None]
+    machine: Mapping[str, Any]
+    seconds: float
+    note: str = field(default=RESEARCH_NOTE)

@@ -110,6 +110,21 @@ def check(
 
 
 @app.command()
+def doctor(as_json: AsJson = False) -> int:
+    """Check on this machine that what flrsim computes is right, and print a certificate."""
+    from flrsim.doctor import examine
+
+    result = examine()
+    if as_json:
+        _emit(result.to_dict())
+    else:
+        from flrsim.cli.certificate import print_certificate
+
+        print_certificate(result)
+    return 0 if result.sound else 1
+
+
+@app.command()
 def volumes(
     source: Source,
     frame: FrameOption = None,

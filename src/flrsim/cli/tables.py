@@ -20,14 +20,16 @@ PIPE_WIDTH = 150
 """Columns of a table that goes into a file or a pipe, where no terminal says its width."""
 
 
-def _console() -> Console:
+def open_console() -> Console:
+    """Return a console on standard output, as wide as its terminal, or wide enough for plans side by side."""
     from rich.console import Console
 
     # Rich's own guess for a pipe is 80 columns, too few for plans side by side.
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
 
 
-def _table(*columns: str, title: str | None = None, numbers: bool = True) -> Table:
+def result_table(*columns: str, title: str | None = None, numbers: bool = True) -> Table:
+    """Return an empty table; its columns but the first hold numbers unless told otherwise."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -41,7 +43,7 @@ def print_check(result: CheckResult, source: Path) -> None:
     """Print the verdict on an input and its findings."""
     from rich.markup import escape
 
-    console = _console()
+    console = open_console()
     words = {"usable": "usable", "usable_with_warnings": "usable, with warnings", "refused": "refused"}
     console.print(f"{escape(source.name)}: {words[result.verdict]}")
     for finding in result.findings:
@@ -52,8 +54,8 @@ def print_volumes(table: VolumeTable) -> None:
     """Print segments, lesions, vessels, contacts and estimated volumes."""
     from rich.markup import escape
 
-    console = _console()
-    segments = _table(
+    console = open_console()
+    segments = result_table(
         "segment",
         "mL",
         "± mL",
@@ -83,7 +85,7 @@ def print_volumes(table: VolumeTable) -> None:
     )
     console.print(segments)
     if table.lesions:
-        lesions = _table(
+        lesions = result_table(
             "lesion",
             "mL",
             "± mL",
@@ -109,12 +111,14 @@ def print_volumes(table: VolumeTable) -> None:
         console.print(lesions)
         _print_lesion_facts(console, table.lesions)
     if table.vessels:
-        vessels = _table("vessel", "mL", title="vessels")
+        vessels = result_table("vessel", "mL", title="vessels")
         for v in table.vessels:
             vessels.add_row(escape(v.name.replace("_", " ").replace(":", ", ")), f"{v.volume_ml:.1f}")
         console.print(vessels)
     if table.telv:
-        telv = _table("formula", "mL", "note", title="estimated total liver volume (TELV)", numbers=False)
+        telv = result_table(
+            "formula", "mL", "note", title="estimated total liver volume (TELV)", numbers=False
+        )
         for t in table.telv:
             telv.add_row(t.formula, "–" if t.ml is None else f"{t.ml:.0f}", escape(t.note))
         console.print(telv)
@@ -137,12 +141,12 @@ def _print_lesion_facts(console: Console, lesions: Sequence[LesionVolume]) -> No
     rows = lesion_place_rows(lesions)
     # A column that says nothing of any lesion is left out.
     shown = [i for i in range(len(LESION_PLACE)) if any(row[i] not in ("", "–") for row in rows)]
-    place = _table(*(LESION_PLACE[i] for i in shown), title="lesions: place", numbers=False)
+    place = result_table(*(LESION_PLACE[i] for i in shown), title="lesions: place", numbers=False)
     for row in rows:
         place.add_row(*(escape(row[i]) for i in shown))
     console.print(place)
     head, costs = lesion_cost_rows(lesions)
-    cost = _table(*head, title="lesions: parenchyma that a wedge takes, and mL per extra mm of margin")
+    cost = result_table(*head, title="lesions: parenchyma that a wedge takes, and mL per extra mm of margin")
     for row in costs:
         cost.add_row(*map(escape, row))
     console.print(cost)
@@ -154,9 +158,9 @@ def print_comparison(comparison: Comparison) -> None:
 
     from flrsim.report.tables import comparison_rows
 
-    console = _console()
+    console = open_console()
     names = [escape(p.name) for p in comparison.plans]
-    table = _table("", *names, title=f"{escape(comparison.case)}: plans side by side", numbers=False)
+    table = result_table("", *names, title=f"{escape(comparison.case)}: plans side by side", numbers=False)
     group = None
     for row in comparison_rows(comparison):
         if row.group != group:
@@ -181,7 +185,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 def print_evidence(parameters: Sequence[Parameter], parameter_set: str) -> None:
     """Print clinical numbers, one a line."""
-    table = _table(
+    table = result_table(
         "id",
         "value",
         "unit",
@@ -193,14 +197,14 @@ def print_evidence(parameters: Sequence[Parameter], parameter_set: str) -> None:
     )
     for p in parameters:
         table.add_row(p.id, f"{p.value:g}", p.unit, _spread(p), p.kind, p.source or "–")
-    _console().print(table)
+    open_console().print(table)
 
 
 def print_parameter(parameter: Parameter, sources: Sequence[Reference]) -> None:
     """Print one clinical number with everything known about it."""
     from rich.markup import escape
 
-    console = _console()
+    console = open_console()
     console.print(f"[bold]{parameter.id}[/bold] = {parameter.value:g} {parameter.unit}  ({parameter.kind})")
     rows = {
         "spread": _spread(parameter),
