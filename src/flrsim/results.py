@@ -236,13 +236,39 @@ class Finding(Result):
 
 
 @dataclass(frozen=True)
+class Repair(Result):
+    """One thing done to a copy of an input: how often, and by how many mL it changed what it touched (null: not measurable)."""
+
+    code: str
+    sentence: str
+    count: int
+    ml: float | None = None
+
+
+@dataclass(frozen=True)
+class Repaired(Result):
+    """The repaired copy, checked again; volumes are null where the file carries none."""
+
+    file: str
+    verdict: str
+    findings: tuple[Finding, ...]
+    tlv_before_ml: float | None
+    tlv_after_ml: float | None
+
+
+@dataclass(frozen=True)
 class CheckResult(Result):
-    """Verdict on an input: usable, usable_with_warnings, refused."""
+    """Verdict on an input: usable, usable_with_warnings, refused.
+
+    `repairs` and `repaired` say what was done to a copy, where a person asked for it; verdict and findings are the input's.
+    """
 
     schema: str
     verdict: str
     findings: tuple[Finding, ...]
     run: Run
+    repairs: tuple[Repair, ...] = ()
+    repaired: Repaired | None = None
 
 
 @dataclass(frozen=True)

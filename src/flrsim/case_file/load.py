@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from flrsim.case import Accepted, Fidelity, LiverCase, assemble
 from flrsim.case_file.anatomy import (
+    Inside,
     flipped,
     read_bare_lesions,
     read_bare_segments,
@@ -16,13 +17,14 @@ from flrsim.case_file.anatomy import (
     read_segments,
 )
 from flrsim.case_file.plans import plan_of
-from flrsim.case_file.schema import CaseFile, PatientTable
+from flrsim.case_file.schema import AnatomyTable, CaseFile, PatientTable
 from flrsim.case_file.wording import wording
-from flrsim.errors import CaseError, FileError
+from flrsim.errors import AnatomyError, CaseError, FileError, GeometryError
 from flrsim.evidence import Evidence
 from flrsim.forensics import examine_liver, refuse
 from flrsim.io.centrelines import read_centrelines
 from flrsim.io.frames import sha256
+from flrsim.io.structures import Structures
 from flrsim.patient import LiverCondition, Patient, Treatment
 from flrsim.plan import Plan, check_plan
 from flrsim.results import Finding
@@ -100,16 +102,17 @@ def _load_bare(
     path: Path, evidence: Evidence, frame: str | None, unit: str | None, lesions: Path | None
 ) -> tuple[LiverCase | None, tuple[Finding, ...]]:
     segments = read_bare_segments(path, frame, unit)
-    findings = examine_liver(segments, evidence, Accepted())
+    findings = (*segments.findings, *examine_liver(segments, evidence, Accepted()))
     if any(f.level == "refused" for f in findings):
         return None, findings
     inputs = {path.name: sha256(path)}
     tumours = None
     if lesions is not None:
         segments, tumours = read_bare_lesions(lesions, segments, frame, unit)
+        findings = (*findings, *tumours.findings)
         inputs[lesions.name] = sha256(lesions)
     grid, lesion_list, _, warnings = assemble(segments, tumours, ())
-    warnings = (*(f.sentence for f in findings if f.level == "warning"), *warnings)
+    warnings = _sentences(findings, warnings)
     name = path.name.split(".")[0]
     case = LiverCase(
         name,
@@ -144,7 +147,7 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         return target
 
     segments = read_segments(a, inside, path.name)
-    findings = examine_liver(segments, evidence, accepted)
+    findings = (*segments.findings, *examine_liver(segments, evidence, accepted))
     mirrored = accepted.mirrored and any(f.code == "mirrored" for f in findings)
     if mirrored:
         if a.labelmap is None:
@@ -154,8 +157,10 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         segments = flipped(segments)
         findings = examine_liver(segments, evidence, accepted)
     if any(f.level == "refused" for f in findings):
-        return None, (), findings
+        return None, (), (*findings, *_of_the_rest(a, inside, segments, mirrored, path.name))
     segments, lesions, vessels = read_inside(a, inside, segments, mirrored=mirrored, source=path.name)
+    for found in (lesions, *(v.structures for v in vessels)):
+        findings = (*findings, *(() if found is None else found.findings))
     grid, lesion_list, vessel_list, warnings = assemble(segments, lesions, vessels, accepted=accepted)
     unknown = sorted(set(accepted.lesions_outside) - {les.name for les in lesion_list})
     if unknown:
@@ -180,12 +185,28 @@ def _load(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tuple[Plan,
         history=tuple(Treatment(t.regimen, t.cycles, t.last_dose_day) for t in file.treatment),
         scan_day=a.scan_day,
         accepted=accepted,
-        warnings=(*(f.sentence for f in findings if f.level == "warning"), *warnings),
+        warnings=_sentences(findings, warnings),
         inputs_sha256=dict(sorted(inputs.items())),
         centrelines=lines,
         fidelity=Fidelity.of(segments, lesions),
     )
     return case, plans, findings
+
+
+def _of_the_rest(
+    a: AnatomyTable, inside: Inside, segments: Structures, mirrored: bool, source: str
+) -> tuple[Finding, ...]:
+    """Return what is wrong with the other files of a case whose liver is refused already."""
+    try:
+        read_inside(a, inside, segments, mirrored=mirrored, source=source)
+    except (GeometryError, AnatomyError) as error:
+        return error.findings or (Finding("refused", error.code, error.sentence),)
+    return ()
+
+
+def _sentences(findings: tuple[Finding, ...], warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a case is to be warned of, each once."""
+    return tuple(dict.fromkeys((*(f.sentence for f in findings if f.level == "warning"), *warnings)))
 
 
 def _parse(path: Path) -> CaseFile:

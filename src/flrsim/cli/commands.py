@@ -95,18 +95,41 @@ def check(
     frame: FrameOption = None,
     unit: UnitOption = None,
     lesions: LesionsOption = None,
+    repair: Annotated[
+        Path | None, typer.Option(help="Write a repaired copy: a new file, or a new folder for surfaces.")
+    ] = None,
+    specks_below: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="With --repair: remove specks of a label map under this many mL."),
+    ] = None,
+    holes_below: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="With --repair: fill holes of a label map under this many mL."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Say what is wrong with a file or case, where, and what to do."""
-    from flrsim.checking import check_source
+    """Say what is wrong with a file or case, where, and what to do; with --repair, mend a copy of it."""
+    from flrsim.checking import check_and_repair, check_source
     from flrsim.cli.tables import print_check
 
-    result = check_source(source, frame=frame, unit=unit, lesions=lesions)
+    if repair is None:
+        if specks_below is not None or holes_below is not None:
+            raise typer.BadParameter(
+                "--specks-below and --holes-below say what --repair OUT mends; give it too"
+            )
+        result = check_source(source, frame=frame, unit=unit, lesions=lesions)
+    else:
+        if lesions is not None:
+            raise typer.BadParameter("--repair mends one file; check the lesions by themselves")
+        result = check_and_repair(
+            source, repair, frame=frame, unit=unit, specks_below_ml=specks_below, holes_below_ml=holes_below
+        )
     if as_json:
         _emit(result.to_dict())
     else:
         print_check(result, source)
-    return 1 if result.verdict == "refused" else 0
+    left = result.verdict if result.repaired is None else result.repaired.verdict
+    return 1 if left == "refused" else 0
 
 
 @app.command()

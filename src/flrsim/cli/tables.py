@@ -48,6 +48,18 @@ def print_check(result: CheckResult, source: Path) -> None:
     console.print(f"{escape(source.name)}: {words[result.verdict]}")
     for finding in result.findings:
         console.print(f"  {finding.level}: {escape(finding.sentence)}")
+    if result.repaired is None:
+        return
+    copy = result.repaired
+    console.print("repaired:" if result.repairs else "nothing in it can be mended without a guess")
+    for repair in result.repairs:
+        console.print(f"  {escape(repair.sentence)}")
+    console.print(f"{escape(copy.file)}: {words[copy.verdict]}")
+    for finding in copy.findings:
+        console.print(f"  {finding.level}: {escape(finding.sentence)}")
+    if copy.tlv_after_ml is not None:
+        before = "no volume" if copy.tlv_before_ml is None else f"{copy.tlv_before_ml:.2f} mL"
+        console.print(f"  liver volume: {before} before, {copy.tlv_after_ml:.2f} mL after")
 
 
 def print_volumes(table: VolumeTable) -> None:

@@ -5,11 +5,12 @@ On plain arrays, below the readers: they refuse by this judgement, and ``flrsim 
 
 from flrsim.forensics.findings import listed, raise_together, refuse, refused
 from flrsim.forensics.liver import centre_of_faces, examine_liver, examine_names, examine_orientation
-from flrsim.forensics.parts import Part, examine_beside, examine_parts, turned
+from flrsim.forensics.parts import TURNED, Part, examine_beside, examine_parts, turned
 from flrsim.forensics.sheet import joined as joined_points
 from flrsim.forensics.surface import examine_mesh
 
 __all__ = [
+    "TURNED",
     "Part",
     "centre_of_faces",
     "examine_beside",

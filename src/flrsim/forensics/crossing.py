@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,12 @@ KEPT = 1000
 
 def crossings(sheet: Sheet, *, closed: bool) -> list[Finding]:
     """Return the faces that pass through each other; of a closed mesh also how much tissue is claimed twice."""
-    contested, place = contested_ml(sheet) if closed else (np.zeros(len(sheet.names)), None)
+    contested, place = np.zeros(len(sheet.names)), None
+    if closed:
+        rays = contest(sheet)
+        if rays.leaks > CLOSED_FRACTION * rays.rays:
+            return [_leaking(sheet, rays)]
+        contested, place = rays.ml, rays.place_mm
     volume = np.abs(sheet.volumes(sheet.cones(sheet.centre)))
     lost = bool((contested[1:] > CLOSED_FRACTION * volume[1:]).any())
     if closed and not (contested[1:] > FOLD_FRACTION * volume[1:]).any():
@@ -73,6 +80,18 @@ def crossings(sheet: Sheet, *, closed: bool) -> list[Finding]:
     return []
 
 
+def _leaking(sheet: Sheet, rays: Contest) -> Finding:
+    """Return that a surface whose holes cancel out, so that its area vector is small, has holes all the same."""
+    return Finding(
+        "refused",
+        "leaks",
+        f"{sheet.source}: {rays.leaks} of {rays.rays} rays through the mesh slip through gaps between its faces, the first"
+        f"{near(rays.leak_mm)}: its triangles do not share their edges; join them and export it again",
+        place_mm=rays.leak_mm,
+        count=rays.leaks,
+    )
+
+
 def crossing_faces(sheet: Sheet, *, between: bool = False) -> tuple[int, NDArray[np.int64]]:
     """Return how many pairs of triangles pass through each other, and the faces of up to `KEPT` pairs, first ones first.
 
@@ -105,8 +124,27 @@ def crossing_faces(sheet: Sheet, *, between: bool = False) -> tuple[int, NDArray
     return int(count), pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def contested_ml(sheet: Sheet) -> tuple[NDArray[np.float64], tuple[float, float, float] | None]:
-    """Return how much of each region its own faces contradict, (n_regions,) mL, and the place of the worst of it.
+@dataclass(frozen=True)
+class Contest:
+    """What rays through a mesh say of its faces.
+
+    Attributes
+    ----------
+    ml : (n_regions,) tissue about which the faces below and above contradict each other.
+    place_mm : middle of the longest such piece, or None.
+    rays, leaks : rays that meet a face; of these, rays that enter or leave the mesh through a gap.
+    leak_mm : place of the first leak.
+    """
+
+    ml: NDArray[np.float64]
+    place_mm: tuple[float, float, float] | None
+    rays: int
+    leaks: int
+    leak_mm: tuple[float, float, float]
+
+
+def contest(sheet: Sheet) -> Contest:
+    """Return how much of each region its own faces contradict, and through how many gaps rays slip.
 
     Rays along the body's axis are cut by the faces they meet; where the face below enters another region than the face
     above leaves, that piece is claimed twice or by nobody.
@@ -122,12 +160,17 @@ def contested_ml(sheet: Sheet) -> tuple[NDArray[np.float64], tuple[float, float,
     scaled[:, :2] /= step
     shape = np.ceil((high - low)[:2] / step).astype(int) + 1
     sides = np.ascontiguousarray(sheet.sides[face], dtype=np.uint16)
-    length, _, worst, _ = contested(
+    length, met, leaks, worst, leak = contested(
         scaled, np.ascontiguousarray(triangles), sides, len(sheet.names), int(shape[0]), int(shape[1])
     )
     length[0] = 0.0
-    place = None
-    if worst[3] > 0:
-        x, y, z = origin + worst[:3] * np.array([step, step, 1.0])
-        place = (float(x), float(y), float(z))
-    return length * step * step / MM3_PER_ML, place
+    back = np.array([step, step, 1.0])
+    x, y, z = origin + worst[:3] * back
+    u, v, w = origin + leak * back
+    return Contest(
+        length * step * step / MM3_PER_ML,
+        (float(x), float(y), float(z)) if worst[3] > 0 else None,
+        int(met),
+        int(leaks),
+        (float(u), float(v), float(w)),
+    )

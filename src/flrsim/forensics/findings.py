@@ -38,7 +38,7 @@ def refused(findings: Iterable[Finding]) -> list[Finding]:
 ANATOMY = frozenset(
     {
         "unknown_segment", "unknown_label", "split_twice", "not_split", "missing_segments", "wrong_frame", "mirrored",
-        "upside_down", "back_to_front", "proportions", "named_twice",
+        "upside_down", "back_to_front", "proportions", "labels_swapped",
     }
 )  # fmt: skip
 """Codes about what a liver is; all others are about geometry."""

@@ -104,7 +104,9 @@ def examine_liver(segments: Labelled, evidence: Evidence, accepted: Vouched) -> 
         *examine_orientation(centres, part.source, from_mesh=part.from_mesh),
         *_proportions(part, box, evidence, accepted),
         *_left_share(part, evidence),
-        *examine_voxels(part.labels, part.affine, part.names, part.source, evidence),
+        *examine_voxels(
+            part.labels, part.affine, part.names, part.source, evidence, holes=not part.from_mesh
+        ),
     )
 
 
@@ -235,7 +237,11 @@ def examine_orientation(
             )
         )
     upper, lower = _mean(centres, UPPER), _mean(centres, LOWER)
-    if upper is not None and lower is not None and upper[2] <= lower[2]:
+    heads = upper is not None and lower is not None and upper[2] <= lower[2]
+    standing = any(
+        centres[a][2] > centres[b][2] + SWAPPED_MM for a, b in ABOVE if a in centres and b in centres
+    )
+    if heads and not standing and upper is not None and lower is not None:
         out.append(
             Finding(
                 "refused",
@@ -253,14 +259,14 @@ def examine_orientation(
                 "correct the header's orientation",
             )
         )
-    return tuple(out) if out else tuple(_swapped(centres, source))
+    return tuple(out) if out else tuple(_swapped(centres, source, "refused" if heads else "warning"))
 
 
 # Pairs of segments of which the first lies above the second in every liver that stands the right way up.
 ABOVE = (("S8", "S5"), ("S7", "S6"), ("S2", "S3"))
 
 
-def _swapped(centres: dict[str, NDArray[np.float64]], source: str) -> list[Finding]:
+def _swapped(centres: dict[str, NDArray[np.float64]], source: str, level: str) -> list[Finding]:
     """Return pairs of neighbours that stand on their heads in a liver that does not: labels exchanged."""
     pairs = [(a, b) for a, b in ABOVE if a in centres and b in centres]
     wrong = [(a, b) for a, b in pairs if centres[a][2] < centres[b][2] - SWAPPED_MM]
@@ -268,7 +274,7 @@ def _swapped(centres: dict[str, NDArray[np.float64]], source: str) -> list[Findi
         return []
     return [
         Finding(
-            "warning",
+            level,
             "labels_swapped",
             f"{source}: {a} lies {centres[b][2] - centres[a][2]:.0f} mm below {b}, while "
             f"{' and '.join(f'{c} lies above {d}' for c, d in pairs if (c, d) not in wrong)}: the labels {a} and {b} may be "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.forensics.crossing import FOLD_FRACTION, contested_ml, crossing_faces
+from flrsim.forensics.crossing import FOLD_FRACTION, contest, crossing_faces
 from flrsim.forensics.findings import near, plural, refused
 from flrsim.forensics.sheet import EVERYTHING, edges_of, prepare
 from flrsim.forensics.surface import examine_mesh
@@ -18,9 +18,17 @@ APART_MM = 20.0
 """Neighbouring segments touch; boxes farther apart than this are not one organ as they stand."""
 TOUCH_MM = 5.0
 """Boxes this near touch: surfaces smoothed one by one draw back from each other."""
+CONTACT_SHARE = 0.05
+"""Neighbours share a wall: at least this share of the points of one of them; bodies that only cross touch along a line."""
+SAMPLE = 4000
+"""Points of a part that are looked at."""
 UNIT_RATIO = 8.0
 """A part this much smaller than the middle one is suspected of another unit; S1 is a third as long as the others."""
 UNIT_FACTORS = (10.0, 1000.0, 0.1, 0.001)
+LITTLE_INSIDE = 0.1
+MOST_INSIDE = 0.5
+"""Structures with no more than the first share inside the liver, and at least the second when frames are exchanged, are in
+the other frame."""
 TURNED = np.array([-1.0, -1.0, 1.0])
 """LPS to RAS and back."""
 
@@ -156,32 +164,31 @@ def _apart(parts: Sequence[Part], source: str) -> list[Finding]:
             )
         )
     rest = [k for k in range(len(boxes)) if k not in strangers]
-    clusters = _clusters([boxes[k][1] for k in rest])
-    if len(set(clusters)) < 2:
+    samples = [_sample(boxes[k][0]) for k in rest]
+    clusters = _clusters(samples)
+    if not len(rest) or clusters.max() == 0:
         return out
-    weight = np.bincount(clusters, [lengths[k] for k in rest])
-    main = int(np.argmax(weight))
-    organ = [boxes[k][1] for k, c in zip(rest, clusters, strict=True) if c == main]
-    for k, c in zip(rest, clusters, strict=True):
+    main = int(np.argmax(np.bincount(clusters, [lengths[k] for k in rest])))
+    organ = np.concatenate([points for points, c in zip(samples, clusters, strict=True) if c == main])
+    for k, points, c in zip(rest, samples, clusters, strict=True):
         if c == main:
             continue
         part, box = boxes[k]
-        gap = min(_gap(box, other) for other in organ)
-        if gap <= APART_MM:
-            continue
         place = _middle(box)
-        if min(_gap(turned(box), other) for other in organ) <= TOUCH_MM:
+        if _contact(points * TURNED, organ) >= CONTACT_SHARE:
             out.append(
                 Finding(
                     "refused",
                     "frame_mixed",
-                    f'{part.source}: "{part.name}" lies {gap:.0f} mm from the other parts{near(place)}, and touches them when LPS and RAS '
-                    "are exchanged: the files are in different frames; export all of them in one",
+                    f'{part.source}: "{part.name}"{near(place)} does not touch the other parts, and touches them when LPS and RAS are '
+                    "exchanged: the files are in different frames; export all of them in one",
                     place_mm=place,
                     count=1,
                 )
             )
-        else:
+            continue
+        gap = min(_gap(box, boxes[j][1]) for j, d in zip(rest, clusters, strict=True) if d == main)
+        if gap > APART_MM:
             out.append(
                 Finding(
                     "warning",
@@ -195,11 +202,29 @@ def _apart(parts: Sequence[Part], source: str) -> list[Finding]:
     return out
 
 
-def _clusters(boxes: list[Box]) -> NDArray[np.int64]:
-    """Return the group of each box; boxes that touch share one."""
+def _sample(part: Part) -> NDArray[np.float64]:
+    """Return up to `SAMPLE` of a part's points, evenly taken."""
+    points = part.points[np.isfinite(part.points).all(axis=1)]
+    return points[:: max(1, len(points) // SAMPLE)]
+
+
+def _contact(points: NDArray[np.float64], others: NDArray[np.float64]) -> float:
+    """Return the share of points that lie within `TOUCH_MM` of others."""
+    from scipy.spatial import cKDTree
+
+    away, _ = cKDTree(others).query(points, distance_upper_bound=TOUCH_MM)
+    return float(np.isfinite(away).mean())
+
+
+def _clusters(samples: list[NDArray[np.float64]]) -> NDArray[np.int64]:
+    """Return the group of each part; parts that touch share one."""
     from scipy.sparse.csgraph import connected_components
 
-    joined = np.array([[_gap(a, b) <= TOUCH_MM for b in boxes] for a in boxes])
+    joined = np.array(
+        [[max(_contact(a, b), _contact(b, a)) >= CONTACT_SHARE for b in samples] for a in samples]
+    )
+    if not len(joined):
+        return np.zeros(0, dtype=np.int64)
     return np.asarray(connected_components(joined, directed=False)[1], dtype=np.int64)
 
 
@@ -214,7 +239,7 @@ def _crossing(parts: Sequence[Part], source: str) -> list[Finding]:
         return []
     names = ("outside", *(p.name for p in parts))
     sheet = prepare(*_joined(parts), names, source)
-    contested, _ = contested_ml(sheet)
+    contested = contest(sheet).ml
     volume = np.abs(sheet.volumes(sheet.cones(sheet.centre)))
     if not (contested[1:] > FOLD_FRACTION * volume[1:]).any():
         return []
@@ -238,21 +263,23 @@ def _crossing(parts: Sequence[Part], source: str) -> list[Finding]:
     ]
 
 
-def examine_beside(box: Box | None, liver: Box, source: str, liver_source: str) -> tuple[Finding, ...]:
+def examine_beside(
+    inside: float, inside_turned: float, place: tuple[float, float, float], source: str, liver_source: str
+) -> tuple[Finding, ...]:
     """Return that structures lie beside the liver only because one of two files is in the other frame.
 
     Parameters
     ----------
-    box, liver : (2, 3) mm, first and last corner of the structures and of the labelled liver.
+    inside, inside_turned : share of the structures' points inside the liver, as they are and with LPS and RAS exchanged.
+    place : where they lie, LPS mm.
     """
-    if box is None or _gap(box, liver) <= TOUCH_MM or _gap(turned(box), liver) > 0:
+    if inside > LITTLE_INSIDE or inside_turned < MOST_INSIDE:
         return ()
-    place = _middle(box)
     return (
         Finding(
             "refused",
             "frame_mixed",
-            f"{source} lies {_gap(box, liver):.0f} mm from the liver of {liver_source}{near(place)}, and inside its box when LPS and RAS are "
+            f"{source}: {100 * inside:.0f} % of it lies inside the liver of {liver_source}, and {100 * inside_turned:.0f} % when LPS and RAS are "
             "exchanged: the two files are in different frames; export both in one, or state the frame",
             place_mm=place,
             count=1,

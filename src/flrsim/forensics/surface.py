@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from flrsim.forensics.crossing import crossings
 from flrsim.forensics.findings import near, plural, refused
 from flrsim.forensics.sheet import EVERYTHING, Edges, Sheet, edges_of, prepare, shells, turned_faces
+from flrsim.forensics.voxels import DOUBLE_WALL_SHARE
 from flrsim.mesh import CLOSED_FRACTION
 from flrsim.results import Finding
 
@@ -20,8 +21,6 @@ SLIVER_MM = 1e-6
 SINGLE_PRECISION = 4 * float(np.finfo(np.float64).eps)
 """Relative distance to the nearest single-precision number below which a coordinate was stored as one; a double is that near
 once in 10⁷, and a change of unit moves it by less."""
-DOUBLE_WALL_SHARE = 0.5
-"""A cavity that takes half of the volume inside the outer wall is the inside of a shell, not a hole in an organ."""
 
 
 def examine_mesh(
@@ -149,13 +148,18 @@ def _stored_step(points: NDArray[np.float64]) -> float | None:
     return None
 
 
-def _degenerate(sheet: Sheet) -> list[Finding]:
+def flat_faces(sheet: Sheet) -> NDArray[np.int64]:
+    """Return the faces without area; of a quad both triangles have none."""
     corner = sheet.points[sheet.split[0]]
     longest = np.sqrt(((corner - np.roll(corner, 1, axis=1)) ** 2).sum(axis=2)).max(axis=1)
     flat = sheet.areas <= 0.5 * longest * SLIVER_MM
     if sheet.faces.shape[1] == 4:
         flat = flat.reshape(-1, 2).all(axis=1)
-    which = np.flatnonzero(flat)
+    return np.flatnonzero(flat)
+
+
+def _degenerate(sheet: Sheet) -> list[Finding]:
+    which = flat_faces(sheet)
     if not len(which):
         return []
     place = sheet.where(which)
@@ -380,8 +384,8 @@ def _patches(sheet: Sheet, edges: Edges, broken: list[int]) -> Finding | None:
     """Return the regions that are open one by one and closed together: pieces of one skin, not volumes."""
     if len(broken) < 2 or len(edges.unbalanced(EVERYTHING)):
         return None
-    union = np.flatnonzero((sheet.sides == 0).any(axis=1))
-    if not len(union):
+    outer = (sheet.sides == 0).any(axis=1)
+    if not all(outer[(sheet.sides == r).any(axis=1)].all() for r in broken):
         return None
     names = ", ".join(f'"{sheet.names[r]}"' for r in broken)
     place = sheet.where(edges.unbalanced(broken[0]))

@@ -13,6 +13,9 @@ from flrsim.results import Finding
 ALL_NEIGHBOURS = np.ones((3, 3, 3), dtype=int)
 """Voxels of one structure touch by faces, edges or corners; what it encloses touches by faces only."""
 
+DOUBLE_WALL_SHARE = 0.5
+"""A cavity that takes half of the volume inside the outer wall is the inside of a shell, not a hole in an organ."""
+
 Part = tuple[slice, ...]
 
 
@@ -22,6 +25,8 @@ def examine_voxels(
     names: tuple[str, ...],
     source: str,
     evidence: Evidence,
+    *,
+    holes: bool = True,
 ) -> tuple[Finding, ...]:
     """Return pieces, specks and holes, with millilitres and place.
 
@@ -30,6 +35,7 @@ def examine_voxels(
     labels : (nx, ny, nz), 0 is outside.
     affine : (4, 4) voxel indices to LPS mm.
     names : name of each label.
+    holes : whether to look for holes; those of a mesh are known from its own surface.
     """
     from scipy import ndimage
 
@@ -68,7 +74,7 @@ def examine_voxels(
             total = float(ml[specks].sum())
             i = specks[0]
             x, y, z = _centre(found, i + 1, part, affine)
-            around = _surroundings(labels, part, found == i + 1)
+            around = surroundings(labels, part, found == i + 1)
             inside = f", wholly inside {names[around[0]]}" if len(around) == 1 and around[0] else ""
             out.append(
                 Finding(
@@ -83,7 +89,7 @@ def examine_voxels(
             )
     return (
         *out,
-        *_holes(labels, affine, names, source, voxel, ignored),
+        *(_holes(labels, affine, names, source, voxel, ignored) if holes else ()),
         *_enclosed(labels, affine, names, source, voxel),
     )
 
@@ -96,7 +102,7 @@ def _centre(
     return float(x), float(y), float(z)
 
 
-def _surroundings(
+def surroundings(
     labels: NDArray[np.unsignedinteger], part: Part, mask: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Return the labels that share a voxel face with a mask, which lies in a part of the grid; 0 at the grid's edge."""
@@ -150,10 +156,23 @@ def _holes(
     largest = counted[0] + 1
     part = ndimage.find_objects(holes)[largest - 1]
     place = _centre(holes[part], largest, part, affine)
-    around = _surroundings(labels, part, holes[part] == largest)
+    around = surroundings(labels, part, holes[part] == largest)
     where = " and ".join(names[i] for i in around if 0 < i < len(names))
     total = float(ml[counted].sum())
     one = len(counted) == 1
+    filled = float(np.count_nonzero(labels)) * voxel
+    if ml[counted[0]] >= DOUBLE_WALL_SHARE * (ml[counted[0]] + filled):
+        return [
+            Finding(
+                "refused",
+                "double_wall",
+                f"{source}: the labels are a shell of {filled:.0f} mL around {ml[counted[0]]:.0f} mL without a label{near(place)}; a capsule is "
+                "not a liver volume: fill it, or export the segments instead of their surface",
+                place_mm=place,
+                ml=float(ml[counted[0]]),
+                count=1,
+            )
+        ]
     return [
         Finding(
             "warning",
@@ -184,7 +203,7 @@ def _enclosed(
         around = np.flatnonzero(contacts[label])
         if len(around) != 1 or around[0] == 0:
             continue
-        part = ndimage.find_objects(labels == label)[0]
+        part = ndimage.find_objects((labels == label).astype(np.int8))[0]
         mask = labels[part] == label
         place = _centre(mask.astype(np.int8), 1, part, affine)
         ml = int(mask.sum()) * voxel

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from flrsim.anatomy import check_split_once
 from flrsim.errors import AnatomyError, FileError, FlrsimError, GeometryError
-from flrsim.forensics import Part, examine_beside, raise_together, turned
+from flrsim.forensics import TURNED, examine_beside, raise_together, turned
 from flrsim.grid import LabelVolume
 from flrsim.io.frames import check_extent, natural
 from flrsim.io.naming import Naming
@@ -23,7 +23,6 @@ from flrsim.io.structures import Structures, from_closed_surfaces, from_interfac
 from flrsim.io.surfaces import SURFACES, closed_surfaces, read_raw_surface
 from flrsim.io.voxels import VOXEL_LIMIT
 from flrsim.io.vtp import check_labels
-from flrsim.label_statistics import label_counts
 from flrsim.results import Finding
 
 MAPS = (".nii", ".nii.gz", ".nrrd")
@@ -240,13 +239,13 @@ def _from_closed(
         *_extent(list(placed.values()), first, unit, whole_liver),
         *(f for raw in placed.values() for f in _beside(raw, onto)),
     ]
-    meshes, warnings = closed_surfaces(placed, source=source, whole_liver=whole_liver, known=known)
+    meshes, findings = closed_surfaces(placed, source=source, whole_liver=whole_liver, known=known)
     return from_closed_surfaces(
         meshes,
         source=source,
         frame=_grid_of(onto, np.concatenate([m.points for m in meshes.values()]), source),
         must_touch=whole_liver,
-        warnings=warnings,
+        findings=findings,
     )
 
 
@@ -285,12 +284,20 @@ def _beside(placed: RawSurface, onto: Structures | None) -> tuple[Finding, ...]:
     """Return that a surface lies beside the liver only because one of the two is in another frame."""
     if onto is None:
         return ()
-    box = label_counts(onto.labels).box
-    if box is None:
+    points = placed.points[np.isfinite(placed.points).all(axis=1)]
+    if not len(points):
         return ()
-    liver = _corners(onto.affine, box)
-    own = Part("", placed.source, placed.points, placed.faces).box
-    return examine_beside(own, liver, placed.source, onto.source)
+    x, y, z = points.mean(axis=0)
+    inside, exchanged = _inside(points, onto), _inside(points * TURNED, onto)
+    return examine_beside(inside, exchanged, (float(x), float(y), float(z)), placed.source, onto.source)
+
+
+def _inside(points: NDArray[np.float64], onto: Structures) -> float:
+    """Return the share of points that lie in labelled voxels."""
+    inverse = np.linalg.inv(onto.affine)
+    index = np.rint(points @ inverse[:3, :3].T + inverse[:3, 3]).astype(np.int64)
+    known = ((index >= 0) & (index < onto.labels.shape)).all(axis=1)
+    return float((onto.labels[tuple(index[known].T)] > 0).sum() / len(points))
 
 
 def _corners(affine: NDArray[np.float64], box: NDArray[np.int64]) -> NDArray[np.float64]:

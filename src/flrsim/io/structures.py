@@ -46,6 +46,7 @@ class Structures:
     unread : those of them that are left out.
     cropped : whether the file says that its grid is a part of a larger one.
     defect_ml : at most what open edges, overlaps and gaps do to the volume of each structure, mL by name.
+    findings : what its geometry was found to be, where it is a mesh; their sentences are among the warnings.
     """
 
     labels: NDArray[np.unsignedinteger]
@@ -60,6 +61,7 @@ class Structures:
     unread: tuple[str, ...] = ()
     cropped: bool = False
     defect_ml: Mapping[str, float] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 def from_label_volumes(
@@ -239,6 +241,7 @@ def from_interface_mesh(
         own_names=own,
         unread=unread,
         defect_ml={mesh.names[i]: float(gap) for i, gap in enumerate(closure_ml(mesh)) if i in present},
+        findings=(*known, *judged),
     )
 
 
@@ -281,7 +284,7 @@ def from_closed_surfaces(
     source: str,
     frame: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None,
     must_touch: bool = True,
-    warnings: tuple[str, ...] = (),
+    findings: tuple[Finding, ...] = (),
 ) -> Structures:
     """Return the structures of separate closed surfaces; overlaps go to the first named and are reported.
 
@@ -289,7 +292,10 @@ def from_closed_surfaces(
     ----------
     must_touch
         Whether the surfaces make one organ, so that overlaps and gaps between them are checked and limited.
+    findings
+        What was found about them.
     """
+    warnings = tuple(f.sentence for f in findings)
     everything = np.concatenate([m.points for m in meshes.values()])
     affine, shape, _ = grid_frame(everything, MESH_GRID_MM)
     if frame is not None:
@@ -320,7 +326,18 @@ def from_closed_surfaces(
         name: float(closure_ml(mesh)[1]) + ml[i] * (overlap[i] / max(own[i], 1) + gaps)
         for i, (name, mesh) in enumerate(meshes.items(), start=1)
     }
-    return Structures(labels, affine, names, ml, surfaces, warnings, source, from_mesh=True, defect_ml=defect)
+    return Structures(
+        labels,
+        affine,
+        names,
+        ml,
+        surfaces,
+        warnings,
+        source,
+        from_mesh=True,
+        defect_ml=defect,
+        findings=findings,
+    )
 
 
 def closure_ml(mesh: LabelledMesh) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ def closed_surfaces(
     source: str,
     whole_liver: bool = False,
     known: Sequence[Finding] = (),
-) -> tuple[dict[str, LabelledMesh], tuple[str, ...]]:
+) -> tuple[dict[str, LabelledMesh], tuple[Finding, ...]]:
     """Return closed surfaces, each a mesh with the regions outside and its name, facing out, and what is to be warned of.
 
     Parameters
@@ -85,7 +85,7 @@ def closed_surfaces(
         findings.append(Finding("refused", "interface_mesh", sentence))
     findings += examine_parts(parts, source, one_organ=whole_liver)
     if whole_liver and refused(findings):
-        findings += _lie(parts, source)
+        findings += _lie(parts, source, tuple(raws))
     refuse(findings)
     meshes = {}
     for part in parts:
@@ -94,13 +94,13 @@ def closed_surfaces(
         points, index = joined_points(part.points)
         sides = np.tile(np.array([1, 0], np.uint16), (len(part.faces), 1))
         meshes[part.name] = LabelledMesh(points, index[part.faces], sides, ("outside", part.name))
-    return meshes, tuple(f.sentence for f in findings)
+    return meshes, tuple(findings)
 
 
-def _lie(parts: Sequence[Part], source: str) -> tuple[Finding, ...]:
-    """Return which way round surfaces lie of which, being refused, no grid will be made."""
+def _lie(parts: Sequence[Part], source: str, names: Sequence[str]) -> tuple[Finding, ...]:
+    """Return which segments are absent and which way round surfaces lie of which, being refused, no grid will be made."""
     centres = {p.name: c for p in parts if (c := centre_of_faces(p.points, p.faces)) is not None}
-    return (*examine_names(list(centres), source), *examine_orientation(centres, source, from_mesh=True))
+    return (*examine_names(names, source), *examine_orientation(centres, source, from_mesh=True))
 
 
 def judge_interface(
@@ -128,7 +128,7 @@ def judge_interface(
     parts = [
         Part(names[r], source, points, faces[(sides == r).any(axis=1)]) for r in np.unique(sides) if r > 0
     ]
-    return (*findings, *_lie(parts, source))
+    return (*findings, *_lie(parts, source, [p.name for p in parts]))
 
 
 def write_closed_surface(path: Path, points: NDArray[np.float64], triangles: NDArray[np.int64]) -> None:

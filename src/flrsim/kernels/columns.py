@@ -40,8 +40,8 @@ def contested(points, triangles, sides, n_regions, nx, ny):
     sides : (m, 2) uint16. A ray is cut by the faces it meets; a piece is contested when the face at its lower end
     enters another region than the face at its upper end leaves. Before the first and after the last face is outside.
 
-    Returns length (n_regions,) contested by each region, in units of z; leaks, the number of rays whose first or last
-    face borders no outside; worst (4,), x, y, z and length of the longest contested piece; leak (3,), place of the first
+    Returns length (n_regions,) contested by each region, in units of z; met, the number of rays that meet a face; leaks,
+    of these whose first or last face borders no outside; worst (4,), x, y, z and length of the longest contested piece; leak (3,), place of the first
     leak.
     """
     m = triangles.shape[0]
@@ -86,10 +86,12 @@ def contested(points, triangles, sides, n_regions, nx, ny):
     worst = np.zeros(4, np.float64)
     leak = np.zeros(3, np.float64)
     leaks = 0
+    met = 0
     for k in range(nx * ny):
         n = start[k + 1] - start[k]
         if n == 0:
             continue
+        met += 1
         # Few faces meet a ray: insertion is quick, and keeps ties in the order of the faces.
         for u in range(start[k] + 1, start[k + 1]):
             z = z_of[u]
@@ -130,7 +132,7 @@ def contested(points, triangles, sides, n_regions, nx, ny):
                 leak[1] = k % ny
                 leak[2] = before
             leaks += 1
-    return length, leaks, worst, leak
+    return length, met, leaks, worst, leak
 
 
 @kernel
