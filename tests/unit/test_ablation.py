@@ -48,7 +48,7 @@ def test_the_zone_of_a_ball_is_a_ball_and_no_wedge(spacing, margin) -> None:
 
 def test_before_is_specimen_and_zone_and_after_for_every_tissue() -> None:
     result = staged(
-        Operate(resect=("S6",), ablate=("L3", "L5"), ablation_margin_mm=6.0),
+        Operate(resect=("S6",), ablate=("L3", "L5"), ablation_margin_mm=20.0),
         Operate(wedge=("L4",), margin_mm=5.0, ablate=("L2",), ablation_margin_mm=4.0),
     )
     grid = toy().grid
@@ -59,8 +59,9 @@ def test_before_is_specimen_and_zone_and_after_for_every_tissue() -> None:
                 op.resected_ml[kind] + op.ablated_ml[kind] + op.after_ml[kind], rel=1e-12, abs=1e-12
             )
     first = result.operations[0]
-    zone = ablation_zone(grid, toy().lesion("L3"), 6.0) | ablation_zone(grid, toy().lesion("L5"), 6.0)
+    zone = ablation_zone(grid, toy().lesion("L3"), 20.0) | ablation_zone(grid, toy().lesion("L5"), 20.0)
     s6 = grid.mask(grid.ids(segments=["S6"]))
+    assert (zone & s6).any()
     painted = np.asarray(result.pieces.paint(first.ablates.astype(np.uint8))) == 1
     # What is resected is not ablated as well.
     np.testing.assert_array_equal(painted, zone & ~s6 & (grid.regions > 0))
