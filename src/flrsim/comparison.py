@@ -15,7 +15,7 @@ from flrsim.error_budget import HALF_WIDTH, wall_interval
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
 from flrsim.lesion_facts import lesion_facts
-from flrsim.perfusion import Circulation, deprivation, perfusion_result
+from flrsim.perfusion import Circulation, Supply, deprivation, perfusion_result
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
 from flrsim.plan import Operate, Plan, check_plan, describe
 from flrsim.plan_error import error_notes, flr_error, sflr_budget
@@ -111,6 +111,7 @@ def compare(
         segments, lesions, (tlv_error, functional_error) = measured.result()
     say("dividing the liver among its vessels")
     circulation = Circulation.of(case)
+    supply = Supply.of(circulation, staged[0].pieces)
     functional = tlv_functional_ml(case)
 
     def play(one: StagedPlan) -> tuple[PlanResult, Timeline | None]:
@@ -133,7 +134,7 @@ def compare(
                 modifiers_off=modifiers_off,
             )
         said = remarks[one.plan.name]
-        result = _plan_result(case, one, circulation, timeline, functional, error, telv, said, evidence)
+        result = _plan_result(case, one, supply, timeline, functional, error, telv, said, evidence)
         return result, timeline
 
     # Plans share no state but the numbers they read, so two are played at a time.
@@ -186,7 +187,7 @@ def _assumption(p: Parameter) -> dict[str, Any]:
 def _plan_result(
     case: LiverCase,
     staged: StagedPlan,
-    circulation: Circulation,
+    supply: Supply,
     timeline: Timeline | None,
     functional: float,
     error: Interval,
@@ -196,14 +197,14 @@ def _plan_result(
 ) -> PlanResult:
     patient = case.patient
     flr = sum(staged.flr_ml.values())
-    deprived = deprivation(circulation, staged, evidence)
+    deprived = deprivation(supply, staged, evidence)
     rules, without = (
         ()
         if timeline is None or patient is None
         else with_error(evaluate(timeline, patient, evidence, counted=counted), HALF_WIDTH * error.sd / flr)
         for counted in (1.0, 1.0 - deprived.share)
     )
-    answers = vessel_answers(circulation, staged, deprived)
+    answers = vessel_answers(supply.circulation, staged, deprived)
     judgement = judge(
         staged,
         answers,
@@ -287,7 +288,7 @@ def _plan_result(
         else tuple(_decision(timeline, i) for i in range(len(timeline.decisions))),
         devascularised_ml=deprived.devascularised_ml,
         congested_ml=deprived.congested_ml,
-        perfusion=perfusion_result(circulation, deprived, telv, evidence),
+        perfusion=perfusion_result(supply.circulation, deprived, telv, evidence),
         flr_error=error,
         sflr_error=sflr_error,
         flr_fraction_interval=_scaled(now, functional),

@@ -14,7 +14,7 @@ from flrsim.errors import AnatomyError
 from flrsim.evidence import Evidence
 from flrsim.grid import PARENCHYMA, Pieces
 from flrsim.plan import Operate
-from flrsim.resection.severed import Losses, deprived_mask, losses
+from flrsim.resection.severed import Losses, deprived_places, losses
 from flrsim.resection.territory import Territories, territories
 from flrsim.resection.vessel_tree import TREES
 from flrsim.results import CreditedFlr, PerfusionResult, VeinResult
@@ -52,6 +52,99 @@ class Circulation:
     def remarks(self) -> tuple[str, ...]:
         """What the trees do not say, in sentences."""
         return tuple(r for t in self.trees.values() for r in t.remarks)
+
+
+@dataclass(frozen=True)
+class Supply:
+    """The circulation met with the pieces of the plans: what of each piece's parenchyma hangs where.
+
+    All plans of a case share their pieces, so the liver's voxels are gone through once and not for every plan.
+
+    Attributes
+    ----------
+    piece : (n_rows,) piece; region : (n_rows,) its region; ml : (n_rows,) volume of the row.
+    places : by tree, (n_rows,) place (`Territories.places_at`) that the row hangs on.
+    vessel_piece : by tree, (n_voxels,) piece of each voxel of the tree; −1 where a centreline leaves all tissue.
+    """
+
+    circulation: Circulation
+    pieces: Pieces
+    piece: NDArray[np.int64]
+    region: NDArray[np.int64]
+    ml: NDArray[np.float64]
+    places: Mapping[str, NDArray[np.int64]]
+    vessel_piece: Mapping[str, NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, circulation: Circulation, pieces: Pieces) -> Supply:
+        """Go through the parenchyma of the labelled liver; crossed voxels count by their parts."""
+        grid, parts = pieces.grid, pieces.parts
+        n_pieces = len(pieces.region)
+        asked = np.isin(pieces.region, grid.ids(segments=grid.segments, kind=PARENCHYMA))
+        at = np.flatnonzero(asked[pieces.piece_of])
+        # A part of a voxel lies in the voxel's region: what it brings to its piece it takes from the centre's.
+        split = np.flatnonzero(asked[parts.piece])
+        of = parts.of[split]
+        at = np.concatenate([at, of, of])
+        piece = np.concatenate(
+            [pieces.piece_of[at[: len(at) - 2 * len(of)]], parts.piece[split], pieces.piece_of[of]]
+        )
+        size = np.ones(len(at))
+        if len(of):
+            size[-2 * len(of) :] = np.concatenate([parts.share[split], -parts.share[split]])
+        key = piece.astype(np.int64)
+        voxel = pieces.voxels[at]
+        spans = {}
+        for tree, where in circulation.trees.items():
+            spans[tree] = where.n_places
+            key = key * where.n_places + where.places_at(voxel)
+        n_keys = n_pieces * int(np.prod(list(spans.values()), dtype=np.int64))
+        if n_keys <= MOST_KEYS:
+            sums = np.bincount(key, weights=size, minlength=n_keys)
+            rows = np.flatnonzero(sums)
+            sums = sums[rows]
+        else:
+            rows, back = np.unique(key, return_inverse=True)
+            sums = np.bincount(back, weights=size)
+        places = {}
+        rest = rows
+        for tree in reversed(spans):
+            rest, places[tree] = np.divmod(rest, spans[tree])
+        region = pieces.region[rest]
+        vessel_piece = {
+            tree: _piece_at(pieces, where.vessels.voxels) for tree, where in circulation.trees.items()
+        }
+        ml = grid.ml[region] * sums / grid.counts[region]
+        return cls(circulation, pieces, rest, region, ml, places, vessel_piece)
+
+    def by_segment(self, member: NDArray[np.bool_]) -> BySegment:
+        """Return the volume of some rows by segment, mL."""
+        sums = np.bincount(
+            self.region[member], weights=self.ml[member], minlength=len(self.pieces.grid.table)
+        )
+        out: BySegment = {}
+        for i in np.flatnonzero(sums):
+            row = self.pieces.grid.table[i]
+            if row is not None and row.segment is not None:
+                out[row.segment] = out.get(row.segment, 0.0) + float(sums[i])
+        return dict(sorted(out.items()))
+
+    def by_branch(self, tree: str, member: NDArray[np.bool_]) -> dict[str, BySegment]:
+        """Return the volume of some rows by branch and segment, mL."""
+        where = self.circulation.trees[tree]
+        label = where.place_label[self.places[tree]]
+        rows = {name: self.by_segment(member & (label == i)) for i, name in enumerate(where.names) if i}
+        return {name: row for name, row in rows.items() if row}
+
+
+def _piece_at(pieces: Pieces, voxels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the piece of some voxels (flat indices), −1 where there is no tissue."""
+    at = np.minimum(np.searchsorted(pieces.voxels, voxels), len(pieces.voxels) - 1)
+    return np.where(pieces.voxels[at] == voxels, pieces.piece_of[at], -1).astype(np.int64)
+
+
+MOST_KEYS = 1 << 25
+"""Up to so many pairs of piece and places are counted in a table of all of them; more are sorted."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +246,7 @@ class Deprivation:
         return tuple(out)
 
 
-def deprivation(circulation: Circulation, staged: StagedPlan, evidence: Evidence) -> Deprivation:
+def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Deprivation:
     """Return what a plan leaves without inflow or outflow.
 
     In an anatomical resection the surgeon dissects the portal branches of what stays free and divides those whose
@@ -161,46 +254,43 @@ def deprivation(circulation: Circulation, staged: StagedPlan, evidence: Evidence
     hepatic vein is lost from where it goes, outward; one that the plane of a resection splits lengthwise is taken
     to be dissected free, and what taking it would congest is shown beside.
     """
-    pieces, grid = staged.pieces, staged.pieces.grid
-    n = len(pieces.region)
+    pieces, grid, circulation = supply.pieces, supply.pieces.grid, supply.circulation
+    # One more than there are pieces: what is no tissue, −1, neither goes nor stays.
+    n = len(pieces.region) + 1
     gone, undissected, anatomical = (np.zeros(n, dtype=np.bool_) for _ in range(3))
     resected: set[str] = set()
     for op, step in zip(staged.operations, staged.plan.operations, strict=True):
         own = np.isin(pieces.region, grid.ids(segments=op.resects)) & op.goes
-        gone |= op.goes
-        anatomical |= own
-        undissected |= op.ablates
+        gone[:-1] |= op.goes
+        anatomical[:-1] |= own
+        undissected[:-1] |= op.ablates
         if isinstance(step.action, Operate):
-            undissected |= op.goes & ~own & wedged_by(step.action, pieces)
+            undissected[:-1] |= op.goes & ~own & wedged_by(step.action, pieces)
         resected |= op.resects
-    painted = {
-        name: np.asarray(pieces.paint(member), dtype=np.bool_)
-        for name, member in (("gone", gone), ("undissected", undissected), ("other", gone & ~anatomical))
-    }
-    stays = staying_share(pieces, staged.stays)
-    lost_mask: dict[str, NDArray[np.bool_]] = {}
+    stays = staged.stays[supply.piece]
+    lost: dict[str, NDArray[np.bool_]] = {}
     found: dict[str, Losses] = {}
     for tree, where in circulation.trees.items():
+        at = supply.vessel_piece[tree]
         if tree == "portal_vein":
             divided = [b for b in where.vessels.names if _all_go(b, grid.segments, resected)]
-            found[tree] = losses(where.vessels, painted["other"], painted["undissected"], divided)
+            found[tree] = losses(where.vessels, (gone & ~anatomical)[at], undissected[at], divided)
         else:
-            found[tree] = losses(where.vessels, painted["gone"], painted["undissected"])
+            found[tree] = losses(where.vessels, gone[at], undissected[at])
         whole = [name for name, b in found[tree].branches.items() if b.lost]
-        lost_mask[tree] = deprived_mask(where, found[tree].sections, whole)
-    either = np.zeros(grid.regions.shape, dtype=np.bool_)
-    for mask in lost_mask.values():
-        either |= mask
-    by = {tree: t.ml_where(stays * lost_mask[tree], kind=PARENCHYMA) for tree, t in circulation.trees.items()}
-    any_tree = next(iter(circulation.trees.values()), None)
+        lost[tree] = deprived_places(where, found[tree].sections, whole)[supply.places[tree]]
+    either = np.zeros(len(supply.ml), dtype=np.bool_)
+    for member in lost.values():
+        either |= member
+    by = {tree: supply.by_branch(tree, stays & member) for tree, member in lost.items()}
     flr = sum(staged.flr_ml.values())
     return Deprivation(
         devascularised=by.get("portal_vein"),
         congested=by.get("hepatic_vein"),
-        either={} if any_tree is None else summed(any_tree.ml_where(stays * either, kind=PARENCHYMA)),
+        either=supply.by_segment(stays & either),
         flr_ml=flr,
         lost={tree: {n: b.lost for n, b in f.branches.items()} for tree, f in found.items()},
-        veins=_veins(circulation, found, stays, by, evidence),
+        veins=_veins(supply, found, stays, by, evidence),
     )
 
 
@@ -212,17 +302,17 @@ def _all_go(branch: str, segments: tuple[str, ...], resected: set[str]) -> bool:
 
 
 def _veins(
-    circulation: Circulation,
+    supply: Supply,
     found: Mapping[str, Losses],
-    stays: NDArray[np.float64],
+    stays: NDArray[np.bool_],
     by: Mapping[str, Mapping[str, BySegment]],
     evidence: Evidence,
 ) -> tuple[VeinFate, ...]:
-    where = circulation.trees.get("hepatic_vein")
+    where = supply.circulation.trees.get("hepatic_vein")
     if where is None:
         return ()
     tree, lost = where.vessels, found["hepatic_vein"]
-    drains = where.ml_where(stays, kind=PARENCHYMA)
+    drains = supply.by_branch("hepatic_vein", stays)
     out = []
     for name, b in lost.branches.items():
         if_taken: BySegment = {}
@@ -231,13 +321,9 @@ def _veins(
         elif b.split_ml >= evidence.value("congestion.along") * b.ml:
             fate = "along"
             own = tree.branch == tree.names.index(name)
-            more = tree.downstream(lost.sections | (own & lost.split))
-            if_taken = summed(
-                {
-                    k: v
-                    for k, v in where.ml_where(stays * deprived_mask(where, more), kind=PARENCHYMA).items()
-                    if k == name
-                }
+            more = deprived_places(where, tree.downstream(lost.sections | (own & lost.split)))
+            if_taken = supply.by_branch("hepatic_vein", stays & more[supply.places["hepatic_vein"]]).get(
+                name, {}
             )
         else:
             fate = "cut" if b.lost_ml > 0 else "kept"
@@ -280,17 +366,6 @@ def perfusion_result(
         else (),
         not_supplied=tuple(circulation.missing.values()),
     )
-
-
-def staying_share(pieces: Pieces, stays: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the share of each voxel that stays, (nx, ny, nz): between 0 and 1 where a plane crosses it."""
-    share = stays[pieces.piece_of].astype(np.float64)
-    parts = pieces.parts
-    centre = stays[pieces.piece_of[parts.of]]
-    np.add.at(share, parts.of, parts.share * (stays[parts.piece].astype(np.float64) - centre))
-    out = np.zeros(pieces.grid.regions.size)
-    out[pieces.voxels] = share
-    return out.reshape(pieces.grid.regions.shape)
 
 
 def summed(by_branch: Mapping[str, BySegment]) -> BySegment:

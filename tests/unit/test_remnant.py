@@ -10,7 +10,7 @@ import pytest
 import solids
 from flrsim.case import LiverCase, Vessel, VesselFile, assemble
 from flrsim.evidence import load_evidence
-from flrsim.perfusion import Circulation, Deprivation, deprivation, perfusion_result, summed, total
+from flrsim.perfusion import Circulation, Deprivation, Supply, deprivation, perfusion_result, summed, total
 from flrsim.plan import Operate, Plan, Step
 from flrsim.remnant import VesselAnswer, vessel_answers
 from flrsim.resection.plane import Plane
@@ -43,7 +43,7 @@ def wedge_of(case: LiverCase):
 
 def asked(case: LiverCase, staged: StagedPlan) -> tuple[Deprivation, dict[str, VesselAnswer]]:
     circulation = Circulation.of(case)
-    found = deprivation(circulation, staged, load_evidence())
+    found = deprivation(Supply.of(circulation, staged.pieces), staged, load_evidence())
     return found, {a.question: a for a in vessel_answers(circulation, staged, found)}
 
 

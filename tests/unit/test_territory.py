@@ -18,7 +18,7 @@ from flrsim.io.centrelines import read_centrelines
 from flrsim.phantom import TwoTree, bilobar_two_stage, watershed, watershed_truth
 from flrsim.phantom.model import LabelGrids
 from flrsim.phantom.two_tree import HALF_SIZE, PORTAL_X, PORTAL_Z, TRUNK_Y, territory_ml
-from flrsim.resection.severed import deprived_mask, losses
+from flrsim.resection.severed import deprived_places, losses
 from flrsim.resection.territory import territories, territory_mask
 from flrsim.resection.vessel_tree import assembled, vessel_tree
 
@@ -72,7 +72,13 @@ def total(by_segment) -> float:
 
 
 def deprived_ml(found, lost, stays, owners=()):
-    return found.ml_where(stays & deprived_mask(found, lost, owners), kind="parenchyma")
+    places = found.places_at(np.arange(stays.size)).reshape(stays.shape)
+    return found.ml_where(stays & deprived_places(found, lost, owners)[places], kind="parenchyma")
+
+
+def lost_of(found, gone, undissected, divided=()):
+    at = found.vessels.voxels
+    return losses(found.vessels, gone.reshape(-1)[at], undissected.reshape(-1)[at], divided)
 
 
 # ------------------------------------------------------------------------------------------------ truth
@@ -272,7 +278,7 @@ def test_what_lies_beyond_a_cut_loses_its_inflow(low: float) -> None:
     case = block()
     found = territories(case, "portal_vein")
     gone = cut_of_left_branch(case, low, low + 10)
-    lost = losses(found.vessels, gone, gone)
+    lost = lost_of(found, gone, gone)
     fed = deprived_ml(found, lost.sections, case.grid.liver & ~gone)
     # Everything on the left from the cut on, less what went and the vessels; the cut is known to half a section.
     width, depth, height = 2 * HALF_SIZE[0] - (40 + 16 + 20), HALF_SIZE[1] - low, 2 * HALF_SIZE[2]
@@ -294,13 +300,13 @@ def test_losing_a_trunk_loses_all_that_hangs_on_it() -> None:
     _, case = liver()
     found = territories(case, "portal_vein")
     nothing = np.zeros(case.grid.regions.shape, dtype=np.bool_)
-    lost = losses(found.vessels, nothing, nothing, ("right",))
+    lost = lost_of(found, nothing, nothing, ("right",))
     assert {n for n, b in lost.branches.items() if b.lost} == {
         "right", "right_anterior", "right_posterior", "S5", "S6", "S7", "S8",
     }  # fmt: skip
     fed = deprived_ml(found, lost.sections, case.grid.liver)
     assert fed == {n: row for n, row in found.parenchyma_ml.items() if n in ("S5", "S6", "S7", "S8")}
-    everything = losses(found.vessels, nothing, nothing, ("main",))
+    everything = lost_of(found, nothing, nothing, ("main",))
     assert total(
         {n: total(r) for n, r in deprived_ml(found, everything.sections, case.grid.liver, ("main",)).items()}
     ) == pytest.approx(total(case.parenchyma_ml))
@@ -314,7 +320,7 @@ def test_a_plane_along_a_vein_leaves_it_and_one_beyond_it_takes_it() -> None:
     none = np.zeros(grid.regions.shape, dtype=np.bool_)
     for above, state in ((5.0, "split"), (2.0, "split"), (1.0, "lost"), (-2.1, "lost"), (9.0, "kept")):
         gone = (local[:, 1] > above).reshape(grid.regions.shape)
-        middle = losses(found.vessels, gone, none).branches["middle"]
+        middle = lost_of(found, gone, none).branches["middle"]
         # At 1 mm the plane leaves the part of a circle of 3 mm that lies beyond 4 mm from its centre: none of it.
         assert (middle.split_ml > 0, middle.lost) == (
             state == "split" and above > 3,
@@ -323,8 +329,8 @@ def test_a_plane_along_a_vein_leaves_it_and_one_beyond_it_takes_it() -> None:
         assert middle.lost == (middle.lost_ml == pytest.approx(middle.ml)) or state == "kept"
     # The same plane drawn as a wedge, which follows no vessel, cuts through it.
     gone = (local[:, 1] > 4.5).reshape(grid.regions.shape)
-    assert losses(found.vessels, gone, gone).branches["middle"].lost
-    assert not losses(found.vessels, gone, none).branches["middle"].lost
+    assert lost_of(found, gone, gone).branches["middle"].lost
+    assert not lost_of(found, gone, none).branches["middle"].lost
 
 
 # ------------------------------------------------------------------------------------------------ centrelines
@@ -357,7 +363,7 @@ def test_a_centreline_that_is_cut_loses_what_lies_beyond() -> None:
     case = lined(block())
     found = territories(case, "portal_vein")
     gone = cut_of_left_branch(block(), 0.0, 10.0)
-    lost = losses(found.vessels, gone, gone)
+    lost = lost_of(found, gone, gone)
     assert {n for n, b in lost.branches.items() if b.lost_ml > 0} == {"left"}
     fed = deprived_ml(found, lost.sections, case.grid.liver & ~gone)["left"]
     assert total(fed) == pytest.approx(44 * 50 * 80 / 1000, rel=0.08)

@@ -67,8 +67,9 @@ def losses(
 
     Parameters
     ----------
-    gone : (nx, ny, nz) bool, all that an operation removes, but for what vessels are dissected free from.
-    undissected : (nx, ny, nz) bool, the part of it removed without following vessels: wedges, ablation zones.
+    gone : (n_voxels,) bool, voxels of the tree in what an operation removes, but for what vessels are dissected
+        free from.
+    undissected : (n_voxels,) bool, the part of them removed without following vessels: wedges, ablation zones.
     divided : branches that are divided on purpose.
 
     Notes
@@ -104,9 +105,8 @@ def losses(
     )
 
 
-def _share(vessels: VesselTree, mask: NDArray[np.bool_], n: int) -> NDArray[np.float64]:
-    """Return the mL of each section inside a mask."""
-    inside = mask.reshape(-1)[vessels.voxels]
+def _share(vessels: VesselTree, inside: NDArray[np.bool_], n: int) -> NDArray[np.float64]:
+    """Return the mL of each section in some of the tree's voxels."""
     ml = np.bincount(vessels.section, weights=np.where(inside, vessels.ml, 0.0), minlength=n)
     return np.asarray(ml, dtype=np.float64)
 
@@ -125,17 +125,15 @@ def _stretches(vessels: VesselTree, partial: NDArray[np.bool_]) -> NDArray[np.in
     return stretch
 
 
-def deprived_mask(
+def deprived_places(
     where: Territories, lost: NDArray[np.bool_], owners: Collection[str] = ()
 ) -> NDArray[np.bool_]:
-    """Return the voxels whose nearest section is lost, (nx, ny, nz) bool.
+    """Return the places whose section is lost, (n_places,) bool.
 
     Parameters
     ----------
     lost : (n_sections,) bool, from `losses`.
     owners : branches lost as a whole, for the segments that hang on a trunk.
     """
-    of_section = np.concatenate([[False], lost])
-    out = of_section[where.section]
-    whole = np.isin(np.arange(len(where.names)), [i for i, n in enumerate(where.names) if i and n in owners])
-    return np.asarray(out | (whole[where.labels] & (where.section == 0)))
+    whole = [i > 0 and name in owners for i, name in enumerate(where.names)]
+    return np.concatenate([np.array(whole, dtype=np.bool_), lost])

@@ -77,6 +77,21 @@ class Territories:
                 row[region.segment] = row.get(region.segment, 0.0) + ml
         return {name: dict(sorted(out[name].items())) for name in self.names if name in out}
 
+    @property
+    def n_places(self) -> int:
+        """How many places tissue may hang on: those of `names` as a whole, then each section."""
+        return len(self.names) + self.vessels.n_sections
+
+    def places_at(self, voxels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what some voxels (flat indices) hang on: the nearest section, or an index into `names` where none decides."""
+        section = self.section.reshape(-1)[voxels].astype(np.int64)
+        return np.where(section > 0, section + (len(self.names) - 1), self.labels.reshape(-1)[voxels])
+
+    @cached_property
+    def place_label(self) -> NDArray[np.int64]:
+        """Index into `names` of each place, (n_places,)."""
+        return np.concatenate([np.arange(len(self.names)), 1 + self.vessels.branch])
+
     @cached_property
     def parenchyma_ml(self) -> dict[str, dict[str, float]]:
         """Parenchyma by branch and segment, mL."""
