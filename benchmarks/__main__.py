@@ -28,6 +28,9 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true", help="the correctness check alone")
     parser.add_argument("--only", metavar="KEY", help="check one work item alone")
+    parser.add_argument(
+        "--budget", type=float, default=timing.BUDGET_S, help="seconds for the rounds of one work item"
+    )
     given = parser.parse_args()
     found = correctness.check(given.only)
     print(correctness.markdown(found))
@@ -40,16 +43,19 @@ def main() -> int:
         return 1
     if given.check or given.only is not None:
         return 0
-    machine = timing.machine()
-    timed = {
-        "machine": machine,
-        "works": timing.run(quick=given.quick),
-        "scaling": timing.scaling(quick=given.quick),
-    }
-    if given.quick:
-        dump("local-quick.json", timed)
-    else:
-        dump("timings.json", timed)
+    # Written after every step: what is done stays when the run is broken off.
+    name = "local-quick.json" if given.quick else "timings.json"
+    timed: dict[str, Any] = {"machine": timing.machine(), "works": {}, "scaling": None}
+    for key, work in timing.run(quick=given.quick, budget=given.budget):
+        timed["works"][key] = work
+        dump(name, timed)
+    timed["scaling"] = timing.scaling(quick=given.quick)
+    dump(name, timed)
+    if not given.quick:
+        report.write()
+        for key, extra in timing.memory_of(timed["works"]):
+            timed["works"][key]["memory"] = extra
+            dump(name, timed)
         commands.main()
         report.write()
     print("\n".join(report.goal_table(timed["works"])))
