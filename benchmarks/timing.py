@@ -69,13 +69,12 @@ def time_calls(work: Work, size: int, *, rounds: int, budget: float) -> dict[str
             continue
         rows[call.who] = {"first_s": first, "samples": [], "threads": call.threads, "ours": call.ours}
         ready.append((call, prepared))
-    until = time.perf_counter() + budget
     for turn in range(rounds):
         for call, prepared in ready:
             row = rows[call.who]
-            # What took long the first time is repeated while there is time for all the others.
-            slow = row["first_s"] * len(ready) > budget / 3
-            if turn > 0 and (time.perf_counter() > until or slow):
+            # Every call has an equal share of the time; a quick one has three runs whatever happens.
+            share = int(budget / len(ready) / row["first_s"])
+            if turn >= max(share, 3 if row["first_s"] < 1.0 else 1):
                 continue
             gc.collect()
             row["samples"].append(sample(call, prepared))
