@@ -120,7 +120,7 @@ def test_a_large_lesion_or_one_at_a_vein_is_ablated_in_doubt() -> None:
 
 def test_the_course_loses_what_is_ablated_but_calls_it_no_resection() -> None:
     result = staged(Operate(ablate=("L2", "L3"), ablation_margin_mm=8.0))
-    course = course_of(toy(), result, tlv_functional_ml=850.0, label_sd_fraction=0.02)
+    course = course_of(toy(), result, tlv_functional_ml=850.0, measurement_sd_fraction=0.02)
     (step,) = course.steps
     assert sum(step.removed_ml.values()) == pytest.approx(
         result.operations[0].ablated_ml["parenchyma"], rel=1e-12

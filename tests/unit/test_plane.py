@@ -338,7 +338,7 @@ def test_a_plane_in_words_and_in_the_course() -> None:
     result = staged(Operate(plane=(FLAT,)))
     assert result.operations[0].title == "cut along a plane"
     assert result.operations[0].takes == {"S5", "S6", "S7", "S8"}
-    course = course_of(toy(), result, tlv_functional_ml=850.0, label_sd_fraction=0.02)
+    course = course_of(toy(), result, tlv_functional_ml=850.0, measurement_sd_fraction=0.02)
     assert course.steps[0].major
     assert course.steps[0].removed_ml == result.operations[0].removed_ml
 
