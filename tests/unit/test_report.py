@@ -28,6 +28,7 @@ from flrsim.results import (
     NearestVessel,
     PerfusionResult,
     Quantiles,
+    RemnantPart,
     VeinResult,
 )
 
@@ -494,3 +495,26 @@ def test_a_failed_write_keeps_the_old_page(tmp_path: Path, monkeypatch: pytest.M
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="does not exist; create it"):
         write_html(tmp_path / "no" / "out.html", comparison())
+
+
+def test_an_operation_says_what_it_ablates_meets_and_leaves_in_parts() -> None:
+    first, second = two_stage().stages
+    parts = (
+        RemnantPart(812.0, (0, 0, 0), {"S4": 700.0, "S3": 112.0}),
+        RemnantPart(41.0, (9, 9, 9), {"S8": 41.0}),
+    )
+    second = replace(
+        second,
+        ablated_ml=15.2,
+        vessels_divided=("portal_vein:right_anterior", "hepatic_vein:middle"),
+        remnant_parts=parts,
+        transection_by_segment_cm2={"S1": 20.4, "S4": 63.2, "S3": 0.6},
+    )
+    shown = replace(comparison(), plans=(replace(two_stage(), stages=(first, second)),))
+    rows = {r.label: r.cells[0].text for r in comparison_rows(shown)}
+    assert rows["Stage 2 ablates"] == "15 mL"
+    assert rows["Stage 2 cut meets"] == "portal vein right anterior, hepatic vein middle"
+    assert rows["Stage 2 leaves"] == "2 parts: 810 mL (S4, S3); 40 mL (S8)"
+    assert rows["Stage 2 transection"] == "84 cm² (on S4 63 cm², S1 20 cm²)"
+    # What does not happen has no line.
+    assert not {"Stage 1 ablates", "Stage 1 cut meets", "Stage 1 leaves"} & set(rows)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from flrsim.report import format as show
-from flrsim.report import perfusion
+from flrsim.report import operations, perfusion
 from flrsim.results import Comparison, LesionFate, PlanResult, Quantiles, RuleOutcome, plain
 
 CLEARED = ("removed", "ablated", "vanished")
@@ -97,12 +97,15 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     group = "Lesions"
     add(group, "Left, cut through, margin short", _left)
     for k in range(1, 1 + max((len(p.stages) for p in comparison.plans), default=0)):
-        add(group, f"Cleared in stage {k}", partial(_cleared, stage=k))
+        add(group, f"Cleared in stage {k}", partial(operations.cleared, stage=k))
     group = "Operations"
     add(group, "Steps", lambda p: " → ".join(p.steps) or show.NONE)
     for k in range(1, 1 + max((len(p.stages) for p in comparison.plans), default=0)):
-        add(group, f"Stage {k} takes", partial(_stage, stage=k))
-        add(group, f"Stage {k} transection", partial(_transection, stage=k))
+        add(group, f"Stage {k} takes", partial(operations.takes, stage=k))
+        add(group, f"Stage {k} ablates", partial(operations.ablates, stage=k))
+        add(group, f"Stage {k} transection", partial(operations.transection, stage=k))
+        add(group, f"Stage {k} cut meets", partial(operations.meets, stage=k))
+        add(group, f"Stage {k} leaves", partial(operations.loose_parts, stage=k))
     group = "Future liver remnant"
     add(group, "Segments", lambda p: ", ".join(p.flr_segments) or show.NONE)
     add(group, "FLR now", lambda p: show.plus_minus(p.flr_ml, p.flr_ml_interval, show.ml))
@@ -322,28 +325,6 @@ def _left(plan: PlanResult) -> Cell:
     if not left:
         return Cell("none")
     return Cell("; ".join(f"{f.name} {fate_text(f)}" for f in left), "loud")
-
-
-def _cleared(plan: PlanResult, stage: int) -> str:
-    for s in plan.stages:
-        if s.stage == stage:
-            return ", ".join(s.lesions_cleared) or "none"
-    return ""
-
-
-def _stage(plan: PlanResult, stage: int) -> str:
-    for s in plan.stages:
-        if s.stage == stage:
-            share = show.percent(s.resected_fraction)
-            return f"{s.operation}, {show.day(s.day)}: {show.ml(s.resected_ml)} ({share})"
-    return ""
-
-
-def _transection(plan: PlanResult, stage: int) -> str:
-    for s in plan.stages:
-        if s.stage == stage:
-            return show.plus_minus(s.transection_cm2, s.transection_interval, show.square_cm)
-    return ""
 
 
 def _percent1(value: float | None) -> str:
