@@ -812,7 +812,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "empty operation",
         case((STEP_RIGHT, "[[plan.step]]\nday = 0\noperate = {}")),
-        'plan "right", day 0: the operation takes nothing; name a resection, lesions to wedge or to ablate, or a plane',
+        'plan "right", day 0: the operation takes nothing; name a resection, lesions to wedge or to ablate, a territory, a plane or a sheet',
     ),
     Bad(
         "two actions in a step",

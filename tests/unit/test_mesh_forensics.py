@@ -206,6 +206,16 @@ def test_the_search_grid_changes_no_pair(cell: float) -> None:
     assert count == (group[want[:, 0]] != group[want[:, 1]]).sum()
 
 
+def test_faces_that_share_a_corner_can_still_cross() -> None:
+    # Both start at the origin; the second lies in the plane x = y and runs through the first.
+    points = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 0], [3, 3, -1], [3, 3, 1.0]])
+    two = np.array([[0, 1, 2], [0, 3, 4]])
+    group = np.full(2, -1)
+    assert crossing_pairs(points, two, group, 2.0, 1e-3, 10)[0] == 1
+    beside = points + np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 2], [0, 0, 2]])
+    assert crossing_pairs(beside, two, group, 2.0, 1e-3, 10)[0] == 0
+
+
 def test_touching_is_not_crossing() -> None:
     one = solids.box((0, 0, 0), (10, 10, 10))
     assert found(together(one, moved(one, (10, 3, 4)))) == {}

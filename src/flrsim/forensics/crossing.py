@@ -25,6 +25,8 @@ CELLS = 1 << 24
 FOLD_FRACTION = 1e-4
 """Folds on which the labels contradict each other over less than this share of a region, a tenth of what refuses it, are what
 smoothing does to any coarse mesh; they are not worth a warning."""
+FOLD_ML = 0.05
+"""Folds of less than this, a cube of 3.7 mm, refuse nothing: a thousandth of a thin vein is a few cubic millimetres."""
 KEPT = 1000
 """Pairs kept to find the first; the others are only counted."""
 
@@ -38,7 +40,7 @@ def crossings(sheet: Sheet, *, closed: bool) -> list[Finding]:
             return [_leaking(sheet, rays)]
         contested, place = rays.ml, rays.place_mm
     volume = np.abs(sheet.volumes(sheet.cones(sheet.centre)))
-    lost = bool((contested[1:] > CLOSED_FRACTION * volume[1:]).any())
+    lost = bool((contested[1:] > np.maximum(CLOSED_FRACTION * volume[1:], FOLD_ML)).any())
     if closed and not (contested[1:] > FOLD_FRACTION * volume[1:]).any():
         return []
     count, pairs = crossing_faces(sheet)
