@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.grid import spacing_of
 from flrsim.label_statistics import label_counts
 from flrsim.threads import at_once, parts
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 Box = tuple[slice, slice, slice]
 
@@ -97,17 +103,21 @@ class SurfaceSearch:
     """
 
     def __init__(self, points: NDArray[np.float64], triangles: NDArray[np.int64]) -> None:
-        from scipy.spatial import cKDTree
-
         self.low, self.high = points.min(axis=0), points.max(axis=0)
         self._points, self._triangles = points, triangles
-        self._tree = cKDTree(points)
         corners = triangles.reshape(-1)
-        self._around = np.argsort(corners, kind="stable") // 3
+        self._order = np.argsort(corners, kind="stable")
+        self._around = self._order // 3
         self._first = np.concatenate([[0], np.cumsum(np.bincount(corners, minlength=len(points)))])
         sides = points[triangles] - points[np.roll(triangles, 1, axis=1)]
         # No point of the surface is farther from a vertex than the longest edge.
         self._edge = float(np.sqrt((sides**2).sum(axis=2)).max(initial=0.0))
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        from scipy.spatial import cKDTree
+
+        return cKDTree(self._points)
 
     def distances(self, queries: NDArray[np.float64], *, reach_mm: float = np.inf) -> NDArray[np.float64]:
         """Return the distance of each query point to the surface, (n,) mm; infinite beyond `reach_mm`."""
@@ -118,19 +128,41 @@ class SurfaceSearch:
         out[out > reach_mm] = np.inf
         return out
 
-    def nearest_vertices(self, queries: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return the vertex of the surface nearest to each query point, (n,)."""
-        return np.asarray(self._tree.query(queries)[1], dtype=np.int64)
+    def on_grid(
+        self,
+        affine: NDArray[np.float64],
+        shape: tuple[int, int, int],
+        *,
+        reach_mm: float,
+        within: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the distance of every voxel centre of a grid to the surface, mm; infinite beyond `reach_mm`.
 
-    def walk(self, queries: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the distance of each query point to the surface, (n,) mm, walking to it from a vertex near by.
-
-        Cheaper than a search; exact when the walk from `start`, (n,), over ever nearer vertices ends at the nearest.
+        Parameters
+        ----------
+        affine : (4, 4), the grid's; its axes at right angles.
+        within : (nx, ny, nz) bool, the voxels that are asked about; all when not given.
         """
-        from flrsim.kernels.clearance import walk_to_nearest
+        from flrsim.kernels.distance import distances_from_vertices, nearest_vertices_by_sweeps
 
-        vertices = walk_to_nearest(queries, start, self._points, self._triangles, self._first, self._around)
-        return self._around_vertices(queries, vertices)
+        spacing = spacing_of(affine)
+        inverse = np.linalg.inv(affine)
+        points = np.ascontiguousarray((self._points @ inverse[:3, :3].T + inverse[:3, 3]) * spacing)
+        # On a closed surface the corners that follow a vertex around its triangles are all its neighbours.
+        follows = np.roll(self._triangles, -1, axis=1).reshape(-1)[self._order]
+        vertex = nearest_vertices_by_sweeps(
+            points, self._first, follows, spacing, shape, float(reach_mm + self._edge)
+        )
+        asked = np.ones(shape, dtype=np.bool_) if within is None else np.asarray(within, dtype=np.bool_)
+        out = np.full(shape, np.inf)
+        at_once(
+            lambda a, b: distances_from_vertices(
+                vertex, asked, spacing, points, self._triangles, self._first, self._around, a, b, out
+            ),
+            parts(shape[0]),
+        )
+        out[out > reach_mm] = np.inf
+        return out
 
     def _around_vertices(
         self, queries: NDArray[np.float64], vertices: NDArray[np.int64]

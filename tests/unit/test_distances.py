@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 import reference
 import solids
-from flrsim.distances import distance_to_surface, nearest_label
+from flrsim.distances import SurfaceSearch, distance_to_surface, nearest_label
 
 SPACINGS = (np.ones(3), np.array([0.7, 0.7, 1.4]), np.array([0.57, 0.6, 5.0]), np.array([3.0, 0.4, 1.1]))
 
@@ -147,3 +147,90 @@ def test_distances_to_a_surface_are_those_to_its_nearest_triangle() -> None:
     )
     near = distance_to_surface(queries, mesh.points, mesh.faces, reach_mm=5.0)
     np.testing.assert_array_equal(near, np.where(got <= 5.0, got, np.inf))
+
+
+def folded(seed):
+    """Return a closed surface with hollows: a ball of 12 mm with waves of up to three quarters of that."""
+    rng = np.random.default_rng(seed)
+    mesh = solids.icosphere(1.0, 4)
+    waves = sum(np.sin(mesh.points @ rng.normal(size=3) * 4 + rng.uniform(0, 6)) for _ in range(6))
+    return mesh.points * (12.0 + 1.5 * waves)[:, None], mesh.faces
+
+
+def two_balls():
+    ball = solids.icosphere(6.0, 3)
+    points = np.concatenate([ball.points, 0.7 * ball.points + [12.0, 2.0, 1.0]])
+    return points, np.concatenate([ball.faces, ball.faces + len(ball.points)])
+
+
+def ring():
+    mesh = solids.torus(14.0, 5.0, 60, 30)
+    return mesh.points, mesh.triangles()[0]
+
+
+def vtk_distance(queries, points, triangles):
+    import pyvista as pv
+    from vtkmodules.vtkCommonCore import mutable
+    from vtkmodules.vtkCommonDataModel import vtkGenericCell, vtkStaticCellLocator
+
+    locator = vtkStaticCellLocator()
+    locator.SetDataSet(pv.PolyData.from_regular_faces(points, triangles))
+    locator.BuildLocator()
+    at, cell, number, sub, squared = np.zeros(3), vtkGenericCell(), mutable(0), mutable(0), mutable(0.0)
+    out = np.empty(len(queries))
+    for n, q in enumerate(queries):
+        locator.FindClosestPoint(q, at, cell, number, sub, squared)
+        out[n] = float(squared) ** 0.5
+    return out
+
+
+@pytest.mark.parametrize("turn", [None, 4])
+@pytest.mark.parametrize("spacing", [(1.1, 1.0, 1.2), (0.8, 0.8, 5.0)])
+@pytest.mark.parametrize("surface", [folded(0), folded(1), two_balls(), ring()])
+def test_distances_on_a_grid_are_those_of_another_library(surface, spacing, turn) -> None:
+    """At folds, where two parts are as far, a few are to the farther part; by less than the goal of 0.1 mm."""
+    points, triangles = surface
+    shape = tuple(int(n) for n in np.ceil((np.ptp(points, axis=0) + 14.0) / spacing))
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = points.min(axis=0) - 7.0
+    if turn is not None:
+        matrix = solids.rotated(np.eye(4), turn)
+        points, affine = points @ matrix[:3, :3].T, matrix @ affine
+    got = SurfaceSearch(points, triangles).on_grid(affine, shape, reach_mm=6.0)
+    chosen = np.random.default_rng(0).permutation(got.size)[:5000]
+    index = np.stack(np.unravel_index(chosen, shape), axis=1)
+    want = vtk_distance(index @ affine[:3, :3].T + affine[:3, 3], points, triangles)
+    near = want <= 6.0 - 0.05
+    off = got.reshape(-1)[chosen][near] - want[near]
+    assert off.min() > -1e-5
+    assert off.max() < 0.05
+    assert np.mean(off > 1e-5) < 0.005
+    assert np.isinf(got.reshape(-1)[chosen][want > 6.0 + 1e-5]).all()
+
+
+def test_only_the_voxels_asked_about_have_a_distance_on_any_number_of_threads(monkeypatch) -> None:
+    points, triangles = two_balls()
+    affine = np.diag([1.0, 1.2, 0.9, 1.0])
+    affine[:3, 3] = -9.0
+    within = np.random.default_rng(1).random((30, 17, 21)) < 0.3
+    search = SurfaceSearch(points, triangles)
+    everywhere = search.on_grid(affine, within.shape, reach_mm=5.0)
+    for threads in (1, 3):
+        monkeypatch.setenv("FLRSIM_THREADS", str(threads))
+        got = search.on_grid(affine, within.shape, reach_mm=5.0, within=within)
+        np.testing.assert_array_equal(got, np.where(within, everywhere, np.inf))
+
+
+def test_a_box_of_twelve_long_triangles_is_as_far_as_its_faces() -> None:
+    """The nearest triangle of such a mesh rarely touches the nearest corner."""
+    half = np.array([30.0, 4.0, 2.0])
+    mesh = solids.box(-half, half)
+    affine = np.diag([1.3, 1.1, 0.9, 1.0])
+    affine[:3, 3] = -half - 6.0
+    shape = tuple(int(n) for n in (2 * half + 12.0) / [1.3, 1.1, 0.9])
+    points = solids.grid_points(shape, affine)
+    out = np.linalg.norm(np.maximum(np.abs(points) - half, 0.0), axis=-1)
+    search = SurfaceSearch(mesh.points, mesh.triangles()[0])
+    got = search.on_grid(affine, shape, reach_mm=50.0)
+    np.testing.assert_allclose(got[out > 0], out[out > 0], atol=1e-9)
+    np.testing.assert_allclose(search.distances(points[out > 0]), out[out > 0], atol=1e-9)

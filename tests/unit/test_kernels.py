@@ -210,20 +210,23 @@ def test_a_triangle_without_area_still_has_a_distance() -> None:
     np.testing.assert_allclose(got, [3, 1, 0], atol=1e-12)
 
 
-def test_distances_use_all_triangles_around_the_nearest_vertex_and_no_others() -> None:
+def test_the_way_over_a_surface_leads_to_the_nearest_triangle_from_any_vertex_of_its_star() -> None:
     mesh = solids.icosphere(1.0, 0)
+    points = mesh.points * [6.0, 1.0, 0.7]
     around = [[t for t in range(20) if v in mesh.faces[t]] for v in range(12)]
     first = np.concatenate([[0], np.cumsum([len(a) for a in around])])
-    queries = np.random.default_rng(2).normal(size=(50, 3))
-    nearest = np.linalg.norm(queries[:, None] - mesh.points, axis=2).argmin(axis=1)
-    got = distance.distance_to_triangles(
-        queries, nearest, mesh.points, mesh.faces, first, np.concatenate(around)
-    )
-    want = [
-        reference.distance_to_surface(q[None], mesh.points, mesh.faces[around[v]])[0]
+    queries = np.random.default_rng(2).normal(size=(80, 3)) * [7.0, 3.0, 3.0]
+    outside = np.linalg.norm(queries / [6.0, 1.0, 0.7], axis=1) > 1.0
+    queries = queries[outside]
+    nearest = np.linalg.norm(queries[:, None] - points, axis=2).argmin(axis=1)
+    got = distance.distance_to_triangles(queries, nearest, points, mesh.faces, first, np.concatenate(around))
+    np.testing.assert_allclose(got, reference.distance_to_surface(queries, points, mesh.faces), atol=1e-9)
+    # On this stretched solid the star of the nearest vertex alone does not hold the nearest triangle.
+    stars = [
+        reference.distance_to_surface(q[None], points, mesh.faces[around[v]])[0]
         for q, v in zip(queries, nearest, strict=True)
     ]
-    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+    assert (np.array(stars) > got + 1e-3).any()
 
 
 # ------------------------------------------------------------------------------------------------------------- sweeps

@@ -10,9 +10,8 @@ import pytest
 import reference
 import solids
 from flrsim.case import LiverCase, VesselFile, assemble
-from flrsim.distances import SurfaceSearch
 from flrsim.evidence import load_evidence
-from flrsim.kernels.clearance import least_margins, volume_by_margin
+from flrsim.kernels.clearance import least_margins, voxels_by_margin
 from flrsim.lesion_facts import capsule, lesion_facts
 from flrsim.resection.clearance import clearance
 from flrsim.resection.wedge import wedge
@@ -223,24 +222,30 @@ def test_the_smallest_margins_are_those_of_a_walk_back_from_every_voxel(seed) ->
     assert np.maximum(got[known], 0) == pytest.approx(np.maximum(want[known], 0), abs=1e-4)
 
 
-def test_volumes_by_margin_are_a_plain_count() -> None:
-    rng = np.random.default_rng(4)
-    margin = rng.uniform(0, 12, (7, 8, 9)).astype(np.float32)
-    margin[rng.random(margin.shape) < 0.2] = np.inf
-    region = rng.integers(0, 4, margin.shape).astype(np.uint16)
-    ml_of, margins = np.array([0.0, 1.0, 0.5, 0.25]), np.array([0.0, 3.0, 5.0, 11.0])
-    want = [ml_of[region[margin <= m]].sum() for m in margins]
-    assert volume_by_margin(margin, region, ml_of, margins) == pytest.approx(want, rel=1e-12)
+@pytest.mark.parametrize("slope", [(0.6, -0.64, 0.48), (0.0, 0.8, 0.6), (1.0, 0.0, 0.0), (0.02, 0.9, 0.4)])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.6, 0.8, 3.0)])
+def test_a_voxel_goes_by_the_part_of_it_within_the_margin(slope, spacing) -> None:
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in (5, 4, 6)), indexing="ij"), axis=-1)
+    field = ((index * spacing) @ np.array(slope) + 3.0).astype(np.float32)
+    region = np.arange(field.size).reshape(field.shape).astype(np.uint16)
+    margins = np.array([0.0, 2.4, 3.3, 4.1, 5.0, 99.0])
+    got = voxels_by_margin(field, region, np.array(spacing), margins, field.size)
+    fine = (np.arange(40) + 0.5) / 40 - 0.5
+    inner = np.stack(np.meshgrid(fine, fine, fine, indexing="ij"), axis=-1).reshape(-1, 3) * spacing
+    within = inner @ np.array(slope)
+    want = [[np.mean(m + within <= margin) for m in field.ravel()] for margin in margins]
+    np.testing.assert_allclose(got, want, atol=0.015)
+    assert np.mean(np.abs(got - want)) < 0.001
 
 
-def test_walking_over_the_surface_finds_the_distance_that_a_search_finds() -> None:
-    mesh = solids.icosphere(10.0, 3)
-    search = SurfaceSearch(mesh.points, mesh.faces)
-    rng = np.random.default_rng(1)
-    queries = rng.normal(size=(200, 3))
-    queries *= (rng.uniform(10.5, 25, 200) / np.linalg.norm(queries, axis=1))[:, None]
-    start = rng.integers(0, len(mesh.points), 200)
-    assert search.walk(queries, start) == pytest.approx(search.distances(queries), abs=1e-9)
+def test_what_never_goes_is_not_counted_and_a_jump_is_no_slope() -> None:
+    field = np.full((6, 3, 3), 2.0, np.float32)
+    field[3:] = 8.0
+    field[5] = np.inf
+    region = np.zeros(field.shape, np.uint16)
+    region[3:] = 1
+    got = voxels_by_margin(field, region, np.ones(3), np.array([1.9, 2.0, 5.0, 8.0]), 3)
+    np.testing.assert_array_equal(got, [[0, 0, 0], [27, 0, 0], [27, 0, 0], [27, 18, 0]])
 
 
 def test_a_price_is_also_told_in_points_of_sflr() -> None:

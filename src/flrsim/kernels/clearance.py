@@ -6,6 +6,11 @@ import numpy as np
 
 from flrsim.kernels import kernel
 
+FLAT = 1e-3
+"""Share of the largest rise below which a rise moves a part of a voxel by less than rounding does."""
+STEEP = 1.5
+"""A distance changes by no more than the way itself; half as much again is a jump."""
+
 
 @kernel
 def _between(values, x, y, z):
@@ -25,38 +30,10 @@ def _between(values, x, y, z):
 
 
 @kernel
-def walk_to_nearest(queries, start, points, triangles, first, around):
-    """Return the vertex reached from `start` by going to ever nearer neighbours of each query: (n,) int64.
-
-    queries : (n, 3); start : (n,) int64; triangles : (m, 3) int64; first : (n_points + 1,) and around : the triangles
-    of vertex v are around[first[v]:first[v + 1]].
-    """
-    out = np.empty(start.size, np.int64)
-    for q in range(start.size):
-        x, y, z = queries[q, 0], queries[q, 1], queries[q, 2]
-        here = start[q]
-        best = (x - points[here, 0]) ** 2 + (y - points[here, 1]) ** 2 + (z - points[here, 2]) ** 2
-        while True:
-            at = here
-            for s in range(first[here], first[here + 1]):
-                for c in range(3):
-                    v = triangles[around[s], c]
-                    d = (x - points[v, 0]) ** 2 + (y - points[v, 1]) ** 2 + (z - points[v, 2]) ** 2
-                    if d < best:
-                        best = d
-                        at = v
-            if at == here:
-                break
-            here = at
-        out[q] = here
-    return out
-
-
-@kernel
 def least_margins(distance, inside, spacing, way_out, largest, middle, radius, depth, size):
     """Return the smallest margin at which a wedge takes each voxel, mm: (nx, ny, nz) float32; infinite for none, 0 or less for any.
 
-    distance : (nx, ny, nz) float32, mm to the lesion's surface, 0 in the lesion; inside : bool, what is liver
+    distance : (nx, ny, nz) float32, mm to the lesion's surface, below 0 in the lesion; inside : bool, what is liver
     or lesion; spacing : (3,) mm; way_out : (3,) unit vector, mm; largest : mm, margins above it are not asked;
     middle : (3,) voxel indices and radius : mm, a ball that holds all voxels within `largest`; depth : mm from the
     lesion's centre to the capsule; size : mm, radius of a ball that holds the lesion. A voxel goes with the point
@@ -100,7 +77,7 @@ def least_margins(distance, inside, spacing, way_out, largest, middle, radius, d
                         if long >= best:
                             break
                         best = min(best, np.float32(max(_between(distance, x, y, z), long)))
-                        if best <= 0.0:
+                        if best <= -pace:
                             break
                 if best <= largest:
                     out[i, j, k] = best
@@ -108,27 +85,73 @@ def least_margins(distance, inside, spacing, way_out, largest, middle, radius, d
 
 
 @kernel
-def volume_by_margin(margin, region, ml_of, margins):
-    """Return the millilitres that go at each margin: (n_margins,) float64, summed in fixed order.
+def _part_below(level, a, b, c):
+    """Return the part of a box in which a linear field is at most `level`; the field is 0 in its middle.
 
-    margin : (nx, ny, nz) float32, as `least_margins` gives it; region : (nx, ny, nz) unsigned; ml_of : (n_regions,)
-    mL of one voxel of each region, 0 for what is not counted; margins : (n_margins,) mm.
+    a, b, c : by how much the field rises from the middle to the faces of each axis, 0 or more. It is the distribution of
+    a sum of three evenly spread numbers.
+    """
+    whole = a + b + c
+    if level >= whole:
+        return 1.0
+    if level <= -whole:
+        return 0.0
+    a, b, c = max(a, b, c), whole - max(a, b, c) - min(a, b, c), min(a, b, c)
+    if b <= FLAT * a:
+        return min(max(0.5 + 0.5 * level / a, 0.0), 1.0)
+    if c <= FLAT * a:
+        total = max(level + a + b, 0.0) ** 2 - max(level + a - b, 0.0) ** 2
+        total += max(level - a - b, 0.0) ** 2 - max(level - a + b, 0.0) ** 2
+        return min(max(total / (8.0 * a * b), 0.0), 1.0)
+    total = 0.0
+    for corner in range(8):
+        i, j, k = 1.0 - 2.0 * (corner & 1), 1.0 - (corner & 2), 1.0 - 0.5 * (corner & 4)
+        total += i * j * k * max(level + i * a + j * b + k * c, 0.0) ** 3
+    return min(max(total / (48.0 * a * b * c), 0.0), 1.0)
+
+
+@kernel
+def voxels_by_margin(margin, region, spacing, margins, n_regions):
+    """Return how many voxels of each region go at each margin, parts of voxels counted: (n_margins, n_regions) float64.
+
+    A voxel goes in part while its front, level with its slope to the neighbours, runs through it. The mean of the field
+    over a voxel is not its value in the centre where the front is curved; the neighbours tell that too. What goes
+    never shrinks with the margin; sums in fixed order.
+
+    Parameters
+    ----------
+    margin : (nx, ny, nz) float32, mm, a distance or what `least_margins` gives; not finite for voxels that never go.
+    region : (nx, ny, nz) unsigned, below n_regions; spacing : (3,) mm; margins : (n_margins,) mm.
     """
     n = margins.size
-    counts = np.zeros((ml_of.size, n), np.int64)
+    out = np.zeros((n, n_regions), np.float64)
     nx, ny, nz = margin.shape
+    rise = np.zeros(3)
     for i in range(nx):
         for j in range(ny):
             for k in range(nz):
-                m = margin[i, j, k]
-                if not np.isfinite(m):
+                here = np.float64(margin[i, j, k])
+                if not np.isfinite(here):
                     continue
+                mean = here
+                for axis in range(3):
+                    # A field that changes faster than the way to the neighbour ends between them.
+                    most = STEEP * spacing[axis]
+                    i0, i1 = (max(i - 1, 0), min(i + 1, nx - 1)) if axis == 0 else (i, i)
+                    j0, j1 = (max(j - 1, 0), min(j + 1, ny - 1)) if axis == 1 else (j, j)
+                    k0, k1 = (max(k - 1, 0), min(k + 1, nz - 1)) if axis == 2 else (k, k)
+                    low, high = here - margin[i0, j0, k0], margin[i1, j1, k1] - here
+                    has_low = (i0 < i or j0 < j or k0 < k) and abs(low) <= most
+                    has_high = (i1 > i or j1 > j or k1 > k) and abs(high) <= most
+                    rise[axis] = 0.0
+                    if has_low and has_high:
+                        rise[axis] = 0.25 * abs(low + high)
+                        mean += (high - low) / 24.0
+                    elif has_low:
+                        rise[axis] = 0.5 * abs(low)
+                    elif has_high:
+                        rise[axis] = 0.5 * abs(high)
                 r = np.int64(region[i, j, k])
                 for q in range(n):
-                    if m <= margins[q]:
-                        counts[r, q] += 1
-    out = np.zeros(n, np.float64)
-    for r in range(ml_of.size):
-        for q in range(n):
-            out[q] += ml_of[r] * counts[r, q]
+                    out[q, r] += _part_below(margins[q] - mean, rise[0], rise[1], rise[2])
     return out

@@ -1,4 +1,4 @@
-"""Exact distances from points to the triangles around their nearest surface point."""
+"""Distances from points and voxels to a surface of triangles; what a wedge sweeps on its way to the capsule."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import numpy as np
 
 from flrsim.kernels import kernel
 
+AT_RIM = 1e-9
+"""A corner's weight below which a point of a triangle lies on the edge across from that corner."""
+APART = 4.0
+"""Squared steps of the grid between the nearest vertices of neighbouring voxels, above which the surface folds between."""
+
 
 @kernel
-def _point_triangle_squared(px, py, pz, points, a, b, c):
-    """Return the squared distance of (px, py, pz) to the triangle of vertices a, b, c, by its seven Voronoi regions."""
+def _point_triangle(px, py, pz, points, a, b, c):
+    """Return the squared distance of (px, py, pz) to the triangle of vertices a, b, c, by its seven Voronoi regions.
+
+    With it come the weights of b and c in the triangle's nearest point.
+    """
     ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
     abx, aby, abz = points[b, 0] - ax, points[b, 1] - ay, points[b, 2] - az
     acx, acy, acz = points[c, 0] - ax, points[c, 1] - ay, points[c, 2] - az
@@ -17,17 +25,17 @@ def _point_triangle_squared(px, py, pz, points, a, b, c):
     d1 = abx * apx + aby * apy + abz * apz
     d2 = acx * apx + acy * apy + acz * apz
     if d1 <= 0.0 and d2 <= 0.0:
-        return apx * apx + apy * apy + apz * apz
+        return apx * apx + apy * apy + apz * apz, 0.0, 0.0
     bpx, bpy, bpz = apx - abx, apy - aby, apz - abz
     d3 = abx * bpx + aby * bpy + abz * bpz
     d4 = acx * bpx + acy * bpy + acz * bpz
     if d3 >= 0.0 and d4 <= d3:
-        return bpx * bpx + bpy * bpy + bpz * bpz
+        return bpx * bpx + bpy * bpy + bpz * bpz, 1.0, 0.0
     cpx, cpy, cpz = apx - acx, apy - acy, apz - acz
     d5 = abx * cpx + aby * cpy + abz * cpz
     d6 = acx * cpx + acy * cpy + acz * cpz
     if d6 >= 0.0 and d5 <= d6:
-        return cpx * cpx + cpy * cpy + cpz * cpz
+        return cpx * cpx + cpy * cpy + cpz * cpz, 0.0, 1.0
     vc = d1 * d4 - d3 * d2
     vb = d5 * d2 - d1 * d6
     va = d3 * d6 - d5 * d4
@@ -41,32 +49,184 @@ def _point_triangle_squared(px, py, pz, points, a, b, c):
     else:
         total = va + vb + vc
         if total == 0.0:
-            return apx * apx + apy * apy + apz * apz
+            return apx * apx + apy * apy + apz * apz, 0.0, 0.0
         t, u = vb / total, vc / total
     x = apx - t * abx - u * acx
     y = apy - t * aby - u * acy
     z = apz - t * abz - u * acz
-    return x * x + y * y + z * z
+    return x * x + y * y + z * z, t, u
+
+
+@kernel
+def _from_vertex(x, y, z, v, points, triangles, first, around):
+    """Return the squared distance of a point to a surface, looked for from a vertex near by.
+
+    Of the triangles around a vertex the nearest is taken. Where its nearest point lies on the edge across from the
+    vertex, the search goes on around the nearer end of that edge: beside long triangles the nearest one need not touch
+    the nearest vertex.
+    """
+    best = (x - points[v, 0]) ** 2 + (y - points[v, 1]) ** 2 + (z - points[v, 2]) ** 2
+    while True:
+        going_to = -1
+        for s in range(first[v], first[v + 1]):
+            t = around[s]
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            d, at_b, at_c = _point_triangle(x, y, z, points, a, b, c)
+            if d < best:
+                best = d
+                at_a = 1.0 - at_b - at_c
+                if v == a:
+                    across = at_a < AT_RIM
+                elif v == b:
+                    across = at_b < AT_RIM
+                else:
+                    across = at_c < AT_RIM
+                going_to = -1
+                if across:
+                    if v != a and (v == b or at_a >= at_b) and (v == c or at_a >= at_c):
+                        going_to = a
+                    elif v != b and (v == c or at_b >= at_c):
+                        going_to = b
+                    else:
+                        going_to = c
+        if going_to < 0:
+            return best
+        v = going_to
 
 
 @kernel
 def distance_to_triangles(queries, nearest, points, triangles, first, around):
-    """Return the distance of each query to the triangles that touch its nearest vertex: (n,) float64.
+    """Return the distance of each query to a surface, looked for from its nearest vertex: (n,) float64.
 
     queries : (n, 3); nearest : (n,) int64, vertex nearest to each query; triangles : (m, 3) int64; first :
     (n_points + 1,) and around : the triangles of vertex v are around[first[v]:first[v + 1]].
     """
     out = np.empty(queries.shape[0], np.float64)
     for i in range(queries.shape[0]):
-        v = nearest[i]
         x, y, z = queries[i, 0], queries[i, 1], queries[i, 2]
-        best = (x - points[v, 0]) ** 2 + (y - points[v, 1]) ** 2 + (z - points[v, 2]) ** 2
-        for s in range(first[v], first[v + 1]):
-            t = around[s]
-            d = _point_triangle_squared(x, y, z, points, triangles[t, 0], triangles[t, 1], triangles[t, 2])
-            best = min(best, d)
-        out[i] = np.sqrt(best)
+        out[i] = np.sqrt(_from_vertex(x, y, z, nearest[i], points, triangles, first, around))
     return out
+
+
+@kernel
+def _walk(x, y, z, here, best, points, next_first, next_to):
+    """Return the vertex reached by going to ever nearer neighbours, and its squared distance."""
+    while True:
+        at = here
+        for s in range(next_first[here], next_first[here + 1]):
+            v = next_to[s]
+            d = (x - points[v, 0]) ** 2 + (y - points[v, 1]) ** 2 + (z - points[v, 2]) ** 2
+            if d < best:
+                best, at = d, v
+        if at == here:
+            return here, best
+        here = at
+
+
+@kernel
+def nearest_vertices_by_sweeps(points, next_first, next_to, spacing, shape, reach):
+    """Return the vertex of a surface nearest to each voxel centre, -1 where none lies within `reach`: int32 of `shape`.
+
+    Each voxel takes the nearest of its neighbours' vertices and walks on from it over the surface to ever nearer ones;
+    eight sweeps, one from each corner of the grid, carry vertices past folds where a walk alone would be caught.
+
+    Parameters
+    ----------
+    points : (n, 3) mm along the grid's axes, from the centre of voxel (0, 0, 0); next_first, next_to : the neighbours of
+    vertex v are next_to[next_first[v]:next_first[v + 1]]; reach : mm.
+    """
+    nx, ny, nz = shape
+    vertex = np.full((nx, ny, nz), -1, np.int32)
+    squared = np.full((nx, ny, nz), np.inf)
+    limit = reach * reach
+    for v in range(points.shape[0]):
+        i = min(max(np.int64(np.floor(points[v, 0] / spacing[0] + 0.5)), 0), nx - 1)
+        j = min(max(np.int64(np.floor(points[v, 1] / spacing[1] + 0.5)), 0), ny - 1)
+        k = min(max(np.int64(np.floor(points[v, 2] / spacing[2] + 0.5)), 0), nz - 1)
+        dx, dy, dz = (
+            i * spacing[0] - points[v, 0],
+            j * spacing[1] - points[v, 1],
+            k * spacing[2] - points[v, 2],
+        )
+        d = dx * dx + dy * dy + dz * dz
+        if d < squared[i, j, k] and d <= limit:
+            squared[i, j, k] = d
+            vertex[i, j, k] = v
+    for sweep in range(8):
+        di = 1 if sweep & 1 == 0 else -1
+        dj = 1 if sweep & 2 == 0 else -1
+        dk = 1 if sweep & 4 == 0 else -1
+        for ii in range(nx):
+            i = ii if di > 0 else nx - 1 - ii
+            x = i * spacing[0]
+            for jj in range(ny):
+                j = jj if dj > 0 else ny - 1 - jj
+                y = j * spacing[1]
+                for kk in range(nz):
+                    k = kk if dk > 0 else nz - 1 - kk
+                    z = k * spacing[2]
+                    own = vertex[i, j, k]
+                    best, at = squared[i, j, k], own
+                    for axis in range(3):
+                        a = i - di if axis == 0 else i
+                        b = j - dj if axis == 1 else j
+                        c = k - dk if axis == 2 else k
+                        if a < 0 or b < 0 or c < 0 or a >= nx or b >= ny or c >= nz:
+                            continue
+                        v = vertex[a, b, c]
+                        if v < 0 or v == own or v == at:
+                            continue
+                        d = (x - points[v, 0]) ** 2 + (y - points[v, 1]) ** 2 + (z - points[v, 2]) ** 2
+                        if d < best:
+                            best, at = d, v
+                    if at != own:
+                        at, best = _walk(x, y, z, at, best, points, next_first, next_to)
+                        if best <= limit:
+                            squared[i, j, k] = best
+                            vertex[i, j, k] = at
+    return vertex
+
+
+@kernel
+def distances_from_vertices(vertex, asked, spacing, points, triangles, first, around, start, stop, out):
+    """Set out[start:stop] to the distances of voxel centres to a surface, looked for from the vertices near each.
+
+    Where a neighbour's vertex lies on another part of the surface, it is tried too: of two parts that are about as far
+    away the nearer one need not have the nearer vertex.
+
+    Parameters
+    ----------
+    vertex : (nx, ny, nz) int32, below 0 where none is known; asked : bool; points : (n, 3) mm as in
+    `nearest_vertices_by_sweeps`; out : (nx, ny, nz) float64.
+    """
+    nx, ny, nz = vertex.shape
+    for i in range(start, stop):
+        for j in range(ny):
+            for k in range(nz):
+                v = vertex[i, j, k]
+                if v < 0 or not asked[i, j, k]:
+                    continue
+                x, y, z = i * spacing[0], j * spacing[1], k * spacing[2]
+                best = _from_vertex(x, y, z, v, points, triangles, first, around)
+                for side in range(6):
+                    axis, step = side // 2, 2 * (side % 2) - 1
+                    a = i + step if axis == 0 else i
+                    b = j + step if axis == 1 else j
+                    c = k + step if axis == 2 else k
+                    if a < 0 or b < 0 or c < 0 or a >= nx or b >= ny or c >= nz:
+                        continue
+                    u = vertex[a, b, c]
+                    if u < 0 or u == v:
+                        continue
+                    apart = (
+                        (points[u, 0] - points[v, 0]) ** 2
+                        + (points[u, 1] - points[v, 1]) ** 2
+                        + (points[u, 2] - points[v, 2]) ** 2
+                    )
+                    # Nearest points of neighbours on one part are seldom farther from each other than the voxels are.
+                    if apart > APART * spacing[axis] ** 2:
+                        best = min(best, _from_vertex(x, y, z, u, points, triangles, first, around))
+                out[i, j, k] = np.sqrt(best)
 
 
 @kernel

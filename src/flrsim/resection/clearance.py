@@ -18,6 +18,8 @@ FEW_VOXELS = 50
 """A lesion that keeps fewer voxels than this is sampled at every one."""
 FAR = np.float32(1e6)
 """Farther than any margin, mm."""
+RIM_VOXELS = 2
+"""Layers of a lesion's voxels that its surface, or the slope of the distance at it, can depend on."""
 SLOPE_STEP_MM = 1.0
 """Half the span over which the millilitres per millimetre of margin are taken: more than a voxel, less than a margin."""
 
@@ -53,35 +55,62 @@ def in_axes(grid: RegionGrid, points: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def surface_distance(grid: RegionGrid, lesion: Lesion, reach_mm: float) -> NDArray[np.float32]:
-    """Return the distance of each voxel of a grid around a lesion to its surface, mm; 0 or less inside.
+    """Return the distance of each voxel of a grid around a lesion to its surface, mm; below 0 in the lesion.
 
-    The nearest voxel of the lesion tells where on the surface to look: from the point nearest to that voxel a walk
-    leads to the point nearest to the voxel asked about. Voxels beyond `reach_mm` are as far as can be.
+    Voxels outside liver and lesions and beyond `reach_mm` are as far as can be; the lesion's core is as deep as can be.
     """
     from scipy import ndimage
 
     own = grid.mask(grid.ids(tissue=lesion.name, kind="lesion"))
-    rough, nearest = ndimage.distance_transform_edt(~own, sampling=grid.spacing_mm, return_indices=True)
-    # From a voxel's centre to the surface beyond it is less than a voxel's diagonal.
-    doubt = float(np.linalg.norm(grid.spacing_mm))
-    asked = np.flatnonzero(((grid.regions > 0) & ~own & (rough <= reach_mm + doubt)).reshape(-1))
-    sx, sy, sz = (n.reshape(-1)[asked] for n in nearest)
-    seed = (sx * own.shape[1] + sy) * own.shape[2] + sz
-    is_rim = np.zeros(own.size, dtype=np.bool_)
-    is_rim[seed] = True
-    rim = np.flatnonzero(is_rim)
-    places = _centres(grid, rim)
-    vertex = np.zeros(own.size, dtype=np.int64)
-    vertex[rim] = lesion.search.nearest_vertices(places)
-    out = np.where(own.reshape(-1), np.float32(-grid.spacing_mm.min()), FAR)
-    out[rim] = -lesion.search.walk(places, vertex[rim])
-    out[asked] = lesion.search.walk(_centres(grid, asked), vertex[seed])
-    return out.reshape(own.shape)
+    core = ndimage.binary_erosion(own, iterations=RIM_VOXELS)
+    shape = (own.shape[0], own.shape[1], own.shape[2])
+    away = lesion.search.on_grid(grid.affine, shape, reach_mm=reach_mm, within=(grid.regions > 0) & ~core)
+    away[~np.isfinite(away)] = FAR
+    away[core] = reach_mm
+    return np.where(own, -away, away).astype(np.float32)
 
 
-def _centres(grid: RegionGrid, flat: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the centres of voxels given by their flat indices, (n, 3) LPS mm."""
-    return grid.world(np.stack(np.unravel_index(flat, grid.regions.shape), axis=1).astype(np.float64))
+def margin_shell_ml(grid: RegionGrid, lesion: Lesion, margins_mm: Sequence[float]) -> NDArray[np.float64]:
+    """Return the volume of the margin around a lesion by region, (n_margins, n_regions) mL; the lesion itself is not in it.
+
+    Voxels that the margin's edge runs through count in part, by the distance of their middle and its slope; so do those
+    that the lesion's surface runs through, and what is left of them is parenchyma of their segment.
+
+    Parameters
+    ----------
+    margins_mm : mm from the lesion's surface, 0 or more.
+    """
+    margins = np.asarray(margins_mm, dtype=np.float64)
+    reach = float(margins.max(initial=0.0)) + 2.0 * float(np.linalg.norm(grid.spacing_mm))
+    corners = in_axes(grid, lesion.surface[0])
+    part = part_of(grid, box_around(grid, corners.min(axis=0) - reach, corners.max(axis=0) + reach))
+    distance = surface_distance(part, lesion, reach)
+    voxels = _around(part, lesion, distance, margins) - _around(part, lesion, distance, np.zeros(1))
+    return voxels * _voxel_ml(grid)
+
+
+def _around(
+    grid: RegionGrid, lesion: Lesion, field: NDArray[np.float32], margins: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what lies within each margin of a field by region, (n_margins, n_regions) voxels.
+
+    The lesion's own count as healthy, so that what lies within no margin at all can be taken off by its true surface and
+    not by its voxels.
+    """
+    from flrsim.kernels.clearance import voxels_by_margin
+
+    voxels = voxels_by_margin(field, grid.regions, grid.spacing_mm, margins, len(grid.table))
+    for row in grid.ids(tissue=lesion.name, kind="lesion"):
+        region = grid.table[row]
+        healthy = grid.ids(segments=[None if region is None else region.segment], kind=PARENCHYMA)
+        voxels[:, healthy] += voxels[:, [row]]
+        voxels[:, row] = 0.0
+    return np.asarray(voxels)
+
+
+def _voxel_ml(grid: RegionGrid) -> NDArray[np.float64]:
+    """Return the volume of one voxel of each region, (n_regions,) mL; 0 for a region without any."""
+    return grid.ml / np.maximum(grid.counts, 1)
 
 
 @dataclass(frozen=True)
@@ -109,12 +138,14 @@ def clearance(grid: RegionGrid, lesion: Lesion, margins_mm: Sequence[float]) -> 
     ----------
     margins_mm : mm from the lesion's surface, 0 or more.
     """
-    from flrsim.kernels.clearance import least_margins, volume_by_margin
+    from flrsim.kernels.clearance import least_margins
 
     margins = np.asarray(margins_mm, dtype=np.float64)
     below = np.maximum(margins - SLOPE_STEP_MM, 0.0)
     asked = np.concatenate([margins, below, margins + SLOPE_STEP_MM])
-    largest = float(asked.max(initial=0.0))
+    step = sampling(grid, lesion)
+    # Of a voxel whose middle lies beyond the margin a part may lie within.
+    largest = float(asked.max(initial=0.0)) + float(np.linalg.norm(grid.spacing_mm * step))
     direction, depth = way_out(grid, lesion)
     corners = in_axes(grid, lesion.surface[0])
     middle = 0.5 * (corners.min(axis=0) + corners.max(axis=0))
@@ -123,7 +154,6 @@ def clearance(grid: RegionGrid, lesion: Lesion, margins_mm: Sequence[float]) -> 
     # Everything a wedge can reach: the ball that holds lesion and margin, moved along the way out to the capsule.
     end = middle + direction * (depth + 2 * radius)
     box = box_around(grid, np.minimum(middle, end) - radius, np.maximum(middle, end) + radius)
-    step = sampling(grid, lesion)
     part = part_of(grid, box, step)
     spacing = part.spacing_mm
     centre = in_axes(part, grid.world((middle / grid.spacing_mm)[None]))[0]
@@ -134,9 +164,8 @@ def clearance(grid: RegionGrid, lesion: Lesion, margins_mm: Sequence[float]) -> 
     field = least_margins(
         distance, tissue, spacing, direction, largest, centre / spacing, radius, depth, size
     )
-    ml_of = np.zeros(len(grid.table))
+    voxels = _around(part, lesion, field, asked) - _around(part, lesion, distance, np.zeros(1))
     counted = grid.ids(segments=grid.segments, kind=PARENCHYMA)
-    ml_of[counted] = np.prod(step) * grid.ml[counted] / np.maximum(grid.counts[counted], 1)
-    ml = volume_by_margin(field, part.regions, ml_of, asked)
-    at, low, high = np.split(ml, 3)
+    ml = voxels[:, counted] @ _voxel_ml(grid)[counted] * float(np.prod(step))
+    at, low, high = np.split(np.maximum(ml, 0.0), 3)
     return Clearance(margins, at, (high - low) / (margins + SLOPE_STEP_MM - below))

@@ -24,11 +24,8 @@ def margin_zone(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> tuple[Box
     -------
     box : three slices of the grid; zone : bool, the shape of the box.
     """
-    from scipy import ndimage
-
-    spacing = grid.spacing_mm
     box = bounding_slices(
-        grid.affine, grid.regions.shape, lesion.surface[0], margin_mm + float(spacing.max())
+        grid.affine, grid.regions.shape, lesion.surface[0], margin_mm + float(grid.spacing_mm.max())
     )
     own = np.zeros(len(grid.table), dtype=np.bool_)
     own[grid.ids(tissue=lesion.name, kind="lesion")] = True
@@ -36,20 +33,11 @@ def margin_zone(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> tuple[Box
     zone = own[tissue]
     if margin_mm <= 0:
         return box, zone
-    # The surface runs between the outermost voxel centres of the lesion and the next ones: a distance between centres is
-    # never shorter than the one to the surface, and longer by less than a voxel's diagonal. A quarter of a voxel
-    # allows for smoothing. Only the voxels in doubt are measured.
-    rough = ndimage.distance_transform_edt(~zone, sampling=spacing)
-    certain = rough <= margin_mm - 0.25 * float(spacing.min())
-    doubt = float(np.linalg.norm(spacing))
-    result = zone | (certain & (tissue > 0))
-    asked = np.argwhere(~certain & (rough < margin_mm + doubt) & (tissue > 0))
-    if len(asked):
-        world = grid.world((asked + [s.start for s in box]).astype(np.float64))
-        distance = lesion.search.distances(world, reach_mm=margin_mm + doubt)
-        near = asked[distance <= margin_mm]
-        result[near[:, 0], near[:, 1], near[:, 2]] = True
-    return box, result
+    affine = grid.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ np.array([s.start for s in box])
+    nx, ny, nz = zone.shape
+    distance = lesion.search.on_grid(affine, (nx, ny, nz), reach_mm=margin_mm, within=(tissue > 0) & ~zone)
+    return box, zone | np.isfinite(distance)
 
 
 def way_out(grid: RegionGrid, lesion: Lesion) -> tuple[NDArray[np.float64], float]:
