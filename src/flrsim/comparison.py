@@ -104,13 +104,14 @@ def compare(
         for step in plan.operations
         if isinstance(step.action, Operate) and step.action.margin_mm is not None
     }
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        # Walls and lesions are measured while the plans are cut: they share nothing but the case.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        # Lesions, walls and vessels are measured while the plans are cut: they share nothing but the case.
         measured = pool.submit(_measured, case, evidence, telv, sorted(margins))
+        divided = pool.submit(Circulation.of, case)
         staged = stage_plans(case, ordered, evidence)
         segments, lesions, (tlv_error, functional_error) = measured.result()
-    say("dividing the liver among its vessels")
-    circulation = Circulation.of(case)
+        say("dividing the liver among its vessels")
+        circulation = divided.result()
     supply = Supply.of(circulation, staged[0].pieces)
     functional = tlv_functional_ml(case)
 
