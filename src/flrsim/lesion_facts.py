@@ -134,7 +134,8 @@ def _facts(
     # A vessel inside the lesion has no voxel of its own: that tissue is lesion.
     away.update({v.name: 0.0 for v in case.vessels if lesion.name in v.encased_ml})
     confluence, by_border, said = _confluence(case, lesion, near, away)
-    wedge, why = _wedge(case, lesion, near)
+    pedicle = _nearest(case, away, "portal_vein", PEDICLE_BORDERS)
+    wedge, why = _wedge(case, lesion, near, pedicle)
     cost = clearance(case.grid, lesion, margins)
     return LesionVolume(
         name=lesion.name,
@@ -153,7 +154,7 @@ def _facts(
         capsule_contact=contact > 0,
         capsule_contact_cm2=contact,
         nearest_hepatic_vein=_nearest(case, away, "hepatic_vein", VEIN_BORDERS),
-        nearest_portal_pedicle=_nearest(case, away, "portal_vein", PEDICLE_BORDERS),
+        nearest_portal_pedicle=pedicle,
         nearest_unsplit_vessel=_nearest(case, away, "unsplit", ()),
         at_confluence=confluence,
         confluence_proxy=by_border,
@@ -241,15 +242,20 @@ def _confluence(
     return False, by_border, f"not within {reach} of two hepatic veins{where}"
 
 
-def _wedge(case: LiverCase, lesion: Lesion, near: Near) -> tuple[str, str]:
-    """Return whether a wedge is possible, vetoed or cannot be judged, and why."""
+def _wedge(case: LiverCase, lesion: Lesion, near: Near, pedicle: NearestVessel | None) -> tuple[str, str]:
+    """Return whether a wedge is possible, vetoed or cannot be judged, and why.
+
+    A segment's own pedicle beside the lesion forbids no wedge; what goes with it is asked of each plan.
+    """
     neighbour, remark = near.surroundings.near(lesion, frozenset())
     if neighbour is not None:
         where = f"{neighbour.distance_mm:.0f} mm from {neighbour.name}"
         if neighbour.proxy:
             return "cannot_judge", f"{where} by the segment border (proxy); vessels not supplied"
         return "vetoed", f"{where}: not a wedge, but a segment, R1 vascular, or ablation"
-    said = f"no named vein or pedicle within {near.reach_mm:g} mm"
+    said = f"no hepatic vein, portal trunk or sectional branch within {near.reach_mm:g} mm"
+    if pedicle is not None and not pedicle.proxy and pedicle.distance_mm <= near.reach_mm:
+        said += f"; {pedicle.name} is {pedicle.distance_mm:.0f} mm away and may go with it"
     if near.borders:
         missing = " and ".join(
             word

@@ -154,6 +154,14 @@ def test_a_vein_beside_a_lesion_vetoes_the_wedge() -> None:
     assert "hepatic vein, right" in near.wedge_note
 
 
+def test_a_segments_own_pedicle_beside_a_lesion_is_named_but_vetoes_nothing() -> None:
+    near = facts(veins=tubes(right=(25.0, 0.0)), portal=tubes(S5=(0.0, 10.5)))
+    assert near.wedge == "possible"
+    assert "portal vein, S5 is 2 mm away and may go with it" in near.wedge_note
+    far = facts(veins=tubes(right=(25.0, 0.0)), portal=tubes(S5=(0.0, 20.0)))
+    assert "may go" not in far.wedge_note
+
+
 # ---------------------------------------------------------------- the price
 
 
