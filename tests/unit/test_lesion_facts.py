@@ -157,7 +157,11 @@ def test_a_vein_beside_a_lesion_vetoes_the_wedge() -> None:
 def test_a_segments_own_pedicle_beside_a_lesion_is_named_but_vetoes_nothing() -> None:
     near = facts(veins=tubes(right=(25.0, 0.0)), portal=tubes(S5=(0.0, 10.5)))
     assert near.wedge == "possible"
-    assert "portal vein, S5 is 2 mm away and may go with it" in near.wedge_note
+    assert (
+        f"portal vein, S5 is {near.nearest_portal_pedicle.distance_mm:.0f} mm away and may go with it"
+        in near.wedge_note
+    )
+    assert near.nearest_portal_pedicle.distance_mm == pytest.approx(10.5 - 8.0 - 0.5, abs=0.9)
     far = facts(veins=tubes(right=(25.0, 0.0)), portal=tubes(S5=(0.0, 20.0)))
     assert "may go" not in far.wedge_note
 
