@@ -8,42 +8,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from flrsim import __version__
-from flrsim.anatomy import SEGMENTS
 from flrsim.case import LiverCase
-from flrsim.draws import Floats, spread
-from flrsim.error_budget import HALF_WIDTH, wall_interval
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
 from flrsim.lesion_facts import lesion_facts
-from flrsim.perfusion import Circulation, Supply, deprivation, perfusion_result
+from flrsim.perfusion import Circulation, Supply
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
-from flrsim.plan import Operate, Plan, check_plan, describe
-from flrsim.plan_error import error_notes, flr_error, sflr_budget
-from flrsim.remnant import vessel_answers
+from flrsim.plan import Operate, Plan, check_plan
+from flrsim.plan_error import flr_error
+from flrsim.plan_result import plan_result
 from flrsim.results import (
     COMPARISON_SCHEMA,
     SIMULATION_SCHEMA,
     Comparison,
-    DayQuantiles,
     EstimatedVolume,
     Interval,
-    LegalCheck,
-    LesionFate,
     LesionVolume,
     PlanResult,
-    Quantiles,
-    RemnantPart,
-    RuleOutcome,
     Run,
     SegmentVolume,
-    StageResult,
     plain,
 )
-from flrsim.rules import RuleResult, evaluate, with_error
 from flrsim.staging import StagedPlan, course_of, stage_plans
-from flrsim.timeline import Curve, Timeline, simulate
-from flrsim.verdict import fate_note, judge, judged, margin_then
-from flrsim.volumetry import liver_intervals, not_supplied, segment_volumes, tlv_functional_ml
+from flrsim.timeline import Timeline, simulate
+from flrsim.volumetry import liver_intervals, segment_volumes, tlv_functional_ml
 
 Progress = Callable[[str], None]
 GRAMS_PER_KG = 1000.0
@@ -135,7 +123,7 @@ def compare(
                 modifiers_off=modifiers_off,
             )
         said = remarks[one.plan.name]
-        result = _plan_result(case, one, supply, timeline, functional, error, telv, said, evidence)
+        result = plan_result(case, one, supply, timeline, functional, error, telv, said, evidence)
         return result, timeline
 
     # Plans share no state but the numbers they read, so two are played at a time.
@@ -183,264 +171,6 @@ def _measured(
 
 def _assumption(p: Parameter) -> dict[str, Any]:
     return {"id": p.id, "value": p.value, "unit": p.unit, "low": p.low, "high": p.high, "note": p.note}
-
-
-def _plan_result(
-    case: LiverCase,
-    staged: StagedPlan,
-    supply: Supply,
-    timeline: Timeline | None,
-    functional: float,
-    error: Interval,
-    formulas: tuple[EstimatedVolume, ...],
-    remarks: tuple[str, ...],
-    evidence: Evidence,
-) -> PlanResult:
-    patient = case.patient
-    flr = sum(staged.flr_ml.values())
-    deprived = deprivation(supply, staged, evidence)
-    rules, without = (
-        ()
-        if timeline is None or patient is None
-        else with_error(evaluate(timeline, patient, evidence, counted=counted), HALF_WIDTH * error.sd / flr)
-        for counted in (1.0, 1.0 - deprived.share)
-    )
-    answers = vessel_answers(supply.circulation, staged, deprived)
-    judgement = judge(
-        staged,
-        answers,
-        timeline,
-        rules,
-        evidence,
-        lesions_supplied=bool(case.lesions),
-        deprived=deprived,
-        rules_without=without,
-    )
-    telv = None if timeline is None else timeline.telv.ml
-    weight = None if patient is None else patient.weight_kg * GRAMS_PER_KG
-    at = None if timeline is None else timeline.at_resection
-    fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
-    uncleared = tuple(
-        f.name for f in fates if f.fate not in ("removed", "ablated", "vanished") or f.margin_short
-    )
-    now = Quantiles(flr, error.low, error.high)
-    sflr_error = None if telv is None else sflr_budget(error, flr, telv, formulas)
-    last = staged.operations[-1]
-    return PlanResult(
-        name=staged.plan.name,
-        family=staged.plan.family,
-        steps=tuple(describe(s, case.grid.segments) for s in staged.plan.steps),
-        stages=_stages(staged, uncleared, case, evidence),
-        lesions=tuple(
-            sorted(
-                fates, key=lambda f: ("cut_through", "left", "vanished", "ablated", "removed").index(f.fate)
-            )
-        ),
-        all_lesions_cleared=bool(fates) and not uncleared,
-        lesions_left=uncleared,
-        flr_segments=tuple(s for s in SEGMENTS if s in staged.flr_ml),
-        flr_ml=flr,
-        flr_gross_ml=staged.flr_gross_ml,
-        flr_fraction=flr / functional,
-        sflr=None if telv is None else flr / telv,
-        flr_body_weight=None if weight is None else flr / weight,
-        flr_ml_interval=now,
-        sflr_interval=_scaled(now, telv),
-        flr_ml_at_resection=None if at is None else _quantiles(at.flr_ml),
-        sflr_at_resection=None if at is None else _quantiles(at.sflr),
-        sflr_at_resection_other_law=None if at is None else _quantiles(at.sflr_absolute),
-        flr_body_weight_at_resection=None if at is None or weight is None else _quantiles(at.flr_ml / weight),
-        function_at_resection=None if at is None else _quantiles(at.function),
-        kgr_per_week=None
-        if timeline is None or timeline.kgr_per_week is None
-        else _of_spread(timeline.kgr_per_week),
-        degree_of_hypertrophy=None
-        if timeline is None or timeline.degree_of_hypertrophy is None
-        else _of_spread(timeline.degree_of_hypertrophy),
-        scan_day=None if timeline is None or timeline.response is None else timeline.response.day,
-        resection_day=last.day,
-        rules=tuple(_rule(r) for r in rules),
-        earliest_day_volume_ok=None if timeline is None else _earliest(timeline),
-        p_complete=None if timeline is None else timeline.p_complete,
-        p_dropout={} if timeline is None else timeline.p_dropout,
-        p_phlf=None
-        if timeline is None or timeline.p_phlf_low is None
-        else {
-            "low": timeline.p_phlf_low,
-            "high": timeline.p_phlf_high,
-            "definition": timeline.phlf_definition,
-            "cause": timeline.phlf_cause,
-        },
-        p_death_90d=None if timeline is None else timeline.p_death_90d,
-        p_major_morbidity=None if timeline is None else timeline.p_major_morbidity,
-        p_textbook=None if timeline is None else timeline.p_textbook,
-        growth_law_disagrees=timeline is not None and timeline.growth_law_disagrees,
-        modifiers=() if timeline is None else _ledger(timeline),
-        curves={} if timeline is None else curves_of(timeline),
-        legality=tuple(LegalCheck(a.question, a.answer, a.sentence) for a in answers),
-        notes=(*remarks, *_growth_notes(timeline), *error_notes(rules, formulas)),
-        axes={a.name: a.verdict for a in judgement.axes},
-        verdict=judgement.verdict,
-        blocking=judgement.blocking,
-        not_supplied=not_supplied(case),
-        axis_notes={a.name: a.sentence for a in judgement.axes},
-        decisions=()
-        if timeline is None
-        else tuple(_decision(timeline, i) for i in range(len(timeline.decisions))),
-        devascularised_ml=deprived.devascularised_ml,
-        congested_ml=deprived.congested_ml,
-        perfusion=perfusion_result(supply.circulation, deprived, telv, evidence),
-        flr_error=error,
-        sflr_error=sflr_error,
-        flr_fraction_interval=_scaled(now, functional),
-        flr_body_weight_interval=_scaled(now, weight),
-    )
-
-
-def _stages(
-    staged: StagedPlan, uncleared: tuple[str, ...], case: LiverCase, evidence: Evidence
-) -> tuple[StageResult, ...]:
-    out = []
-    for op in staged.operations:
-        before, resected, after = (sum(d.values()) for d in (op.before_ml, op.resected_ml, op.after_ml))
-        cleared = tuple(
-            f.lesion.name
-            for f in staged.fates
-            if f.stage == op.stage and f.fate in ("removed", "ablated") and f.lesion.name not in uncleared
-        )
-        out.append(
-            StageResult(
-                stage=op.stage,
-                day=op.day,
-                operation=op.title,
-                resected_ml=resected,
-                resected_parenchyma_ml=op.resected_ml["parenchyma"],
-                resected_lesion_ml=op.resected_ml["lesion"],
-                resected_fraction=resected / before,
-                lesions_cleared=cleared,
-                remnant_ml=after,
-                transection_cm2=op.transection_cm2,
-                remnant_pieces=len(op.remnant_pieces_ml),
-                ablated_ml=sum(op.ablated_ml.values()),
-                transection_by_segment_cm2=op.cut.area_by_segment_cm2,
-                vessels_divided=op.severed,
-                remnant_parts=tuple(RemnantPart(p.ml, p.centre_mm, p.segments) for p in op.cut.parts),
-                transection_interval=wall_interval(op.transection_cm2, case.fidelity, evidence),
-            )
-        )
-    return tuple(out)
-
-
-def _lesion_fate(staged: StagedPlan, index: int, timeline: Timeline | None) -> LesionFate:
-    fate = staged.fates[index]
-    return LesionFate(
-        name=fate.lesion.name,
-        fate=fate.fate,
-        stage=fate.stage,
-        left_ml=fate.left_ml,
-        left_in=fate.left_in,
-        margin_planned_mm=fate.margin_planned_mm,
-        margin_at_operation_mm=margin_then(fate, timeline),
-        margin_measured_mm=fate.margin_measured_mm,
-        margin_short=fate.margin_short,
-        judged=judged(fate),
-        note=fate_note(fate),
-    )
-
-
-def _scaled(q: Quantiles, scale: float | None) -> Quantiles | None:
-    if scale is None or q.median is None or q.p10 is None or q.p90 is None:
-        return None
-    return Quantiles(q.median / scale, q.p10 / scale, q.p90 / scale)
-
-
-def _quantiles(values: Floats) -> Quantiles:
-    return _of_spread(spread(values))
-
-
-def _of_spread(s: Any) -> Quantiles:
-    return Quantiles(s.median, s.p10, s.p90)
-
-
-def _earliest(timeline: Timeline) -> DayQuantiles:
-    first = timeline.earliest[0]
-    return DayQuantiles(first.median, first.p10, first.p90, first.never)
-
-
-def _rule(r: RuleResult) -> RuleOutcome:
-    return RuleOutcome(
-        rule=r.rule.removeprefix("rules."),
-        threshold=r.threshold,
-        formula=r.formula,
-        population=r.population,
-        value=r.value,
-        p_pass=r.p_pass,
-        distance_ml=r.distance_ml,
-        binding=r.binding,
-        note=r.note,
-        source=r.source,
-        title=r.title,
-        unit=r.unit,
-        error_low=r.error_low,
-        error_high=r.error_high,
-        inside_error=r.inside_error,
-    )
-
-
-def _ledger(timeline: Timeline) -> tuple[dict[str, Any], ...]:
-    return tuple(
-        {
-            "factor": line.modifier,
-            "text": line.text,
-            "value": line.multiplier,
-            "cost_ml": line.cost_ml,
-            "cost_points": None if not timeline.telv.ml else 100 * line.cost_ml / timeline.telv.ml,
-        }
-        for line in timeline.ledger
-    )
-
-
-def _growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
-    if timeline is None:
-        return ()
-    notes = []
-    if timeline.growth_law_disagrees:
-        laws = timeline.growth_laws
-        notes.append(
-            f"the verdict on volume depends on the growth law: median sFLR {100 * laws.median_relative:.1f} % by the relative law, "
-            f"{100 * laws.median_absolute:.1f} % by the absolute law"
-        )
-    if timeline.response is not None and timeline.response.kgr_per_week is None:
-        notes.append(timeline.kgr_reason)
-    return tuple(notes)
-
-
-def _decision(timeline: Timeline, index: int) -> dict[str, Any]:
-    d = timeline.decisions[index]
-    return {
-        "day": d.day,
-        "kind": d.kind,
-        "stage": d.stage,
-        "flr_ml": _quantiles(d.flr_ml),
-        "sflr": _quantiles(d.sflr),
-        "sflr_other_law": _quantiles(d.sflr_absolute),
-        "function": _quantiles(d.function),
-    }
-
-
-def curves_of(timeline: Timeline) -> dict[str, Any]:
-    """Return the percentiles of every day: days, flr_ml, sflr, function, tumour_ml."""
-
-    def curve(c: Curve) -> dict[str, Any]:
-        return {"median": c.median.tolist(), "p10": c.p10.tolist(), "p90": c.p90.tolist()}
-
-    return {
-        "days": timeline.days.tolist(),
-        "flr_ml": curve(timeline.flr_ml),
-        "sflr": curve(timeline.sflr),
-        "function": curve(timeline.function),
-        "tumour_ml": curve(timeline.tumour_ml),
-    }
 
 
 def simulation_dict(compared: Compared) -> dict[str, Any]:

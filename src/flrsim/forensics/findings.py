@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flrsim.errors import AnatomyError, FlrsimError, GeometryError
 from flrsim.results import Finding
 
@@ -61,3 +64,8 @@ def raise_together(errors: Sequence[FlrsimError]) -> None:
     error = type(errors[0])("; also: ".join(e.sentence for e in errors))
     error.findings = tuple(f for e in errors for f in e.findings or (Finding("refused", e.code, e.sentence),))
     raise error
+
+
+def as_place(point: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return a point (3,) as the place of a finding, LPS mm."""
+    return float(point[0]), float(point[1]), float(point[2])

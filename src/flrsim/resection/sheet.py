@@ -142,7 +142,7 @@ def bezier_sheet(control: NDArray[np.float64], goes: Goes, *, source: str) -> Sh
 
     rows, columns = steps(0), steps(1)
     u, v = (_bernstein(np.linspace(0.0, 1.0, n + 1)) for n in (rows, columns))
-    points = np.einsum("ai,bj,ijd->abd", u, v, control).reshape(-1, 3)
+    points = np.einsum("ui,vj,ijx->uvx", u, v, control).reshape(-1, 3)
     a, b = (x.ravel() for x in np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"))
     corner = a * (columns + 1) + b
     quads = np.stack([corner, corner + columns + 1, corner + columns + 2, corner + 1], axis=1)

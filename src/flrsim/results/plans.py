@@ -1,0 +1,241 @@
+"""Plans carried out, judged and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flrsim.results.base import RESEARCH_NOTE, DayQuantiles, Interval, Quantiles, Result, Run
+from flrsim.results.volumes import EstimatedVolume, LesionVolume, SegmentVolume
+
+
+@dataclass(frozen=True)
+class RemnantPart(Result):
+    """A separate part of what stays: volume, centre (LPS mm), mL by segment."""
+
+    ml: float
+    centre_mm: tuple[float, float, float]
+    segments: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class StageResult(Result):
+    """One operation of a plan; volumes on the last imaging's scale.
+
+    `resected_ml` is all tissue that is taken out, `ablated_ml` all that is destroyed in place; for each kind of
+    tissue before = resected + ablated + after. `transection_by_segment_cm2` is the cut surface by the segment
+    that stays behind it; `vessels_divided` names the vessels of which a part goes and a part stays;
+    `remnant_parts` are the separate parts of what stays, the largest first.
+    """
+
+    stage: int
+    day: int
+    operation: str
+    resected_ml: float
+    resected_parenchyma_ml: float
+    resected_lesion_ml: float
+    resected_fraction: float
+    lesions_cleared: tuple[str, ...]
+    remnant_ml: float
+    transection_cm2: float
+    remnant_pieces: int
+    ablated_ml: float = 0.0
+    transection_by_segment_cm2: Mapping[str, float] = field(default_factory=dict)
+    vessels_divided: tuple[str, ...] = ()
+    remnant_parts: tuple[RemnantPart, ...] = ()
+    transection_interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class LesionFate(Result):
+    """What a plan does to one lesion.
+
+    `fate` is removed, ablated, cut_through, left or vanished; `left_ml` is what stays of it in the liver,
+    `left_in` the same by segment, with ``outside`` for tissue outside the labels.
+    `margin_short` says that all of it goes but not all of the planned margin.
+    """
+
+    name: str
+    fate: str
+    stage: int | None
+    left_ml: float
+    left_in: Mapping[str, float]
+    margin_planned_mm: float | None
+    margin_at_operation_mm: float | None
+    margin_measured_mm: float | None
+    margin_short: bool
+    judged: str
+    note: str
+
+
+@dataclass(frozen=True)
+class RuleOutcome(Result):
+    """One published rule applied to a plan; `distance_ml` is how far the FLR lies above (+) or below (−) it.
+
+    `error_low` to `error_high` is the value with the 80 % error of measurement alone; `inside_error` says that the
+    threshold lies between them.
+    """
+
+    rule: str
+    threshold: float
+    formula: str | None
+    population: str
+    value: float | None
+    p_pass: float | None
+    distance_ml: float | None
+    binding: bool
+    note: str
+    source: str
+    title: str = ""
+    unit: str = "fraction"
+    error_low: float | None = None
+    error_high: float | None = None
+    inside_error: bool = False
+
+
+@dataclass(frozen=True)
+class LegalCheck(Result):
+    """One question about the remnant: inflow, outflow, bile, contiguity; answered yes, no or not_supplied."""
+
+    question: str
+    answer: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class VeinResult(Result):
+    """What a plan does to one hepatic vein.
+
+    `fate` is kept, taken, cut (its outer part is lost) or along (a resection's plane runs along it; it is taken to
+    be dissected free). `drains_ml` is parenchyma that stays and that it drains on the images, `congested_ml` the part
+    that loses its drainage, `if_taken_ml` what would lose it if a vein of fate ``along`` were taken; by segment.
+    """
+
+    name: str
+    fate: str
+    taken_fraction: float
+    drains_ml: Mapping[str, float]
+    congested_ml: Mapping[str, float]
+    if_taken_ml: Mapping[str, float]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class CreditedFlr(Result):
+    """The FLR with what has lost inflow or outflow counted by `credit`, a fraction; now, on the last imaging."""
+
+    credit: float
+    flr_ml: float
+    sflr: float | None
+
+
+@dataclass(frozen=True)
+class PerfusionResult(Result):
+    """Parenchyma that stays after all operations but loses its portal branch or its hepatic vein.
+
+    `devascularised` is mL by portal branch and segment, `congested` by hepatic vein and segment; null where the tree
+    was not supplied with the names of its branches, and `not_supplied` says why. `deprived_ml` counts tissue that
+    loses both once. `credited` is the FLR under credit 0, one half and 1.
+    """
+
+    devascularised: Mapping[str, Mapping[str, float]] | None
+    congested: Mapping[str, Mapping[str, float]] | None
+    deprived_ml: float | None
+    deprived_by_segment: Mapping[str, float] | None
+    veins: tuple[VeinResult, ...]
+    credited: tuple[CreditedFlr, ...]
+    not_supplied: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Curve(Result):
+    """Percentiles of one quantity on every day."""
+
+    median: tuple[float | None, ...]
+    p10: tuple[float | None, ...]
+    p90: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class PlanResult(Result):
+    """One plan, judged.
+
+    `flr_error` and `sflr_error` say what the FLR on the imaging day is uncertain by; the latter also counts the spread
+    of the formulas for TELV, which the intervals beside the numbers and the rules do not.
+    """
+
+    name: str
+    family: str
+    steps: tuple[str, ...]
+    stages: tuple[StageResult, ...]
+    lesions: tuple[LesionFate, ...]
+    all_lesions_cleared: bool
+    lesions_left: tuple[str, ...]
+    flr_segments: tuple[str, ...]
+    flr_ml: float
+    flr_gross_ml: float
+    flr_fraction: float
+    sflr: float | None
+    flr_body_weight: float | None
+    flr_ml_interval: Quantiles | None
+    sflr_interval: Quantiles | None
+    flr_ml_at_resection: Quantiles | None
+    sflr_at_resection: Quantiles | None
+    sflr_at_resection_other_law: Quantiles | None
+    flr_body_weight_at_resection: Quantiles | None
+    function_at_resection: Quantiles | None
+    kgr_per_week: Quantiles | None
+    degree_of_hypertrophy: Quantiles | None
+    scan_day: int | None
+    resection_day: int | None
+    rules: tuple[RuleOutcome, ...]
+    earliest_day_volume_ok: DayQuantiles | None
+    p_complete: float | None
+    p_dropout: Mapping[str, float]
+    p_phlf: Mapping[str, Any] | None
+    p_death_90d: float | None
+    p_major_morbidity: float | None
+    p_textbook: float | None
+    growth_law_disagrees: bool
+    modifiers: tuple[Mapping[str, Any], ...]
+    curves: Mapping[str, Any]
+    legality: tuple[LegalCheck, ...]
+    notes: tuple[str, ...]
+    axes: Mapping[str, str]
+    verdict: str
+    blocking: str
+    not_supplied: tuple[str, ...]
+    axis_notes: Mapping[str, str] = field(default_factory=dict)
+    decisions: tuple[Mapping[str, Any], ...] = ()
+    devascularised_ml: float | None = None
+    congested_ml: float | None = None
+    perfusion: PerfusionResult | None = None
+    flr_error: Interval | None = None
+    sflr_error: Interval | None = None
+    flr_fraction_interval: Quantiles | None = None
+    flr_body_weight_interval: Quantiles | None = None
+
+
+@dataclass(frozen=True)
+class Comparison(Result):
+    """All plans of a case side by side, grouped by family, never ranked by one number."""
+
+    schema: str
+    run: Run
+    case: str
+    patient: Mapping[str, Any] | None
+    tlv_ml: float
+    tlv_functional_ml: float
+    telv: tuple[EstimatedVolume, ...]
+    telv_formula: str | None
+    segments: tuple[SegmentVolume, ...]
+    lesions: tuple[LesionVolume, ...]
+    plans: tuple[PlanResult, ...]
+    accepted: tuple[str, ...]
+    warnings: tuple[str, ...]
+    assumptions: tuple[Mapping[str, Any], ...]
+    references: tuple[Mapping[str, Any], ...]
+    note: str = field(default=RESEARCH_NOTE)
+    tlv_interval: Interval | None = None
+    tlv_functional_interval: Interval | None = None
