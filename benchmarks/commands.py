@@ -157,3 +157,7 @@ def main() -> None:
         )
     (RESULTS / "commands.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
