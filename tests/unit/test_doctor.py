@@ -205,14 +205,18 @@ def test_an_operation_that_loses_tissue_is_found(monkeypatch, case) -> None:
     assert "two operations: before = specimen + after, mL" in failed(liver.conservation(case))
 
 
+OPTIONAL = ("igl", "cc3d", "SimpleITK")
+
+
 def test_peers_that_are_not_installed_are_named_and_not_missed(monkeypatch, case) -> None:
     right = peers.find_spec
-    monkeypatch.setattr(peers, "find_spec", lambda name: None if name in ("igl", "cc3d") else right(name))
+    monkeypatch.setattr(peers, "find_spec", lambda name: None if name in OPTIONAL else right(name))
     checks = peers.peers(case.grid.regions, case.grid.spacing_mm)
     absent = [c for c in checks if c.status == "not_installed"]
     assert [c.name for c in absent] == [
         "libigl, volume of a torus",
         "libigl, volume of a ball",
+        "SimpleITK, voxels of every region",
         "cc3d, voxels of every region",
     ]
     assert all("is not installed" in c.reason for c in absent)
