@@ -10,7 +10,7 @@ from flrsim.case_file import examine_case, examine_file, is_case, load_file
 from flrsim.errors import AnatomyError, CaseError, GeometryError
 from flrsim.evidence import load_evidence
 from flrsim.io.frames import sha256
-from flrsim.physiology.regimens import drugs
+from flrsim.regimens import drugs
 from flrsim.repair import repair_file
 from flrsim.results import CHECK_SCHEMA, CheckResult, Finding, Repaired, Run
 

@@ -11,10 +11,11 @@ from flrsim import __version__
 from flrsim.case import LiverCase
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
+from flrsim.legality import check_plan
 from flrsim.lesion_facts import lesion_facts
 from flrsim.perfusion import Circulation, Supply
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
-from flrsim.plan import Operate, Plan, check_plan
+from flrsim.plan import Operate, Plan
 from flrsim.plan_error import flr_error
 from flrsim.plan_result import plan_result
 from flrsim.results import (

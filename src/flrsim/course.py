@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-KINDS = ("operate", "occlude", "scan", "wait")
+KINDS = ("operate", "occlude", "treat", "scan", "wait")
 FATES = ("removed", "ablated", "cut_through", "left")
 _SLACK = 1e-6  # relative rounding of volumes that were summed in another order
 
@@ -22,6 +22,9 @@ class CourseLesion:
     ----------
     fate : removed, ablated, cut_through or left.
     stage : the operation (1-based) that removes or ablates it; None when none does.
+    clears_at : cut through: the share of its diameter at which all of it would lie in what is taken, were it to
+        shrink towards its centre; None when it would not.
+    shrinks_into : the operation that would then take it.
     """
 
     name: str
@@ -29,6 +32,8 @@ class CourseLesion:
     diameter_mm: float
     fate: str
     stage: int | None
+    clears_at: float | None = None
+    shrinks_into: int | None = None
 
     @property
     def cleared(self) -> bool:
@@ -42,10 +47,14 @@ class CourseStep:
 
     Attributes
     ----------
-    kind : operate, occlude, scan or wait.
+    kind : operate, occlude, treat, scan or wait.
     stage : operations are numbered 1, 2, …; None for other steps.
     removed_ml : operate: parenchyma taken per segment, mL at the size of the imaging day.
     technique, occluded : occlude: e.g. ``pve``, and the segments that lose portal inflow.
+    agent : occlude: what the branches were embolized with, None when not said.
+    regimen, cycles : treat: drugs and number of cycles, the first on the day of the step.
+    with_primary : operate: ``major`` or ``minor`` colorectal resection in the same session.
+    thrombectomy : operate: a portal tumour thrombus is taken out.
     measured_flr_ml : scan: the measured FLR, when it has been done.
     major : operate: three segments or more.
     extent : operate: printed name of the operation.
@@ -60,6 +69,11 @@ class CourseStep:
     measured_flr_ml: float | None = None
     major: bool = False
     extent: str = ""
+    agent: str | None = None
+    regimen: str | None = None
+    cycles: int = 0
+    with_primary: str | None = None
+    thrombectomy: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

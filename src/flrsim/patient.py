@@ -8,6 +8,21 @@ from dataclasses import dataclass, field
 FIBROSIS_STAGES = ("F0", "F1", "F2", "F3", "F4")
 SEXES = ("female", "male")
 DISEASES = ("crlm", "hcc", "cholangiocarcinoma", "other")
+CHOLESTASIS = ("none", "drained", "undrained")
+ASCITES = ("none", "controlled", "uncontrolled")
+RESPONSES = ("responding", "stable", "progressing")
+THROMBUS = ("none", "Vp1", "Vp2", "Vp3", "Vp4")
+EXTRAHEPATIC = (
+    "lung_resectable",
+    "lung_unresectable",
+    "peritoneum_limited",
+    "peritoneum_extensive",
+    "hilar_nodes",
+    "celiac_nodes",
+    "retroperitoneal_nodes",
+    "other",
+)
+"""Sites of disease outside the liver that rules speak of."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +37,15 @@ class LiverCondition:
     sos_grade, nrh_grade : biopsy grades 0 … 3 of sinusoidal obstruction and nodular regenerative hyperplasia.
     icg_r15 : indocyanine green retention at 15 min, fraction.
     child_pugh : A, B or C, cirrhotic livers only.
+    k_icg_per_min : plasma disappearance rate of indocyanine green of the whole liver, 1/min.
+    limax_ug_kg_h : maximal liver function capacity of the whole liver, µg/kg/h.
+    mebrofenin_flr : uptake of mebrofenin by the FLR, fraction/min/m².
+    bilirubin_mg_dl : total serum bilirubin.
+    cholestasis : none, drained or undrained bile ducts.
+    ascites : none, controlled or uncontrolled.
+    platelets_per_nl : platelet count, 10⁹/L.
+    apri : aspartate aminotransferase to platelet ratio index.
+    spleen_volume_ratio : spleen volume now over before chemotherapy.
     """
 
     steatosis_fraction: float | None = None
@@ -31,17 +55,52 @@ class LiverCondition:
     nrh_grade: int | None = None
     icg_r15: float | None = None
     child_pugh: str | None = None
+    k_icg_per_min: float | None = None
+    limax_ug_kg_h: float | None = None
+    mebrofenin_flr: float | None = None
+    bilirubin_mg_dl: float | None = None
+    cholestasis: str | None = None
+    ascites: str | None = None
+    platelets_per_nl: float | None = None
+    apri: float | None = None
+    spleen_volume_ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class TumourBiology:
+    """What is known of the tumour beside its size; None means not known.
+
+    Attributes
+    ----------
+    ras, braf : mutant or wild.
+    side : left or right, of the colorectal primary.
+    primary : in_place or resected.
+    extrahepatic : sites of disease outside the liver, of `EXTRAHEPATIC`; None when it was not said, empty when
+        there is none.
+    response : how the lesions answered the treatment so far, of `RESPONSES`.
+    thrombus : tumour thrombus in the portal vein, of `THROMBUS`.
+    imaging : ct or ct_mri, on which lesions were counted.
+    """
+
+    ras: str | None = None
+    braf: str | None = None
+    side: str | None = None
+    primary: str | None = None
+    extrahepatic: tuple[str, ...] | None = None
+    response: str | None = None
+    thrombus: str | None = None
+    imaging: str | None = None
 
 
 @dataclass(frozen=True)
 class Treatment:
-    """One course of systemic treatment before the first operation.
+    """One course of treatment, given before the plan or within it.
 
     Attributes
     ----------
     regimen : drugs joined by "+", e.g. ``FOLFIRI+bevacizumab``.
     cycles : number of 2-week cycles given.
-    last_dose_day : day of the last dose, relative to day 0 of the plan (negative).
+    last_dose_day : day of the last dose, relative to day 0 of the plan; negative before it.
     """
 
     regimen: str
@@ -59,7 +118,9 @@ class Patient:
     weight_kg: float
     disease: str = "crlm"
     diabetes: bool | None = None
+    sarcopenia: bool | None = None
     liver: LiverCondition = field(default_factory=LiverCondition)
+    tumour: TumourBiology = field(default_factory=TumourBiology)
 
     @property
     def bsa_m2(self) -> float:

@@ -10,7 +10,8 @@ import pytest
 import solids
 from flrsim.errors import PlanError
 from flrsim.evidence import load_evidence
-from flrsim.plan import Operate, Plan, Step, check_plan, describe
+from flrsim.legality import check_plan
+from flrsim.plan import Operate, Plan, Step, describe
 from flrsim.resection.ablation import ablation_zone
 from flrsim.staging import KINDS, course_of, stage_plans
 

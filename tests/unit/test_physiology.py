@@ -20,9 +20,9 @@ from flrsim.physiology.injury import (
     predict_injury,
     weeks_since,
 )
-from flrsim.physiology.regimens import drugs
 from flrsim.physiology.telv import all_telv, telv
 from flrsim.physiology.volumes import Stimulus
+from flrsim.regimens import drugs
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import itertools

@@ -12,7 +12,8 @@ from flrsim.case import LiverCase
 from flrsim.case_file import load_case
 from flrsim.errors import PlanError
 from flrsim.evidence import load_evidence
-from flrsim.plan import Occlude, Operate, Plan, Scan, Step, Wait, check_plan, describe, resected_by
+from flrsim.legality import check_plan
+from flrsim.plan import Occlude, Operate, Plan, Scan, Step, Treat, Wait, describe, resected_by
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import block_liver as blocks
@@ -62,7 +63,7 @@ def pve(*branches: str) -> Occlude:
         (plan((0, pve("middle")), (20, op("H5678"))), 'day 0: portal branch "middle" is not known'),
         (plan((0, Occlude("glue", ("right",))), (20, op("H5678"))), 'day 0: technique "glue" is not one of pve'),
         (plan((0, op("S5")), (20, pve("S6"))), "day 20: occluding S6 takes the portal inflow of S6, which stays"),
-        (plan((0, op("S6")), (20, pve("S6"))), "day 20: no operation follows the embolization"),
+        (plan((0, op("S6")), (20, pve("S6"))), "day 20: no operation follows the PVE"),
         (plan((2, op("S6"))), "the first step that touches the liver is on day 2; it is day 0 by definition"),
         (plan((0, op("S6")), (9, Scan()), (4, op("S7"))), "the steps are on days 0, 9, 4; put them in the order of their days"),
         (plan((0, op("S6")), caudate="maybe"), 'caudate is "maybe"; it stays or goes'),
@@ -106,6 +107,15 @@ def test_s4_means_its_leaves() -> None:
         (plan((0, pve("S6")), (30, op("S6"))), "embolization, then one operation"),
         (plan((0, op("S6")), (30, op("S5"))), "two operations"),
         (plan((0, op("S6")), (9, pve("S5")), (30, op("S5"))), "two operations with embolization"),
+        (
+            plan((0, op("S6")), (0, Occlude("alpps", ("S5",))), (9, op("S5"))),
+            "two operations with liver partition (ALPPS)",
+        ),
+        (
+            plan((0, Occlude("lvd", ("S6",), ("right",))), (30, op("S6"))),
+            "venous deprivation, then one operation",
+        ),
+        (plan((0, Occlude("y90", ("S6",))), (90, op("S6"))), "radiation lobectomy, then one operation"),
     ],
 )
 def test_plans_are_grouped_in_families(given: Plan, family: str) -> None:
@@ -116,7 +126,9 @@ def test_a_step_is_told_in_words() -> None:
     said = [
         describe(s, EIGHT)
         for s in steps(
-            (0, op("H45678", wedge=("L2", "L3"), margin=7.5)), (14, pve("right_anterior", "S4")), (42, Scan()), (42, Scan(310.0)), (50, Wait())
+            (0, op("H45678", wedge=("L2", "L3"), margin=7.5)), (14, pve("right_anterior", "S4")), (42, Scan()), (42, Scan(310.0)), (50, Wait()),
+            (0, Occlude("lvd", ("right", "S4"), ("right", "middle"), "nbca")), (21, Occlude("hve", (), ("right",))), (28, Treat("FOLFIRI", 2)),
+            (40, Operate(resect=("S6",), with_primary="minor", thrombectomy=True)),
         )
     ]  # fmt: skip
     assert said == [
@@ -125,4 +137,8 @@ def test_a_step_is_told_in_words() -> None:
         "day 42: scan",
         "day 42: scan, FLR measured 310 mL",
         "day 50: wait",
+        "day 0: LVD (nbca) of right + S4, right hepatic vein, middle hepatic vein",
+        "day 21: HVE of right hepatic vein",
+        "day 28: FOLFIRI, 2 cycles",
+        "day 40: resection of S6 + thrombectomy + minor colorectal resection",
     ]

@@ -13,8 +13,9 @@ from flrsim.errors import PlanError
 from flrsim.evidence import load_evidence
 from flrsim.grid import cut_into_pieces
 from flrsim.kernels.cells import cell_shares
+from flrsim.legality import check_plan
 from flrsim.meshing import mesh_from_labels
-from flrsim.plan import Occlude, Operate, Plan, Step, check_plan, describe
+from flrsim.plan import Occlude, Operate, Plan, Step, describe
 from flrsim.resection.plane import Plane, heights, plane_mark
 from flrsim.staging import course_of, stage_plans
 

@@ -13,7 +13,8 @@ import solids
 from flrsim.errors import GeometryError, PlanError
 from flrsim.evidence import load_evidence
 from flrsim.kernels.parts import parts_between_walls, parts_by_bridge
-from flrsim.plan import Operate, Plan, Step, check_plan, describe
+from flrsim.legality import check_plan
+from flrsim.plan import Operate, Plan, Step, describe
 from flrsim.resection.plane import Plane
 from flrsim.resection.sheet import Sheet, bezier_sheet, sheet_of, sheet_sides
 from flrsim.staging import KINDS, stage_plans

@@ -25,8 +25,9 @@ from flrsim.forensics import examine_liver, refuse
 from flrsim.io.centrelines import read_centrelines
 from flrsim.io.frames import sha256
 from flrsim.io.structures import Structures
-from flrsim.patient import LiverCondition, Patient, Treatment
-from flrsim.plan import Plan, check_plan
+from flrsim.legality import check_plan
+from flrsim.patient import LiverCondition, Patient, Treatment, TumourBiology
+from flrsim.plan import Plan
 from flrsim.results import Finding
 
 
@@ -225,5 +226,9 @@ def _parse(path: Path) -> CaseFile:
 def _patient(given: PatientTable | None) -> Patient | None:
     if given is None:
         return None
-    body = given.model_dump(exclude={"liver"})
-    return Patient(**body, liver=LiverCondition(**given.liver.model_dump()))
+    body = given.model_dump(exclude={"liver", "tumour"})
+    return Patient(
+        **body,
+        liver=LiverCondition(**given.liver.model_dump()),
+        tumour=TumourBiology(**given.tumour.model_dump()),
+    )

@@ -9,7 +9,7 @@ import numpy as np
 
 from flrsim.case_file.schema import OperateTable, PlanTable, SheetTable
 from flrsim.io.surfaces import read_raw_surface
-from flrsim.plan import Action, Occlude, Operate, Plan, Scan, Step, Wait
+from flrsim.plan import Action, Occlude, Operate, Plan, Scan, Step, Treat, Wait
 from flrsim.resection.plane import Plane
 from flrsim.resection.sheet import Sheet, bezier_sheet, sheet_of
 
@@ -25,7 +25,10 @@ def plan_of(given: PlanTable, inside: Inside) -> Plan:
         if s.operate is not None:
             action = _operate(s.operate, f'plan "{given.name}", day {s.day}', inside)
         elif s.occlude is not None:
-            action = Occlude(s.occlude.technique, s.occlude.portal)
+            o = s.occlude
+            action = Occlude(o.technique, o.portal, o.hepatic, o.agent)
+        elif s.treat is not None:
+            action = Treat(s.treat.regimen, s.treat.cycles)
         elif s.scan:
             action = Scan(s.flr_ml)
         else:
@@ -48,6 +51,8 @@ def _operate(given: OperateTable, where: str, inside: Inside) -> Operate:
         plane=tuple(Plane(p.point_mm, p.normal) for p in given.plane),
         sheet=tuple(_sheet(s, where, inside) for s in given.sheet),
         within=listed(given.within),
+        with_primary=given.with_primary,
+        thrombectomy=given.thrombectomy,
     )
 
 

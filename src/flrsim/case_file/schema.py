@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flrsim.patient import EXTRAHEPATIC
+
 MeshTable = dict[str, str]
 
 
@@ -79,6 +81,37 @@ class LiverTable(Strict):
     nrh_grade: int | None = Field(default=None, ge=0, le=3)
     icg_r15: float | None = Field(default=None, ge=0, le=1)
     child_pugh: Literal["A", "B", "C"] | None = None
+    k_icg_per_min: float | None = Field(default=None, gt=0, le=1)
+    limax_ug_kg_h: float | None = Field(default=None, ge=0, le=1500)
+    mebrofenin_flr: float | None = Field(default=None, ge=0, le=0.5)
+    bilirubin_mg_dl: float | None = Field(default=None, ge=0, le=60)
+    cholestasis: Literal["none", "drained", "undrained"] | None = None
+    ascites: Literal["none", "controlled", "uncontrolled"] | None = None
+    platelets_per_nl: float | None = Field(default=None, gt=0, le=2000)
+    apri: float | None = Field(default=None, ge=0, le=50)
+    spleen_volume_ratio: float | None = Field(default=None, gt=0.2, le=5)
+
+
+class TumourTable(Strict):
+    """``[patient.tumour]``."""
+
+    ras: Literal["mutant", "wild"] | None = None
+    braf: Literal["mutant", "wild"] | None = None
+    side: Literal["left", "right"] | None = None
+    primary: Literal["in_place", "resected"] | None = None
+    extrahepatic: tuple[str, ...] | None = None
+    response: Literal["responding", "stable", "progressing"] | None = None
+    thrombus: Literal["none", "Vp1", "Vp2", "Vp3", "Vp4"] | None = None
+    imaging: Literal["ct", "ct_mri"] | None = None
+
+    @model_validator(mode="after")
+    def _known_sites(self) -> TumourTable:
+        unknown = [site for site in self.extrahepatic or () if site not in EXTRAHEPATIC]
+        if unknown:
+            raise ValueError(
+                f'extrahepatic site "{unknown[0]}" is not known; sites are {", ".join(EXTRAHEPATIC)}; [] says there is none'
+            )
+        return self
 
 
 class PatientTable(Strict):
@@ -90,7 +123,9 @@ class PatientTable(Strict):
     weight_kg: float = Field(ge=30, le=300)
     disease: Literal["crlm", "hcc", "cholangiocarcinoma", "other"] = "crlm"
     diabetes: bool | None = None
+    sarcopenia: bool | None = None
     liver: LiverTable = Field(default_factory=LiverTable)
+    tumour: TumourTable = Field(default_factory=TumourTable)
 
 
 class TreatmentTable(Strict):
@@ -150,13 +185,24 @@ class OperateTable(Strict):
     plane: tuple[PlaneTable, ...] = ()
     sheet: tuple[SheetTable, ...] = ()
     within: str | tuple[str, ...] = ()
+    with_primary: Literal["major", "minor"] | None = None
+    thrombectomy: bool = False
 
 
 class OccludeTable(Strict):
-    """``occlude = { … }``."""
+    """``occlude = { … }``; which keys go with which technique is a question of legality."""
 
-    technique: Literal["pve"]
-    portal: tuple[str, ...] = Field(min_length=1)
+    technique: str
+    portal: tuple[str, ...] = ()
+    hepatic: tuple[str, ...] = ()
+    agent: str | None = None
+
+
+class TreatTable(Strict):
+    """``treat = { regimen = "FOLFIRI+bevacizumab", cycles = 4 }``."""
+
+    regimen: str
+    cycles: int = Field(ge=1, le=100)
 
 
 class StepTable(Strict):
@@ -165,15 +211,18 @@ class StepTable(Strict):
     day: int = Field(ge=-365, le=730)
     operate: OperateTable | None = None
     occlude: OccludeTable | None = None
+    treat: TreatTable | None = None
     scan: bool | None = None
     flr_ml: float | None = Field(default=None, gt=0, le=5000)
     wait: bool | None = None
 
     @model_validator(mode="after")
     def _one_action(self) -> StepTable:
-        given = [k for k in ("operate", "occlude", "scan", "wait") if getattr(self, k)]
+        given = [k for k in ("operate", "occlude", "treat", "scan", "wait") if getattr(self, k)]
         if len(given) != 1:
-            raise ValueError(f"a step does one thing; {len(given)} of operate, occlude, scan, wait are given")
+            raise ValueError(
+                f"a step does one thing; {len(given)} of operate, occlude, treat, scan, wait are given"
+            )
         if self.flr_ml is not None and not self.scan:
             raise ValueError("flr_ml belongs to a scan")
         return self

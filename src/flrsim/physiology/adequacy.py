@@ -11,8 +11,8 @@ from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.injury import chemotherapy_weeks, weeks_since
-from flrsim.physiology.regimens import BEVACIZUMAB
 from flrsim.physiology.volumes import Stimulus
+from flrsim.regimens import BEVACIZUMAB
 
 POPULATIONS = ("normal", "chemotherapy", "cirrhosis")
 """Populations of the sFLR thresholds, the least demanding first."""

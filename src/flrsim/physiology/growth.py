@@ -22,7 +22,7 @@ from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.injury import Injury, chemotherapy_cycles, weeks_since
-from flrsim.physiology.regimens import BEVACIZUMAB
+from flrsim.regimens import BEVACIZUMAB
 
 MODIFIERS: dict[str, str] = {
     "sos": "sinusoidal obstruction",

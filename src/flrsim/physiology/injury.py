@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flrsim.draws import Floats, Stream
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.physiology.regimens import ANTIBODIES, BEVACIZUMAB, IRINOTECAN, OXALIPLATIN, drugs
+from flrsim.regimens import BEVACIZUMAB, IRINOTECAN, NOT_CHEMOTHERAPY, OXALIPLATIN, drugs
 
 _DAYS_PER_WEEK = 7.0
 
@@ -51,13 +51,13 @@ class Injury:
 
 def chemotherapy_weeks(history: tuple[Treatment, ...], evidence: Evidence) -> float:
     """Return the weeks of chemotherapy given; antibodies alone do not count."""
-    cycles = sum(t.cycles for t in history if drugs(t.regimen) - ANTIBODIES)
+    cycles = sum(t.cycles for t in history if drugs(t.regimen) - NOT_CHEMOTHERAPY)
     return cycles * evidence.value("injury.cycle_days") / _DAYS_PER_WEEK
 
 
 def chemotherapy_cycles(history: tuple[Treatment, ...]) -> int:
     """Return the number of cycles of chemotherapy given."""
-    return sum(t.cycles for t in history if drugs(t.regimen) - ANTIBODIES)
+    return sum(t.cycles for t in history if drugs(t.regimen) - NOT_CHEMOTHERAPY)
 
 
 def weeks_since(drug: str | None, day: int, history: tuple[Treatment, ...]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flrsim.case import LiverCase
 from flrsim.course import Course, CourseLesion, CourseStep
-from flrsim.plan import Occlude, Operate, Scan, occluded_segments
+from flrsim.plan import Occlude, Operate, Scan, Treat, occluded_segments
 from flrsim.staging.operations import HALF, Operation, StagedPlan, parenchyma_ml
 
 MAJOR_SEGMENTS = 3
@@ -28,6 +28,8 @@ def course_of(
                     removed_ml=op.removed_ml,
                     major=_segment_count(_resected_segments(case, staged, op)) >= MAJOR_SEGMENTS,
                     extent=op.title,
+                    with_primary=step.action.with_primary,
+                    thrombectomy=step.action.thrombectomy,
                 )
             )
         elif isinstance(step.action, Occlude):
@@ -37,7 +39,12 @@ def course_of(
                     kind="occlude",
                     technique=step.action.technique,
                     occluded=tuple(sorted(occluded_segments(step.action, case.grid.segments))),
+                    agent=step.action.agent,
                 )
+            )
+        elif isinstance(step.action, Treat):
+            steps.append(
+                CourseStep(step.day, "treat", regimen=step.action.regimen, cycles=step.action.cycles)
             )
         elif isinstance(step.action, Scan):
             steps.append(CourseStep(day=step.day, kind="scan", measured_flr_ml=step.action.flr_ml))

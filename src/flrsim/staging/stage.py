@@ -13,7 +13,8 @@ from flrsim.case import LiverCase
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.grid import Pieces, cut_into_pieces
-from flrsim.plan import Operate, Plan, check_inflow, drawn_title, resected_by, territory_title
+from flrsim.legality import check_inflow
+from flrsim.plan import Operate, Plan, drawn_title, resected_by, territory_title
 from flrsim.resection.cut import Cut, cut_between
 from flrsim.resection.margin import Surroundings
 from flrsim.staging.fates import fate_of

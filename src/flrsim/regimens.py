@@ -5,6 +5,9 @@ from __future__ import annotations
 from flrsim.errors import CaseError
 
 OXALIPLATIN, IRINOTECAN, BEVACIZUMAB = "oxaliplatin", "irinotecan", "bevacizumab"
+ANTI_EGFR = frozenset({"cetuximab", "panitumumab"})
+FLUOROPYRIMIDINES = frozenset({"fluorouracil", "capecitabine", "S-1"})
+ARTERIAL_FUDR, TACE = "arterial floxuridine", "TACE"
 
 REGIMENS: dict[str, frozenset[str]] = {
     name: frozenset(drugs.split())
@@ -29,12 +32,23 @@ REGIMENS: dict[str, frozenset[str]] = {
         "bevacizumab": "bevacizumab",
         "cetuximab": "cetuximab",
         "panitumumab": "panitumumab",
+        "sorafenib": "sorafenib",
+        "lenvatinib": "lenvatinib",
+        "atezolizumab": "atezolizumab",
     }.items()
+} | {
+    # Given into the hepatic artery.
+    "HAI-FUDR": frozenset({ARTERIAL_FUDR}),
+    "HAI-IL2": frozenset({"arterial interleukin-2", "arterial fluorouracil", "arterial mitomycin C"}),
+    "TACE": frozenset({TACE}),
 }
 """Drugs of every known regimen; a case joins several by ``+``."""
 
-ANTIBODIES = frozenset({"bevacizumab", "cetuximab", "panitumumab"})
+ANTIBODIES = frozenset({"bevacizumab", "atezolizumab"}) | ANTI_EGFR
 """Drugs whose cycles alone do not count as weeks of chemotherapy."""
+
+NOT_CHEMOTHERAPY = ANTIBODIES | {"sorafenib", "lenvatinib", TACE}
+"""Drugs for which no injury of the sinusoids is known: their cycles count for no chemotherapy-injury rule."""
 
 _BY_LOWER = {name.lower(): drugs for name, drugs in REGIMENS.items()}
 
