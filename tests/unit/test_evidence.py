@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import ast
-import shutil
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,8 @@ from flrsim.evidence import KINDS, UNITS, load_evidence
 from flrsim.timeline import simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from evidence_folder import copied
+
 from course_cases import MAN, SIX_FOLFOX, two_stage
 
 RECORD = """[growth.test]
@@ -27,8 +27,7 @@ source = { key = "aoki2011", where = "abstract" }
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shutil.copytree(str(files("flrsim.evidence")), tmp_path / "evidence")
-    return tmp_path / "evidence"
+    return copied(tmp_path)
 
 
 def test_every_number_says_where_it_comes_from() -> None:
@@ -88,6 +87,21 @@ def test_values_of_the_package_are_those_of_the_sources() -> None:
         ),
         (("value = 1.0", 'value = 1.0\nspread = { kind = "iqr", low = 0.0 }'), "kinds are range"),
         (("value = 1.0", 'value = 1.0\nspread = { kind = "sd", value = -1 }'), "a number >= 0"),
+        (("value = 1.0", 'value = 1.0\nspread = "wide"'), "a spread of kind 'wide'"),
+        (("value = 1.0", 'value = -1\nspread = { kind = "log_sd", value = 1 }'), "a value above 0"),
+        (
+            ("value = 1.0", 'value = 0.5\nspread = { kind = "logit_sd", value = 1 }'),
+            "needs a fraction above 0",
+        ),
+        (("value = 1.0", "value = 1.0\nrange = [2, 3]"), "has the bounds 2 and 3; low <= 1 <= high"),
+        (("value = 1.0", "value = 1.0\nrange = [0.5]"), "range = .low, high. is needed"),
+        (("value = 1.0", "value = 1.0\nrange = [0.5, nan]"), "low <= 1 <= high"),
+        (("value = 1.0", "value = 1.0\ndefinition = 3"), "has definition = 3; words"),
+        (("value = 1.0", 'value = 1.0\nverified = "no"'), "has verified = 'no'; true or false"),
+        (('"abstract"', '"abstract", read = "today"'), "was read 'today'; a date like"),
+        (('"abstract"', '"abstract", n = 1.5'), "has n = 1.5; a whole number"),
+        (('"abstract"', '"abstract", page = 3'), "unknown source keys .'page'."),
+        (('unit = "day"', 'unit = ["day"]'), "has the unit .'day'."),
         (("[growth.test]", "[growth.pve.amplitude]"), "already in another file"),
     ],
 )
@@ -102,8 +116,52 @@ def test_a_bad_record_is_refused_with_file_and_id(
 
 
 def test_a_good_record_is_accepted(folder: Path) -> None:
-    (folder / "parameters" / "zz.toml").write_text(RECORD)
-    assert load_evidence(folder)["growth.test"].where == "abstract"
+    file = folder / "parameters" / "zz.toml"
+    file.write_text(RECORD)
+    plain = load_evidence(folder)["growth.test"]
+    assert (plain.where, plain.definition, plain.read, plain.sensitivity) == ("abstract", "", "", None)
+    assert plain.to_dict()["range"] is None
+    file.write_text(
+        RECORD.replace('"abstract"', '"abstract", read = 2026-11-25')
+        + 'definition = "days from one thing to the next"\nrange = [0.5, 2]\n'
+    )
+    full = load_evidence(folder)["growth.test"]
+    assert (full.read, full.definition) == ("2026-11-25", "days from one thing to the next")
+    assert full.sensitivity == (0.5, 2.0)
+    assert full.to_dict()["range"] == [0.5, 2.0]
+
+
+def test_sensitivity_takes_the_range_before_the_spread_and_nothing_else(folder: Path) -> None:
+    file = folder / "parameters" / "zz.toml"
+    spread = 'spread = { kind = "ci95", low = 0.9, high = 1.1 }\n'
+    file.write_text(RECORD + spread)
+    assert load_evidence(folder)["growth.test"].sensitivity == (0.9, 1.1)
+    file.write_text(RECORD + spread + "range = [0.2, 1.4]\n")
+    assert load_evidence(folder)["growth.test"].sensitivity == (0.2, 1.4)
+    assert load_evidence(folder)["growth.test"].low == 0.9
+    assert load_evidence(folder, {"growth.test": 1.3})["growth.test"].sensitivity == (0.2, 1.4)
+    assert load_evidence(folder, {"growth.test": 1.5})["growth.test"].sensitivity is None
+    for kind in ("sd", "log_sd"):
+        file.write_text(RECORD + f'spread = {{ kind = "{kind}", value = 0.3 }}\n')
+        assert load_evidence(folder)["growth.test"].sensitivity is None
+
+
+def test_a_share_is_drawn_on_its_log_odds(folder: Path) -> None:
+    (folder / "parameters" / "zz.toml").write_text(
+        RECORD.replace("value = 1.0", "value = 0.2").replace('"day"', '"fraction"')
+        + 'spread = { kind = "logit_sd", value = 0.8 }\n'
+    )
+    evidence = load_evidence(folder)
+    z = np.array([-2.0, 0.0, 1.0, 400.0, -4000.0])
+    drawn = evidence.logit_normal("growth.test", z)
+    assert drawn[1] == pytest.approx(0.2, rel=1e-14)
+    assert np.log(drawn[:3] / (1 - drawn[:3])) == pytest.approx(np.log(0.2 / 0.8) + 0.8 * z[:3], rel=1e-12)
+    assert drawn[3] == 1.0
+    assert drawn[4] == 0.0
+    with pytest.raises(EvidenceError, match="has no spread on the log odds"):
+        evidence.logit_normal("growth.pve.amplitude", z)
+    with pytest.raises(EvidenceError, match="no lognormal spread"):
+        evidence.lognormal("growth.test", z)
 
 
 @pytest.mark.parametrize(
@@ -122,14 +180,10 @@ def test_a_bad_file_is_refused(folder: Path, file: str, text: str, sentence: str
         load_evidence(folder)
 
 
-def test_an_orphan_reference_and_a_missing_folder_are_refused(folder: Path, tmp_path: Path) -> None:
-    bib = folder / "references.bib"
-    bib.write_text(bib.read_text() + "@article{orphan, doi = {10.1/1}}\n")
-    with pytest.raises(EvidenceError, match="no number cites orphan"):
-        load_evidence(folder)
+def test_a_missing_folder_or_file_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="is not a folder"):
         load_evidence(tmp_path / "nowhere")
-    bib.unlink()
+    (folder / "references.bib").unlink()
     with pytest.raises(EvidenceError, match="is missing"):
         load_evidence(folder)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -14,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import EvidenceError
-from flrsim.evidence.records import KINDS, UNITS, Parameter, Reference, read_parameters, read_references
-
-__all__ = ["KINDS", "UNITS", "Evidence", "load_evidence"]
+from flrsim.evidence.folder import listing, open_folder, read_text, read_toml
+from flrsim.evidence.records import Parameter, Reference, read_parameters, read_references
 
 
 class Evidence:
@@ -87,6 +84,26 @@ class Evidence:
             )
         return np.asarray(parameter.value * np.exp(parameter.sd * z))
 
+    def logit_normal(self, id: str, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the share drawn from its spread on the log odds, ``logit(share) = logit(value) + sd * z``.
+
+        Parameters
+        ----------
+        z : array of float64, standard normal
+
+        Returns
+        -------
+        array of float64 in [0, 1], of the shape of `z`; the value is the median.
+        """
+        parameter = self[id]
+        if parameter.spread != "logit_sd" or parameter.sd is None:
+            raise EvidenceError(
+                f'the number "{id}" has no spread on the log odds; give it spread = {{ kind = "logit_sd", … }}'
+            )
+        log_odds = np.log(parameter.value) - np.log1p(-parameter.value) + parameter.sd * z
+        # 1 / (1 + exp(-x)) without its overflow far below zero
+        return np.asarray(np.exp(-np.logaddexp(0.0, -log_odds)))
+
     def ids(self) -> tuple[str, ...]:
         """Return every id, in alphabetical order."""
         return tuple(sorted(self._parameters))
@@ -112,7 +129,8 @@ class Evidence:
     def digest(self) -> str:
         """Return a short checksum of all values, so that an edited set cannot pass for the named one."""
         text = "\n".join(
-            f"{p.id}={p.value!r} {p.low!r} {p.high!r} {p.sd!r}" for _, p in sorted(self._parameters.items())
+            f"{p.id}={p.value!r} {p.low!r} {p.high!r} {p.sd!r} {p.spread}"
+            for _, p in sorted(self._parameters.items())
         )
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -132,40 +150,40 @@ def load_evidence(folder: Path | None = None, overrides: Mapping[str, float] | N
     EvidenceError
         Naming file and record, when anything is missing, unknown or impossible.
     """
-    root: Traversable = files("flrsim.evidence") if folder is None else folder
-    tables = sorted(
-        (t for t in _entries(root / "parameters") if t.name.endswith(".toml")), key=lambda t: t.name
-    )
-    references = read_references(_text(root / "references.bib"), where="references.bib")
-    name = ""
+    root = open_folder(folder)
     parameters: dict[str, Parameter] = {}
-    for table in tables:
-        where = f"parameters/{table.name}"
-        try:
-            content = tomllib.loads(_text(table))
-        except tomllib.TOMLDecodeError as error:
-            raise EvidenceError(f"{where} is not TOML: {error}") from error
-        if table.name == "set.toml":
-            name = str(content.get("name", ""))
-            continue
-        for id, parameter in read_parameters(content, where=where).items():
+    files = parameter_files(root)
+    references = read_references(read_text(root / "references.bib"), where="references.bib")
+    for file in files:
+        for id, parameter in read_parameter_file(file, references).items():
             if id in parameters:
-                raise EvidenceError(f'{where}: record "{id}" is already in another file; keep one')
-            if parameter.source and parameter.source not in references:
                 raise EvidenceError(
-                    f'{where}: record "{id}" cites "{parameter.source}", which references.bib does not have'
+                    f'parameters/{file.name}: record "{id}" is already in another file; keep one'
                 )
             parameters[id] = parameter
+    name = str(read_toml(root / "parameters" / "set.toml", where="parameters/set.toml").get("name", ""))
     if not name or not parameters:
         raise EvidenceError(
             f"{root} holds no parameter set; it needs parameters/set.toml with a name and parameters/*.toml"
         )
-    orphans = sorted(set(references) - {p.source for p in parameters.values()})
-    if orphans:
-        raise EvidenceError(
-            f"references.bib: no number cites {', '.join(orphans)}; remove the entry or cite it"
-        )
     return _with_overrides(Evidence(name, parameters, references), parameters, references, overrides or {})
+
+
+def parameter_files(root: Traversable) -> list[Traversable]:
+    """Return the files that hold clinical numbers."""
+    return [f for f in listing(root / "parameters") if f.name.endswith(".toml") and f.name != "set.toml"]
+
+
+def read_parameter_file(file: Traversable, references: Collection[str]) -> dict[str, Parameter]:
+    """Return the numbers of one file, each with a source that the reference list has."""
+    where = f"parameters/{file.name}"
+    found = read_parameters(read_toml(file, where=where), where=where)
+    for id, parameter in found.items():
+        if parameter.source and parameter.source not in references:
+            raise EvidenceError(
+                f'{where}: record "{id}" cites "{parameter.source}", which references.bib does not have'
+            )
+    return found
 
 
 def _with_overrides(
@@ -184,27 +202,8 @@ def _with_overrides(
         new = replace(old, value=float(value), kind="assumed", note=f"set by the caller; was {old.value:g}")
         if old.low is not None and not inside:
             new = replace(new, low=None, high=None, spread=None)
+        if old.range is not None and not old.range[0] <= value <= old.range[1]:
+            new = replace(new, range=None)
         changed[id] = new
     count = f"{len(overrides)} override" + ("s" if len(overrides) > 1 else "")
     return Evidence(f"{evidence.parameter_set} + {count}", changed, references, tuple(sorted(overrides)))
-
-
-def _entries(folder: Traversable) -> list[Traversable]:
-    """Return what is in a folder."""
-    if not folder.is_dir():
-        raise EvidenceError(
-            f"{folder} is not a folder; evidence is a folder with parameters/*.toml and references.bib"
-        )
-    return list(folder.iterdir())
-
-
-def _text(file: Traversable) -> str:
-    """Return the text of a file."""
-    if not file.is_file():
-        raise EvidenceError(
-            f"{file} is missing; evidence is a folder with parameters/*.toml and references.bib"
-        )
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise EvidenceError(f"{file} is not UTF-8 text: {error}") from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flrsim.errors import EvidenceError
+from flrsim.evidence.folder import count, finite, iso_day
 
 KINDS = ("reported", "derived", "calibrated", "assumed")
 """How a value came about; `derived` and `assumed` say in a note how or why."""
@@ -19,11 +19,19 @@ UNITS = frozenset(
 )
 """Every unit a value may have."""
 
-SPREADS = {"range": ("low", "high"), "ci95": ("low", "high"), "sd": ("value",), "log_sd": ("value",)}
-"""Kinds of spread and the keys each one needs."""
+SPREADS = {
+    "range": ("low", "high"),
+    "ci95": ("low", "high"),
+    "sd": ("value",),
+    "log_sd": ("value",),
+    "logit_sd": ("value",),
+}
+"""Kinds of spread and the keys each one needs; an SD is on the number's own scale, its logarithm or its log odds."""
 
-_KEYS = {"value", "unit", "spread", "kind", "source", "note", "verified"}
-_SOURCE_KEYS = {"key", "where", "population", "n"}
+_KEYS = {"value", "unit", "spread", "range", "kind", "definition", "source", "note", "verified"}
+_SOURCE_KEYS = {"key", "where", "population", "n", "read"}
+
+_Refuse = Callable[[str], EvidenceError]
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,13 @@ class Parameter:
     ----------
     id : dotted name, e.g. ``growth.pve.amplitude``.
     low, high : range or 95 % interval; None when `sd` tells the spread or nothing is known.
-    sd : standard deviation, on the scale that `spread` names (``sd`` or ``log_sd``).
+    sd : standard deviation, on the scale that `spread` names (``sd``, ``log_sd`` or ``logit_sd``).
     kind : reported, derived, calibrated or assumed.
     source : key in the reference list; empty for an assumption without one.
     verified : False for a number recalled and not re-read; such a number is always `assumed`.
+    definition : what exactly the number measures.
+    range : low and high between which a sensitivity analysis moves the value.
+    read : day on which the page was read, ``2026-11-25``; empty when it was not noted.
     """
 
     id: str
@@ -54,10 +65,21 @@ class Parameter:
     n: int | None
     note: str
     verified: bool
+    definition: str = ""
+    range: tuple[float, float] | None = None
+    read: str = ""
+
+    @property
+    def sensitivity(self) -> tuple[float, float] | None:
+        """Low and high between which a sensitivity analysis moves the value; None holds it fixed."""
+        if self.range is not None:
+            return self.range
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        shown = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return shown | {"range": None if self.range is None else list(self.range)}
 
 
 @dataclass(frozen=True)
@@ -167,59 +189,95 @@ def _read_record(path: str, entry: Mapping[str, Any], where: str) -> Parameter:
     unknown = sorted(set(entry) - _KEYS)
     if unknown:
         raise refuse(f"has unknown keys {unknown}; keys are {', '.join(sorted(_KEYS))}")
-    value = _number(entry["value"])
+    value = finite(entry["value"])
     if value is None:
         raise refuse(f"has the value {entry['value']!r}; a finite number is needed")
-    kind, unit, note = entry.get("kind"), entry.get("unit"), str(entry.get("note", ""))
+    kind, unit, verified = entry.get("kind"), entry.get("unit"), entry.get("verified", True)
     if kind not in KINDS:
         raise refuse(f"is of kind {kind!r}; kinds are {', '.join(KINDS)}")
-    if unit not in UNITS:
+    if not isinstance(unit, str) or unit not in UNITS:
         raise refuse(f"has the unit {unit!r}; units are {', '.join(sorted(UNITS))}")
-    source = entry.get("source", {})
-    if set(source) - _SOURCE_KEYS:
-        raise refuse(f"has unknown source keys {sorted(set(source) - _SOURCE_KEYS)}")
-    verified = bool(entry.get("verified", True))
-    spread, low, high, sd = _read_spread(entry.get("spread"), value, refuse)
+    if not isinstance(verified, bool):
+        raise refuse(f"has verified = {verified!r}; true or false is needed")
+    note = _words(entry, "note", refuse)
+    source = _read_source(entry.get("source", {}), refuse)
+    spread, low, high, sd = _read_spread(entry.get("spread"), value, unit, refuse)
     if kind == "assumed" and (spread is None or not note):
         raise refuse("is assumed; it needs a spread and a note that says why")
-    if kind != "assumed" and not (verified and source.get("key") and source.get("where")):
+    if kind != "assumed" and not (verified and source["source"] and source["where"]):
         raise refuse(f"is {kind}; it needs a verified source with key and where")
     if kind in ("derived", "calibrated") and not note:
         raise refuse(f"is {kind}; its note must say how")
     return Parameter(
-        id=path, value=value, unit=unit, low=low, high=high, sd=sd, spread=spread, kind=kind,
-        source=str(source.get("key", "")), where=str(source.get("where", "")),
-        population=str(source.get("population", "")), n=source.get("n"), note=note, verified=verified,
+        id=path, value=value, unit=unit, low=low, high=high, sd=sd, spread=spread, kind=kind, note=note,
+        verified=verified, definition=_words(entry, "definition", refuse),
+        range=_read_range(entry.get("range"), value, refuse), **source,
     )  # fmt: skip
 
 
+def _words(table: Mapping[str, Any], key: str, refuse: _Refuse) -> str:
+    """Return the text under a key, empty when it is absent."""
+    text = table.get(key, "")
+    if not isinstance(text, str):
+        raise refuse(f"has {key} = {text!r}; words in quotes are needed")
+    return text
+
+
+def _read_source(source: Any, refuse: _Refuse) -> dict[str, Any]:
+    """Return where a number was found: source, where, population, n, read."""
+    if not isinstance(source, Mapping) or set(source) - _SOURCE_KEYS:
+        found = sorted(set(source) - _SOURCE_KEYS) if isinstance(source, Mapping) else source
+        raise refuse(f"has unknown source keys {found}; keys are {', '.join(sorted(_SOURCE_KEYS))}")
+    n, read = source.get("n"), source.get("read")
+    if n is not None and count(n) is None:
+        raise refuse(f"has n = {n!r}; a whole number of at least 1 is needed")
+    day = "" if read is None else iso_day(read)
+    if day is None:
+        raise refuse(f"was read {read!r}; a date like 2026-11-25, without quotes, is needed")
+    words = {name: _words(source, key, refuse) for name, key in _PLACES.items()}
+    return words | {"n": n, "read": day}
+
+
+_PLACES = {"source": "key", "where": "where", "population": "population"}
+
+
 def _read_spread(
-    spread: Any, value: float, refuse: Any
+    spread: Any, value: float, unit: str, refuse: _Refuse
 ) -> tuple[str | None, float | None, float | None, float | None]:
     """Return kind, low, high and SD of a spread table."""
     if spread is None:
         return None, None, None, None
-    kind = spread.get("kind")
-    if kind not in SPREADS:
+    kind = spread.get("kind") if isinstance(spread, Mapping) else spread
+    if not isinstance(kind, str) or kind not in SPREADS or not isinstance(spread, Mapping):
         raise refuse(f"has a spread of kind {kind!r}; kinds are {', '.join(SPREADS)}")
     needed = set(SPREADS[kind]) | {"kind"}
     if not needed <= set(spread) <= needed | {"distribution"}:
         raise refuse(f"has a spread {dict(spread)}; a {kind} needs {', '.join(sorted(needed))}")
-    numbers = [_number(spread[name]) for name in SPREADS[kind]]
-    if len(numbers) == 1:
-        if numbers[0] is None or numbers[0] < 0:
+    if len(SPREADS[kind]) == 1:
+        sd = finite(spread["value"])
+        if sd is None or sd < 0:
             raise refuse(f"has the spread {spread['value']!r}; a standard deviation is a number >= 0")
-        return kind, None, None, numbers[0]
-    low, high = numbers
-    if low is None or high is None or not low <= value <= high:
-        raise refuse(
-            f"has the bounds {spread['low']!r} and {spread['high']!r}; low <= {value:g} <= high is needed"
-        )
+        if kind == "log_sd" and value <= 0:
+            raise refuse(f"has the value {value:g}; a log_sd needs a value above 0")
+        if kind == "logit_sd" and not (unit == "fraction" and 0 < value < 1):
+            raise refuse(f"is {value:g} {unit}; a logit_sd needs a fraction above 0 and below 1")
+        return kind, None, None, sd
+    low, high = _bounds(spread["low"], spread["high"], value, refuse)
     return kind, low, high, None
 
 
-def _number(value: Any) -> float | None:
-    """Return a finite float, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+def _read_range(bounds: Any, value: float, refuse: _Refuse) -> tuple[float, float] | None:
+    """Return the range of a sensitivity analysis."""
+    if bounds is None:
         return None
-    return float(value)
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        raise refuse(f"has the range {bounds!r}; range = [low, high] is needed")
+    return _bounds(bounds[0], bounds[1], value, refuse)
+
+
+def _bounds(low: Any, high: Any, value: float, refuse: _Refuse) -> tuple[float, float]:
+    """Return two bounds with the value between them."""
+    lower, upper = finite(low), finite(high)
+    if lower is None or upper is None or not lower <= value <= upper:
+        raise refuse(f"has the bounds {low!r} and {high!r}; low <= {value:g} <= high is needed")
+    return lower, upper
