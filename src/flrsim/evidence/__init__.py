@@ -2,10 +2,28 @@
 
 The laws elsewhere in flrsim hold no numbers; they ask an `Evidence` for them by id. The values that come with
 the package are in ``parameters/*.toml``, the sources in ``references.bib``; a copied and edited folder, or
-single overrides, take their place.
+single overrides, take their place. Published results to hold the simulation against are in ``trials/``.
 """
 
-from flrsim.evidence.loader import KINDS, UNITS, Evidence, load_evidence
-from flrsim.evidence.records import Parameter, Reference
+from flrsim.evidence.check import check_evidence
+from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
+from flrsim.evidence.loader import Evidence, load_evidence
+from flrsim.evidence.printed import PrintedNumber
+from flrsim.evidence.records import KINDS, UNITS, Parameter, Reference
+from flrsim.evidence.trials import Study, load_trials, trials_digest
 
-__all__ = ["KINDS", "UNITS", "Evidence", "Parameter", "Reference", "load_evidence"]
+__all__ = [
+    "KINDS",
+    "UNITS",
+    "DiseaseRule",
+    "Evidence",
+    "Parameter",
+    "PrintedNumber",
+    "Reference",
+    "Study",
+    "check_evidence",
+    "load_disease_rules",
+    "load_evidence",
+    "load_trials",
+    "trials_digest",
+]

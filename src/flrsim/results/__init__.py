@@ -9,6 +9,7 @@ from flrsim.results.base import (
     CHECK_SCHEMA,
     COMPARISON_SCHEMA,
     DOCTOR_SCHEMA,
+    EVIDENCE_CHECK_SCHEMA,
     RESEARCH_NOTE,
     SIMULATION_SCHEMA,
     VOLUMES_SCHEMA,
@@ -20,7 +21,16 @@ from flrsim.results.base import (
     Run,
     plain,
 )
-from flrsim.results.checks import CheckResult, DoctorCheck, DoctorResult, Finding, Repair, Repaired
+from flrsim.results.checks import (
+    CheckResult,
+    DoctorCheck,
+    DoctorResult,
+    EvidenceCheck,
+    EvidenceFinding,
+    Finding,
+    Repair,
+    Repaired,
+)
 from flrsim.results.plans import (
     Comparison,
     CreditedFlr,
@@ -48,6 +58,7 @@ __all__ = [
     "CHECK_SCHEMA",
     "COMPARISON_SCHEMA",
     "DOCTOR_SCHEMA",
+    "EVIDENCE_CHECK_SCHEMA",
     "RESEARCH_NOTE",
     "SIMULATION_SCHEMA",
     "VOLUMES_SCHEMA",
@@ -61,6 +72,8 @@ __all__ = [
     "DoctorResult",
     "ErrorPart",
     "EstimatedVolume",
+    "EvidenceCheck",
+    "EvidenceFinding",
     "Finding",
     "Interval",
     "LegalCheck",

@@ -1,4 +1,4 @@
-"""What was found wrong with an input, what was repaired, and what flrsim found out about itself."""
+"""What was found wrong with an input or the evidence, what was repaired, and what flrsim found out about itself."""
 
 from __future__ import annotations
 
@@ -96,3 +96,26 @@ class DoctorResult(Result):
     machine: Mapping[str, Any]
     seconds: float
     note: str = field(default=RESEARCH_NOTE)
+
+
+@dataclass(frozen=True)
+class EvidenceFinding(Result):
+    """One thing wrong with the evidence: what kind, in which file, what to do."""
+
+    code: str
+    file: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class EvidenceCheck(Result):
+    """Whether the clinical numbers, the published results and their sources hold together, and how many there are."""
+
+    schema: str
+    sound: bool
+    findings: tuple[EvidenceFinding, ...]
+    parameters: int
+    studies: int
+    printed_numbers: int
+    references: int
+    disease_rules: int

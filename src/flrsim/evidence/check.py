@@ -1,0 +1,147 @@
+"""Everything wrong with the evidence at once: records, trials, rules, sources, and what a fit may not have seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TypeVar
+
+from flrsim.errors import EvidenceError
+from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
+from flrsim.evidence.folder import listing, open_folder, read_text
+from flrsim.evidence.loader import load_evidence, parameter_files, read_parameter_file
+from flrsim.evidence.records import Parameter, Reference, read_references
+from flrsim.evidence.trials import Study, read_study
+from flrsim.results import EVIDENCE_CHECK_SCHEMA, EvidenceCheck, EvidenceFinding
+
+FITTED = ("derived", "calibrated")
+"""Kinds of number whose source has been used up: it can no longer validate."""
+
+T = TypeVar("T")
+
+
+def check_evidence(folder: Path | None = None) -> EvidenceCheck:
+    """Return everything wrong with the evidence of the package, or of a folder with the same layout.
+
+    Each file and each study is read by itself, so that one broken record does not hide the next file's.
+    """
+    root, found = open_folder(folder), list[EvidenceFinding]()
+    references = _try(found, "references.bib", lambda: _references(root)) or {}
+    parameters = _parameters(root, references, found)
+    studies = _studies(root, references, found)
+    rules = _try(found, "disease_rules.toml", lambda: load_disease_rules(folder)) or ()
+    if not found:
+        _try(found, "parameters", lambda: load_evidence(folder))
+    if not found:
+        # A broken file's citations are unknown, and a source that it cites is no orphan.
+        found += orphans(references.values(), parameters, studies, rules)
+    found += unfindable(references.values())
+    found += leaks(parameters, studies)
+    return EvidenceCheck(
+        schema=EVIDENCE_CHECK_SCHEMA,
+        sound=not found,
+        findings=tuple(found),
+        parameters=len(parameters),
+        studies=len(studies),
+        printed_numbers=sum(len(study.numbers) for study in studies),
+        references=len(references),
+        disease_rules=len(rules),
+    )
+
+
+def orphans(
+    references: Iterable[Reference],
+    parameters: Iterable[Parameter],
+    studies: Iterable[Study],
+    rules: Iterable[DiseaseRule],
+) -> list[EvidenceFinding]:
+    """Return the sources that no number, study or rule cites."""
+    cited = {p.source for p in parameters} | {s.source for s in studies} | {r.source for r in rules}
+    return [
+        EvidenceFinding(
+            "orphan",
+            "references.bib",
+            f'references.bib: no number, study or rule cites "{reference.key}"; remove the entry or cite it',
+        )
+        for reference in references
+        if reference.key not in cited
+    ]
+
+
+def unfindable(references: Iterable[Reference]) -> list[EvidenceFinding]:
+    """Return the sources that a reader cannot look up by a number or an address."""
+    return [
+        EvidenceFinding(
+            "not_findable",
+            "references.bib",
+            f'references.bib: entry "{r.key}" has no doi, pmid, pmcid or url; add the one by which it is found',
+        )
+        for r in references
+        if not (r.doi or r.pmid or r.pmcid or r.url)
+    ]
+
+
+def leaks(parameters: Iterable[Parameter], studies: Iterable[Study]) -> list[EvidenceFinding]:
+    """Return the validation studies that a derived or calibrated number has seen, as its source or in its note."""
+    held_out = [study for study in studies if study.split == "validation"]
+    return [
+        EvidenceFinding(
+            "leak",
+            f"trials/{study.key}",
+            f'trials/{study.key} is a validation study, and the {p.kind} number "{p.id}" rests on it; '
+            "declare the study calibration",
+        )
+        for study in held_out
+        for p in parameters
+        if p.kind in FITTED and (p.source == study.source or _names(p.note, {study.key, study.source}))
+    ]
+
+
+def _names(text: str, keys: Iterable[str]) -> bool:
+    """Say whether a text has one of these keys as a word."""
+    return any(re.search(rf"\b{re.escape(key)}\b", text) for key in keys)
+
+
+def _try(found: list[EvidenceFinding], where: str, read: Callable[[], T]) -> T | None:
+    """Return what a reader returns; when it refuses, note its sentence and return None."""
+    try:
+        return read()
+    except EvidenceError as error:
+        found.append(EvidenceFinding("record", where, error.sentence))
+        return None
+
+
+def _references(root: Traversable) -> dict[str, Reference]:
+    return read_references(read_text(root / "references.bib"), where="references.bib")
+
+
+def _parameters(
+    root: Traversable, references: Mapping[str, Reference], found: list[EvidenceFinding]
+) -> list[Parameter]:
+    """Return the numbers of the files that can be read."""
+    parameters: list[Parameter] = []
+    for file in _try(found, "parameters", lambda: parameter_files(root)) or ():
+
+        def read(file: Traversable = file) -> dict[str, Parameter]:
+            return read_parameter_file(file, references)
+
+        parameters += (_try(found, f"parameters/{file.name}", read) or {}).values()
+    return parameters
+
+
+def _studies(
+    root: Traversable, references: Mapping[str, Reference], found: list[EvidenceFinding]
+) -> list[Study]:
+    """Return the studies that can be read."""
+    studies: list[Study] = []
+    for entry in listing(root / "trials") if (root / "trials").is_dir() else ():
+
+        def read(entry: Traversable = entry) -> Study:
+            return read_study(entry, references)
+
+        study = _try(found, f"trials/{entry.name}", read)
+        if study is not None:
+            studies.append(study)
+    return studies

@@ -1,0 +1,134 @@
+"""Every check is seen to fail once, on a copy of the evidence with one thing broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from evidence_folder import NUMBERS, STUDY, add_study, change, copied
+
+from flrsim.evidence import check_evidence, load_evidence
+from flrsim.results import EvidenceCheck
+
+NOT_YET_FOUND = {
+    "cadaver2016", "capussotti2005", "chan2006", "feng2017", "galactose", "ji", "leung2014", "linguraru2012",
+    "robinsongut2012", "shindoh2013flr", "um2015", "zheng2017",
+}  # fmt: skip
+"""Sources whose doi, pmid, pmcid or address is still to be looked up; the list only ever gets shorter."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy in which every source can be found, so that whatever is found was broken by the test."""
+    folder = copied(tmp_path)
+    bib = folder / "references.bib"
+    text = bib.read_text()
+    for key in NOT_YET_FOUND:
+        text = text.replace(f"{{{key}, ", f"{{{key}, doi = {{10.1/{key}}}, ")
+    bib.write_text(text)
+    return folder
+
+
+def sentences(check: EvidenceCheck, code: str) -> list[str]:
+    assert check.sound == (not check.findings)
+    return [f.sentence for f in check.findings if f.code == code]
+
+
+def test_the_packages_own_evidence_is_sound_but_for_sources_still_to_be_found() -> None:
+    check = check_evidence()
+    left = [f.sentence for f in check.findings if f.code != "not_findable"]
+    assert left == []
+    assert {s.split('"')[1] for s in sentences(check, "not_findable")} <= NOT_YET_FOUND
+    assert check.parameters == len(load_evidence().ids())
+    assert check.to_dict()["schema"] == "flrsim/evidence-check/1"
+
+
+def test_an_unbroken_copy_is_sound(folder: Path) -> None:
+    add_study(folder)
+    check = check_evidence(folder)
+    assert check.findings == ()
+    assert check.sound
+    assert check.studies >= 1
+    assert check.printed_numbers >= 5
+
+
+def test_broken_records_studies_rules_and_sources_are_all_said(folder: Path) -> None:
+    growth, injury = folder / "parameters" / "growth.toml", folder / "parameters" / "injury.toml"
+    growth.write_text(growth.read_text().replace('unit = "day"', 'unit = "furlong"', 1))
+    injury.write_text(injury.read_text().replace('kind = "assumed"', 'kind = "guessed"', 1))
+    add_study(folder, change(STUDY, "calibration", "both"))
+    add_study(folder, numbers=change(NUMBERS, "glue", "clay"), name="other")
+    (folder / "disease_rules.toml").write_text("[[rule]]\nid = 'x'\n")
+    said = "\n".join(sentences(check_evidence(folder), "record"))
+    for part in (
+        "parameters/growth.toml: record",
+        "furlong",
+        "parameters/injury.toml: record",
+        "guessed",
+        'trials/madeup/study.toml has the split "both"',
+        'trials/other/numbers.csv line 2 ("growth") names the arm "clay"',
+        'disease_rules.toml: rule 1 "x"',
+    ):
+        assert part in said
+
+
+def test_a_number_given_in_two_files_is_said(folder: Path) -> None:
+    (folder / "parameters" / "zz.toml").write_text((folder / "parameters" / "tumour.toml").read_text())
+    assert "already in another file" in sentences(check_evidence(folder), "record")[0]
+
+
+def test_a_source_that_nothing_cites_is_an_orphan_until_a_study_or_a_rule_cites_it(folder: Path) -> None:
+    bib = folder / "references.bib"
+    bib.write_text(bib.read_text() + "@article{lonely2020, doi = {10.1/1}}\n")
+    found = sentences(check_evidence(folder), "orphan")
+    assert len(found) == 1
+    assert 'no number, study or rule cites "lonely2020"' in found[0]
+    place = add_study(folder, change(STUDY, "aoki2011", "lonely2020"))
+    assert check_evidence(folder).sound
+    (place / "study.toml").write_text(STUDY)
+    assert not check_evidence(folder).sound
+    rules = folder / "disease_rules.toml"
+    rules.write_text(
+        (rules.read_text() if rules.exists() else "")
+        + '[[rule]]\nid = "a"\nanswer = "warns"\nwhen = "b"\nsentence = "c"\n'
+        + 'source = { key = "lonely2020", where = "d" }\n'
+    )
+    assert check_evidence(folder).sound
+
+
+def test_a_source_by_which_nothing_is_found_is_said(folder: Path) -> None:
+    bib = folder / "references.bib"
+    text = bib.read_text()
+    assert "doi = {10.1245/s10434-009-0447-z}" in text
+    bib.write_text(text.replace(", doi = {10.1245/s10434-009-0447-z}", ""))
+    (said,) = sentences(check_evidence(folder), "not_findable")
+    assert '"aussilhou2009" has no doi, pmid, pmcid or url' in said
+
+
+def test_a_validation_study_may_not_have_been_fitted_to(folder: Path) -> None:
+    held_out = change(STUDY, '"calibration"', '"validation"')
+    record = """[growth.test]
+value = 1.0
+unit = "day"
+kind = "{kind}"
+source = {{ key = "{key}", where = "abstract" }}
+note = "{note}"
+"""
+    extra = folder / "parameters" / "zz.toml"
+    bib = folder / "references.bib"
+    bib.write_text(bib.read_text() + "@article{fresh2020, doi = {10.1/1}}\n")
+    place = add_study(folder, change(held_out, "aoki2011", "fresh2020"))
+
+    def leaks(kind: str, key: str, note: str) -> int:
+        extra.write_text(record.format(kind=kind, key=key, note=note))
+        return len(sentences(check_evidence(folder), "leak"))
+
+    assert leaks("derived", "dello2014", "by hand") == 0
+    assert leaks("derived", "fresh2020", "by hand") == 1
+    assert leaks("calibrated", "fresh2020", "by hand") == 1
+    assert leaks("reported", "fresh2020", "by hand") == 0
+    assert leaks("calibrated", "dello2014", "agrees with fresh2020.") == 1
+    assert leaks("calibrated", "dello2014", "agrees with madeup, too") == 1
+    assert leaks("calibrated", "dello2014", "agrees with fresh2020b") == 0
+    (place / "study.toml").write_text(change(STUDY, "aoki2011", "fresh2020"))
+    assert leaks("derived", "fresh2020", "by hand") == 0
