@@ -364,6 +364,43 @@ def test_evidence_is_listed_and_shown_with_its_source() -> None:
     assert err.startswith('flrsim: the evidence has no number "rules.nothing"')
 
 
+def test_a_frozen_set_is_listed_shown_and_never_written_over(tmp_path: Path) -> None:
+    listed = parsed(done("evidence", "list", "rules", "--set", "v0.1", "--json"))
+    assert (listed["parameter_set"], listed["digest"]) == ("v0.1", "6b9e436f027a")
+    assert "parameter set v0.1" in done("evidence", "list", "rules", "--set", "v0.1")
+    shown = parsed(done("evidence", "show", "rules.kgr", "--set", "v0.1", "--json"))
+    assert shown["parameter"] in listed["parameters"]
+    assert run("evidence", "list", "--set", "v0.0")[2].startswith('flrsim: there is no frozen set "v0.0"')
+    done("evidence", "freeze", tmp_path / "now.json")
+    now = parsed((tmp_path / "now.json").read_text(encoding="utf-8"))
+    assert now["digest"] == parsed(done("evidence", "list", "--json"))["digest"]
+    code, _, err = run("evidence", "freeze", tmp_path / "now.json")
+    assert code == 1
+    assert "a frozen set never changes; name a new file" in err
+
+
+def test_evidence_is_checked_and_its_studies_listed() -> None:
+    code, out, _ = run("evidence", "check", "--json")
+    check = parsed(out)
+    assert check["schema"] == "flrsim/evidence-check/1"
+    assert code == (0 if check["sound"] else 1)
+    code, out, _ = run("evidence", "check")
+    assert code == (0 if check["sound"] else 1)
+    assert out.count("\n") >= len(check["findings"]) + 1
+    listed = parsed(done("evidence", "studies", "--json"))
+    assert len(listed["studies"]) == check["studies"]
+    assert sum(len(s["numbers"]) for s in listed["studies"]) == check["printed_numbers"]
+    table = done("evidence", "studies")
+    assert all(s["key"] in table for s in listed["studies"])
+    cited = {s["source"]: s["key"] for s in listed["studies"]}
+    for number in parsed(done("evidence", "list", "--json"))["parameters"]:
+        if number["source"] in cited:
+            shown = parsed(done("evidence", "show", number["id"], "--json"))
+            assert cited[number["source"]] in [s["study"] for s in shown["studies"]]
+            assert f"study: {shown['studies'][0]['study']}, " in done("evidence", "show", number["id"])
+            break
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["--version"]])
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
     code = (

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import flrsim
-from flrsim.errors import EvidenceError
-from flrsim.evidence import KINDS, UNITS, load_evidence
+from flrsim.errors import EvidenceError, FileError
+from flrsim.evidence import KINDS, UNITS, freeze, load_evidence
 from flrsim.timeline import simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from evidence_folder import copied
+from evidence_folder import change, copied
 
 from course_cases import MAN, SIX_FOLFOX, two_stage
 
@@ -169,6 +169,11 @@ def test_a_share_is_drawn_on_its_log_odds(folder: Path) -> None:
     [
         ("parameters/zz.toml", "[growth", "is not TOML"),
         ("parameters/zz.toml", "loose = 1", "stands outside a record"),
+        ("parameters/set.toml", 'name = "v1"', "it needs name = .* released = true or false"),
+        ("parameters/set.toml", 'name = ""\nreleased = true', "it needs name"),
+        ("parameters/set.toml", 'name = "a/b"\nreleased = true', "without a slash"),
+        ("parameters/set.toml", 'name = "v1"\nreleased = 1', "released = true or false"),
+        ("parameters/set.toml", 'name = "v1"\nreleased = true\nday = 1', "and nothing else"),
         ("references.bib", "@article{lonely, note = {nothing}}", '"lonely" cannot be found'),
         ("references.bib", "@article{a, doi = {1}}\n@article{a, doi = {2}}", '"a" appears twice'),
         ("references.bib", "@article{a, colour = {red}}", "unknown fields"),
@@ -198,7 +203,7 @@ def test_an_override_replaces_the_value_and_says_so() -> None:
     assert evidence.value("growth.beta") == 0.9
     assert evidence["growth.beta"].low == 0.3  # still inside its range
     assert evidence["rules.kgr"].kind == "assumed"
-    assert evidence.parameter_set == "v0.1 + 2 overrides"
+    assert evidence.parameter_set == f"{load_evidence().parameter_set} + 2 overrides"
     assert evidence.overridden == ("growth.beta", "rules.kgr")
     assert load_evidence(overrides={"growth.beta": 2.0})["growth.beta"].low is None
     with pytest.raises(EvidenceError, match="no number"):
@@ -240,6 +245,65 @@ def test_changing_a_value_in_a_copied_folder_changes_the_simulation(folder: Path
     assert sflr[0] == sflr[1]
     assert sflr[2] > sflr[0] + 0.05
     assert before.digest == same.digest != after.digest
+
+
+def test_a_frozen_set_gives_an_old_result_its_own_numbers(folder: Path) -> None:
+    """The checksum of v0.1 is written here, so that nobody can change the file and its own checksum together."""
+    old = load_evidence(parameter_set="v0.1")
+    assert (old.parameter_set, old.digest, len(old.ids())) == ("v0.1", "6b9e436f027a", 174)
+    assert old.value("growth.pve.amplitude") == 0.36
+    assert old["growth.beta"].low == 0.3
+    assert old["rules.kgr"].where
+    assert [r.key for r in old.references(["rules.kgr"])] == ["shindoh2013kgr"]
+    file = folder / "parameters" / "growth.toml"
+    file.write_text(file.read_text().replace("value = 0.36\n", "value = 0.72\n"))
+    (folder / "references.bib").write_text("")  # a frozen set brings its own sources
+    assert load_evidence(folder, parameter_set="v0.1").digest == old.digest
+    changed = load_evidence(overrides={"growth.beta": 0.5}, parameter_set="v0.1")
+    assert (changed.parameter_set, changed.value("growth.beta")) == ("v0.1 + 1 override", 0.5)
+
+
+def test_what_is_frozen_is_read_back_as_it_was(folder: Path) -> None:
+    (folder / "parameters" / "zz.toml").write_text(
+        RECORD.replace('"abstract"', '"abstract", read = 2026-11-25') + "range = [0.1, 3.7]\n"
+    )
+    evidence = load_evidence(folder)
+    freeze(evidence, folder / "sets" / "mine.json")
+    with pytest.raises(EvidenceError, match="another set under this name"):
+        load_evidence(folder, parameter_set="mine")
+    (folder / "parameters" / "set.toml").write_text('name = "yours"\nreleased = true\n')
+    evidence = load_evidence(folder)
+    freeze(evidence, folder / "sets" / "yours.json")
+    again = load_evidence(folder, parameter_set="yours")
+    assert [again[id] for id in again.ids()] == [evidence[id] for id in evidence.ids()]
+    assert again.references() == evidence.references()
+    assert again.digest == evidence.digest
+    with pytest.raises(FileError, match="a frozen set never changes"):
+        freeze(evidence, folder / "sets" / "yours.json")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"value": 0.36', '"value": 0.37', "was changed after it was frozen"),
+        ('"name": "v0.1"', '"name": "v0.3"', "or is another set under this name"),
+        ('"value": 0.36', '"worth": 0.36', "is not a frozen set"),
+        ('"parameters": {', '"numbers": {', "is not a frozen set"),
+        ('"schema"', '"schema', "is not a frozen set"),
+        ('"croome2015": {', '"croome": {', "lacks its sources croome2015"),
+    ],
+)
+def test_a_frozen_set_that_was_touched_is_refused(folder: Path, old: str, new: str, sentence: str) -> None:
+    file = folder / "sets" / "v0.1.json"
+    file.write_text(change(file.read_text(), old, new))
+    with pytest.raises(EvidenceError, match=sentence):
+        load_evidence(folder, parameter_set="v0.1")
+
+
+def test_an_unknown_set_names_those_there_are(folder: Path) -> None:
+    for name in ("v0", "../parameters/set"):
+        with pytest.raises(EvidenceError, match=r"there is no frozen set .*; frozen sets are v0.1"):
+            load_evidence(folder, parameter_set=name)
 
 
 ALLOWED = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from evidence_folder import NUMBERS, STUDY, add_study, change, copied
 
-from flrsim.evidence import check_evidence, load_evidence
+from flrsim.evidence import check_evidence, freeze, load_evidence
 from flrsim.results import EvidenceCheck
 
 NOT_YET_FOUND = {
@@ -132,3 +132,31 @@ note = "{note}"
     assert leaks("calibrated", "dello2014", "agrees with fresh2020b") == 0
     (place / "study.toml").write_text(change(STUDY, "aoki2011", "fresh2020"))
     assert leaks("derived", "fresh2020", "by hand") == 0
+
+
+def test_a_released_name_needs_its_frozen_set_and_keeps_its_numbers(folder: Path) -> None:
+    name, growth = folder / "parameters" / "set.toml", folder / "parameters" / "growth.toml"
+    name.write_text('name = "v9"\nreleased = false\n')
+    assert check_evidence(folder).sound
+    name.write_text('name = "v9"\nreleased = true\n')
+    (said,) = sentences(check_evidence(folder), "not_frozen")
+    assert 'says that "v9" is released, and sets/v9.json is missing' in said
+    freeze(load_evidence(folder), folder / "sets" / "v9.json")
+    assert check_evidence(folder).sound
+    text = growth.read_text()
+    growth.write_text(text.replace("note = ", 'definition = "as said"\nnote = '))
+    assert check_evidence(folder).sound  # words may be improved
+    growth.write_text(change(text, "value = 0.36\n", "value = 0.361\n"))
+    (said,) = sentences(check_evidence(folder), "set_changed")
+    assert 'names the frozen set "v9", and 1 of the numbers' in said
+    assert "growth.pve.amplitude" in said
+    growth.write_text(text)
+    (folder / "parameters" / "tumour.toml").unlink()
+    (said,) = sentences(check_evidence(folder), "set_changed")
+    assert "2 of the numbers are not its own (tumour.after_occlusion, tumour.doubling_time)" in said
+
+
+def test_a_touched_frozen_set_is_said(folder: Path) -> None:
+    file = folder / "sets" / "v0.1.json"
+    file.write_text(change(file.read_text(), '"value": 0.36', '"value": 0.37'))
+    assert "sets/v0.1.json was changed after it was frozen" in sentences(check_evidence(folder), "record")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from flrsim import __version__
+from flrsim.cli.evidence_commands import evidence_app
+from flrsim.cli.outputs import AsJson, check_output, emit
 from flrsim.errors import CaseError, PlanError
 
 # The command parser's own error, whichever library typer takes it from: BadParameter is a UsageError is a this.
@@ -27,9 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-evidence_app = typer.Typer(
-    help="The clinical numbers and their sources.", no_args_is_help=True, rich_markup_mode=None
-)
 app.add_typer(evidence_app, name="evidence")
 
 Source = Annotated[
@@ -39,7 +37,6 @@ Source = Annotated[
     ),
 ]
 CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="case.toml, or the folder that holds it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
 Draws = Annotated[int, typer.Option(min=100, max=10_000_000, help="Monte Carlo draws per plan.")]
 PlanNames = Annotated[list[str] | None, typer.Option("--plan", help="Only this plan; may be repeated.")]
@@ -85,10 +82,6 @@ def _root(
     pass
 
 
-def _emit(result: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-
-
 @app.command()
 def check(
     source: Source,
@@ -125,7 +118,7 @@ def check(
             source, repair, frame=frame, unit=unit, specks_below_ml=specks_below, holes_below_ml=holes_below
         )
     if as_json:
-        _emit(result.to_dict())
+        emit(result.to_dict())
     else:
         print_check(result, source)
     left = result.verdict if result.repaired is None else result.repaired.verdict
@@ -139,7 +132,7 @@ def doctor(as_json: AsJson = False) -> int:
 
     result = examine()
     if as_json:
-        _emit(result.to_dict())
+        emit(result.to_dict())
     else:
         from flrsim.cli.certificate import print_certificate
 
@@ -169,7 +162,7 @@ def volumes(
         case = load_file(source, evidence, frame=frame, unit=unit, lesions=lesions)
     table = measure(case, evidence, telv=telv_table(case, evidence))
     if as_json:
-        _emit(table.to_dict())
+        emit(table.to_dict())
     else:
         print_volumes(table)
 
@@ -185,7 +178,6 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Hold the case's plans side by side: what goes, what stays, when it suffices, what can go wrong."""
-    from flrsim.cli.outputs import check_output
     from flrsim.cli.progress import steps
     from flrsim.cli.tables import print_comparison
     from flrsim.physiology.growth import MODIFIERS
@@ -201,7 +193,7 @@ def compare(
     if report is not None:
         _write_report(case, compared, report)
     if as_json:
-        _emit(compared.result.to_dict())
+        emit(compared.result.to_dict())
     else:
         print_comparison(compared.result)
 
@@ -216,7 +208,6 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Play one plan forward, day by day."""
-    from flrsim.cli.outputs import check_output
     from flrsim.comparison import compare as run
     from flrsim.comparison import simulation_dict
     from flrsim.day_table import day_table, write_days
@@ -231,7 +222,7 @@ def simulate(
         write_days(compared.result.plans[0], out)
         typer.echo(f"wrote {out}", err=True)
     if as_json:
-        _emit(simulation_dict(compared))
+        emit(simulation_dict(compared))
     elif out is None:
         sys.stdout.write(day_table(compared.result.plans[0]))
 
@@ -259,7 +250,6 @@ def view(
     view_from: Annotated[str, typer.Option("--from", help="anterior, inferior or posterior.")] = "anterior",
 ) -> None:
     """Draw a case in 3D, coloured by what each operation takes."""
-    from flrsim.cli.outputs import check_output
     from flrsim.cli.pictures import write_screenshot
 
     check_output(screenshot, (".png",), what="a picture")
@@ -306,54 +296,12 @@ def phantom(
         spacing_mm=spacing,
     )
     if as_json:
-        _emit(truth.to_dict())
+        emit(truth.to_dict())
     else:
         typer.echo(
             f"wrote {out}/case.toml; true volume {truth.total.value:.1f} ± {truth.total.standard_error:.1f} mL",
             err=True,
         )
-
-
-@evidence_app.command("list")
-def evidence_list(
-    topic: Annotated[str, typer.Argument(help="Only ids that begin so.")] = "", as_json: AsJson = False
-) -> None:
-    """List the clinical numbers with value, unit, kind and source."""
-    from flrsim.cli.tables import print_evidence
-    from flrsim.evidence import load_evidence
-
-    evidence = load_evidence()
-    chosen = [evidence[name] for name in evidence.ids() if name.startswith(topic)]
-    if not chosen:
-        raise CaseError(
-            f'no number begins with "{topic}"; topics are {", ".join(sorted({n.split(".")[0] for n in evidence.ids()}))}'
-        )
-    if as_json:
-        _emit(
-            {
-                "schema": "flrsim/evidence/1",
-                "parameter_set": evidence.parameter_set,
-                "parameters": [p.to_dict() for p in chosen],
-            }
-        )
-    else:
-        print_evidence(chosen, evidence.parameter_set)
-
-
-@evidence_app.command("show")
-def evidence_show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
-    """Show one number with its spread, population, source and note."""
-    from flrsim.cli.tables import print_parameter
-    from flrsim.evidence import load_evidence
-    from flrsim.results import plain
-
-    evidence = load_evidence()
-    parameter = evidence[name]
-    sources = evidence.references([name])
-    if as_json:
-        _emit({"schema": "flrsim/evidence/1", "parameter": parameter.to_dict(), "references": plain(sources)})
-    else:
-        print_parameter(parameter, sources)
 
 
 def _load(

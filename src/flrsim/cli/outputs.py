@@ -1,11 +1,23 @@
-"""Checks of where results shall be written, before the work that makes them."""
+"""Where results go: standard output as JSON, or a file whose place is checked before the work that makes it."""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from flrsim.errors import FileError
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def emit(result: dict[str, Any]) -> None:
+    """Print a result as JSON."""
+    sys.stdout.write(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def check_output(path: Path, suffixes: tuple[str, ...], *, what: str) -> None:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from flrsim.evidence import Parameter, Reference
-
 HALF = 0.5
 PIPE_WIDTH = 150
 """Columns of a table that goes into a file or a pipe, where no terminal says its width."""
@@ -193,58 +191,6 @@ def print_comparison(comparison: Comparison) -> None:
         f"assumed numbers, listed in the report: {len(comparison.assumptions)}"
     )
     console.print(RESEARCH_NOTE)
-
-
-def print_evidence(parameters: Sequence[Parameter], parameter_set: str) -> None:
-    """Print clinical numbers, one a line."""
-    table = result_table(
-        "id",
-        "value",
-        "unit",
-        "spread",
-        "kind",
-        "source",
-        title=f"parameter set {parameter_set}",
-        numbers=False,
-    )
-    for p in parameters:
-        table.add_row(p.id, f"{p.value:g}", p.unit, _spread(p), p.kind, p.source or "–")
-    open_console().print(table)
-
-
-def print_parameter(parameter: Parameter, sources: Sequence[Reference]) -> None:
-    """Print one clinical number with everything known about it."""
-    from rich.markup import escape
-
-    console = open_console()
-    console.print(f"[bold]{parameter.id}[/bold] = {parameter.value:g} {parameter.unit}  ({parameter.kind})")
-    rows = {
-        "spread": _spread(parameter),
-        "population": parameter.population,
-        "n": "" if parameter.n is None else str(parameter.n),
-        "where": parameter.where,
-        "note": parameter.note,
-    }
-    for name, text in rows.items():
-        if text:
-            console.print(f"  {name}: {escape(text)}")
-    for s in sources:
-        volume = ";".join(v for v in (s.year, s.volume) if v) + (f":{s.pages}" if s.pages else "")
-        ids = [
-            f"{k} {v}".strip()
-            for k, v in (("doi", s.doi), ("PMID", s.pmid), ("PMCID", s.pmcid), ("", s.url))
-            if v
-        ]
-        words = ". ".join(w for w in (s.author, f"{s.journal} {volume}".strip(), ", ".join(ids)) if w)
-        console.print(f"  source: {escape(f'{s.key}: {words}')}")
-
-
-def _spread(p: Parameter) -> str:
-    if p.low is not None and p.high is not None:
-        return f"{p.low:g} to {p.high:g}"
-    if p.sd is not None:
-        return f"{'log SD' if p.spread == 'log_sd' else 'SD'} {p.sd:g}"
-    return "–"
 
 
 def _tail(console: Console, accepted: Sequence[str], warnings: Sequence[str], missing: Sequence[str]) -> None:

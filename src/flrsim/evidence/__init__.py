@@ -10,6 +10,7 @@ from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
 from flrsim.evidence.loader import Evidence, load_evidence
 from flrsim.evidence.printed import PrintedNumber
 from flrsim.evidence.records import KINDS, UNITS, Parameter, Reference
+from flrsim.evidence.sets import freeze
 from flrsim.evidence.trials import Study, load_trials, trials_digest
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Reference",
     "Study",
     "check_evidence",
+    "freeze",
     "load_disease_rules",
     "load_evidence",
     "load_trials",

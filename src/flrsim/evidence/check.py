@@ -13,11 +13,15 @@ from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
 from flrsim.evidence.folder import listing, open_folder, read_text
 from flrsim.evidence.loader import load_evidence, parameter_files, read_parameter_file
 from flrsim.evidence.records import Parameter, Reference, read_references
+from flrsim.evidence.sets import differences, frozen_names, read_frozen, set_name
 from flrsim.evidence.trials import Study, read_study
 from flrsim.results import EVIDENCE_CHECK_SCHEMA, EvidenceCheck, EvidenceFinding
 
 FITTED = ("derived", "calibrated")
 """Kinds of number whose source has been used up: it can no longer validate."""
+
+_SHOWN = 5
+"""Names that a sentence gives of many."""
 
 T = TypeVar("T")
 
@@ -32,11 +36,13 @@ def check_evidence(folder: Path | None = None) -> EvidenceCheck:
     parameters = _parameters(root, references, found)
     studies = _studies(root, references, found)
     rules = _try(found, "disease_rules.toml", lambda: load_disease_rules(folder)) or ()
+    frozen = _frozen(root, found)
     if not found:
         _try(found, "parameters", lambda: load_evidence(folder))
     if not found:
         # A broken file's citations are unknown, and a source that it cites is no orphan.
         found += orphans(references.values(), parameters, studies, rules)
+        found += _check_set(root, {p.id: p for p in parameters}, frozen)
     found += unfindable(references.values())
     found += leaks(parameters, studies)
     return EvidenceCheck(
@@ -99,6 +105,29 @@ def leaks(parameters: Iterable[Parameter], studies: Iterable[Study]) -> list[Evi
     ]
 
 
+def _check_set(
+    root: Traversable, parameters: Mapping[str, Parameter], frozen: Mapping[str, Mapping[str, Parameter]]
+) -> list[EvidenceFinding]:
+    """Return what is wrong between the numbers in use and the frozen set of the same name."""
+    name, released = set_name(root)
+    if name not in frozen:
+        if not released:
+            return []
+        sentence = (
+            f'parameters/set.toml says that "{name}" is released, and sets/{name}.json is missing; '
+            f"write it with: flrsim evidence freeze {name}.json"
+        )
+        return [EvidenceFinding("not_frozen", "parameters/set.toml", sentence)]
+    changed = differences(parameters, frozen[name])
+    if not changed:
+        return []
+    sentence = (
+        f'parameters/set.toml names the frozen set "{name}", and {len(changed)} of the numbers are not its own '
+        f"({', '.join(changed[:_SHOWN])}{', …' if len(changed) > _SHOWN else ''}); take a new name with released = false"
+    )
+    return [EvidenceFinding("set_changed", "parameters/set.toml", sentence)]
+
+
 def _names(text: str, keys: Iterable[str]) -> bool:
     """Say whether a text has one of these keys as a word."""
     return any(re.search(rf"\b{re.escape(key)}\b", text) for key in keys)
@@ -145,3 +174,17 @@ def _studies(
         if study is not None:
             studies.append(study)
     return studies
+
+
+def _frozen(root: Traversable, found: list[EvidenceFinding]) -> dict[str, dict[str, Parameter]]:
+    """Return the frozen sets that can be read, by name."""
+    sets: dict[str, dict[str, Parameter]] = {}
+    for name in frozen_names(root):
+
+        def read(name: str = name) -> dict[str, Parameter]:
+            return read_frozen(root, name)[0]
+
+        numbers = _try(found, f"sets/{name}.json", read)
+        if numbers is not None:
+            sets[name] = numbers
+    return sets

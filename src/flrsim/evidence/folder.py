@@ -12,27 +12,28 @@ from typing import Any
 
 from flrsim.errors import EvidenceError
 
+_LAYOUT = "evidence is a folder with parameters/*.toml and references.bib"
+
 
 def open_folder(folder: Path | None) -> Traversable:
     """Return the package's own evidence, or a folder with the same layout."""
-    return files("flrsim.evidence") if folder is None else folder
+    root = files("flrsim.evidence") if folder is None else folder
+    if not root.is_dir():
+        raise EvidenceError(f"{root} is not a folder; {_LAYOUT}")
+    return root
 
 
 def listing(folder: Traversable) -> list[Traversable]:
     """Return what is in a folder, by name."""
     if not folder.is_dir():
-        raise EvidenceError(
-            f"{folder} is not a folder; evidence is a folder with parameters/*.toml and references.bib"
-        )
+        raise EvidenceError(f"{folder} is not a folder; {_LAYOUT}")
     return sorted(folder.iterdir(), key=lambda entry: entry.name)
 
 
 def read_text(file: Traversable) -> str:
     """Return the text of a file."""
     if not file.is_file():
-        raise EvidenceError(
-            f"{file} is missing; evidence is a folder with parameters/*.toml and references.bib"
-        )
+        raise EvidenceError(f"{file} is missing; {_LAYOUT}")
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from importlib.resources.abc import Traversable
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from flrsim.errors import EvidenceError
 from flrsim.evidence.folder import listing, open_folder, read_text, read_toml
-from flrsim.evidence.records import Parameter, Reference, read_parameters, read_references
+from flrsim.evidence.records import Parameter, Reference, checksum, read_parameters, read_references
+from flrsim.evidence.sets import read_frozen, set_name
 
 
 class Evidence:
@@ -128,14 +128,15 @@ class Evidence:
     @property
     def digest(self) -> str:
         """Return a short checksum of all values, so that an edited set cannot pass for the named one."""
-        text = "\n".join(
-            f"{p.id}={p.value!r} {p.low!r} {p.high!r} {p.sd!r} {p.spread}"
-            for _, p in sorted(self._parameters.items())
-        )
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return checksum(self._parameters)
 
 
-def load_evidence(folder: Path | None = None, overrides: Mapping[str, float] | None = None) -> Evidence:
+def load_evidence(
+    folder: Path | None = None,
+    overrides: Mapping[str, float] | None = None,
+    *,
+    parameter_set: str | None = None,
+) -> Evidence:
     """Return the clinical numbers of the package, or of a folder with the same layout.
 
     Parameters
@@ -144,6 +145,9 @@ def load_evidence(folder: Path | None = None, overrides: Mapping[str, float] | N
         Holds ``parameters/*.toml`` and ``references.bib``; None reads the package's own.
     overrides
         Values that replace those of the set, by id. The number then counts as assumed by the caller.
+    parameter_set
+        Name of a frozen set in ``sets/``, to run an old result again with its own numbers; None takes the
+        numbers of ``parameters/``. A law that came later asks for numbers that an old set does not have, and says so.
 
     Raises
     ------
@@ -151,6 +155,17 @@ def load_evidence(folder: Path | None = None, overrides: Mapping[str, float] | N
         Naming file and record, when anything is missing, unknown or impossible.
     """
     root = open_folder(folder)
+    if parameter_set is None:
+        name, _ = set_name(root)
+        parameters, references = _read_all(root)
+    else:
+        name = parameter_set
+        parameters, references = read_frozen(root, name)
+    return _with_overrides(Evidence(name, parameters, references), parameters, references, overrides or {})
+
+
+def _read_all(root: Traversable) -> tuple[dict[str, Parameter], dict[str, Reference]]:
+    """Return the numbers of ``parameters/`` and the reference list."""
     parameters: dict[str, Parameter] = {}
     files = parameter_files(root)
     references = read_references(read_text(root / "references.bib"), where="references.bib")
@@ -161,12 +176,9 @@ def load_evidence(folder: Path | None = None, overrides: Mapping[str, float] | N
                     f'parameters/{file.name}: record "{id}" is already in another file; keep one'
                 )
             parameters[id] = parameter
-    name = str(read_toml(root / "parameters" / "set.toml", where="parameters/set.toml").get("name", ""))
-    if not name or not parameters:
-        raise EvidenceError(
-            f"{root} holds no parameter set; it needs parameters/set.toml with a name and parameters/*.toml"
-        )
-    return _with_overrides(Evidence(name, parameters, references), parameters, references, overrides or {})
+    if not parameters:
+        raise EvidenceError(f"{root / 'parameters'} holds no number; it needs .toml files with records")
+    return parameters, references
 
 
 def parameter_files(root: Traversable) -> list[Traversable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ SPREADS = {
 
 _KEYS = {"value", "unit", "spread", "range", "kind", "definition", "source", "note", "verified"}
 _SOURCE_KEYS = {"key", "where", "population", "n", "read"}
+
+_CHECKSUM_LETTERS = 12
 
 _Refuse = Callable[[str], EvidenceError]
 
@@ -80,6 +83,15 @@ class Parameter:
         """Return the JSON form."""
         shown = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return shown | {"range": None if self.range is None else list(self.range)}
+
+
+def checksum(parameters: Mapping[str, Parameter]) -> str:
+    """Return a short checksum of all values with their spreads and ranges; words about them do not enter it."""
+    text = "\n".join(
+        f"{id}={p.value!r} {p.unit} {p.low!r} {p.high!r} {p.sd!r} {p.spread} {p.range!r}"
+        for id, p in sorted(parameters.items())
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:_CHECKSUM_LETTERS]
 
 
 @dataclass(frozen=True)
