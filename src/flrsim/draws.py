@@ -106,11 +106,16 @@ class Spread:
 
 def percentiles(values: Floats) -> Floats:
     """Return p10, median and p90 of draws, (3,), interpolated linearly between neighbours."""
-    rank = np.array(PERCENTILES) * (values.size - 1)
-    below = rank.astype(np.int64)
-    above = np.minimum(below + 1, values.size - 1)
-    ordered = np.partition(values, sorted({*below.tolist(), *above.tolist()}))
-    return np.asarray(ordered[below] + (rank - below) * (ordered[above] - ordered[below]))
+    ordered, found, first = values.copy(), np.empty(len(PERCENTILES)), 0
+    for i, quantile in enumerate(PERCENTILES):
+        rank = quantile * (values.size - 1)
+        below = int(rank)
+        # One place at a time, each in what lies above the last: numpy is several times slower at several places at once.
+        ordered[first:].partition(below - first)
+        found[i], first = ordered[below], below
+        if rank > below:
+            found[i] += (rank - below) * (ordered[below + 1 :].min() - ordered[below])
+    return found
 
 
 def spread(values: Floats) -> Spread:

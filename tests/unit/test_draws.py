@@ -67,7 +67,7 @@ def test_impossible_counts_are_refused(bad: dict[str, int]) -> None:
         uniform(1, "x", **{"n_draws": 3, **bad})
 
 
-@pytest.mark.parametrize("n", [1, 2, 9, 10, 1001])
+@pytest.mark.parametrize("n", [1, 2, 3, 9, 10, 11, 1000, 20_011])
 def test_percentiles_agree_with_numpy(n: int) -> None:
     values = np.random.default_rng(n).normal(size=n)
     assert percentiles(values) == pytest.approx(np.percentile(values, [10, 50, 90]), rel=1e-12)
