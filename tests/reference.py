@@ -432,3 +432,29 @@ def least_margins(distance, inside, spacing, way_out, largest, depth, size):
         if best <= largest:
             out[tuple(start)] = best
     return out
+
+
+# ---------------------------------------------------------------------------------------------------- growth
+
+
+def relaxation(start, target, tau, days):
+    """Return target + (start - target) exp(-t / tau) on days 1 … `days`, one row a day, draw by draw."""
+    return np.array(
+        [
+            [b + (a - b) * math.exp(-day / c) for a, b, c in zip(start, target, tau, strict=True)]
+            for day in range(1, days + 1)
+        ]
+    )
+
+
+def runge_kutta(slope, state, step, steps):
+    """Return the state after `steps` steps of the classical rule of fourth order; slope(state) → list."""
+    for _ in range(steps):
+        a = slope(state)
+        b = slope([y + step / 2 * k for y, k in zip(state, a, strict=True)])
+        c = slope([y + step / 2 * k for y, k in zip(state, b, strict=True)])
+        d = slope([y + step * k for y, k in zip(state, c, strict=True)])
+        state = [
+            y + step / 6 * (p + 2 * q + 2 * r + s) for y, p, q, r, s in zip(state, a, b, c, d, strict=True)
+        ]
+    return state
