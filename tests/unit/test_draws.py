@@ -67,8 +67,11 @@ def test_impossible_counts_are_refused(bad: dict[str, int]) -> None:
         uniform(1, "x", **{"n_draws": 3, **bad})
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 9, 10, 11, 1000, 20_011])
+@pytest.mark.parametrize("n", [1, 2, 9, 10, 1001, 1004, 20_014])
 def test_percentiles_agree_with_numpy(n: int) -> None:
-    values = np.random.default_rng(n).normal(size=n)
-    assert percentiles(values) == pytest.approx(np.percentile(values, [10, 50, 90]), rel=1e-12)
-    assert spread(values).median == pytest.approx(np.median(values), rel=1e-12)
+    rng = np.random.default_rng(n)
+    # Many times: what lies beside a selected place is the next value by chance more often than not.
+    for _ in range(1 + 400_000 // n if n > 10 else 20):
+        values = rng.normal(size=n)
+        assert percentiles(values) == pytest.approx(np.percentile(values, [10, 50, 90]), rel=1e-12)
+        assert spread(values).median == pytest.approx(np.median(values), rel=1e-12)
