@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+CM_PER_M = 100.0
+
 FIBROSIS_STAGES = ("F0", "F1", "F2", "F3", "F4")
 SEXES = ("female", "male")
 DISEASES = ("crlm", "hcc", "cholangiocarcinoma", "other")
@@ -130,4 +132,4 @@ class Patient:
     @property
     def bmi(self) -> float:
         """Body mass index, kg/m²."""
-        return self.weight_kg / (self.height_cm / 100.0) ** 2
+        return self.weight_kg / (self.height_cm / CM_PER_M) ** 2

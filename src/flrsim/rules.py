@@ -18,6 +18,7 @@ from flrsim.physiology.telv import THRESHOLD_FORMULA
 from flrsim.timeline import Timeline
 
 BODY_WEIGHT = "body weight"
+GRAMS_PER_KG = 1000.0
 MOST_DIGITS = 3
 
 
@@ -185,9 +186,8 @@ def _sflr(timeline: Timeline, population: str, bind: bool, evidence: Evidence, c
 def _body_weight(timeline: Timeline, patient: Patient, evidence: Evidence, counted: float) -> RuleResult:
     """Return the rule on FLR per body weight, 1 mL taken as 1 g."""
     id = "rules.flr_body_weight." + ("cirrhosis" if timeline.population.name == "cirrhosis" else "normal")
-    grams_per_kg = 1000.0
     title = f"FLR / body weight ≥ {evidence.value(id):.1%}"
-    scale = patient.weight_kg * grams_per_kg
+    scale = patient.weight_kg * GRAMS_PER_KG
     return _volume_row(timeline, id, title, BODY_WEIGHT, scale, False, evidence[id].note, evidence, counted)
 
 

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import ast
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import flrsim
 from flrsim.errors import EvidenceError, FileError
 from flrsim.evidence import KINDS, UNITS, freeze, load_evidence
 from flrsim.timeline import simulate
@@ -304,38 +302,3 @@ def test_an_unknown_set_names_those_there_are(folder: Path) -> None:
     for name in ("v0", "../parameters/set"):
         with pytest.raises(EvidenceError, match=r"there is no frozen set .*; frozen sets are v0.1"):
             load_evidence(folder, parameter_set=name)
-
-
-ALLOWED = {
-    0: "nothing",
-    1: "whole",
-    -1: "whole, other sign",
-    2: "square, double",
-    3: "three percentiles; sinusoidal grade 3",
-    0.5: "half",
-    7: "days per week",
-    100: "percent",
-    1000: "g per kg",
-    10_000: "default draws",
-    0.1: "percentile kept of draws",
-    0.9: "percentile kept of draws",
-    1e-6: "rounding of sums",
-    9: "segments are numbered below 9",
-}
-"""Literals that are no clinical numbers; anything else must live in the evidence."""
-
-
-def test_no_clinical_number_is_hidden_in_the_code() -> None:
-    root = Path(flrsim.__file__).parent
-    sources = [root / f"{n}.py" for n in ("course", "tumour", "timeline", "rules")]
-    sources += sorted((root / "physiology").glob("*.py"))
-    found = [
-        f"{path.name}:{node.lineno}: {node.value}"
-        for path in sources
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, int | float)
-        and not isinstance(node.value, bool)
-        and node.value not in ALLOWED
-    ]
-    assert found == []

@@ -29,6 +29,14 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+def checked(folder: Path) -> EvidenceCheck:
+    """Check a copy beside a package of one harmless module: the package's own code is another test's matter."""
+    package = folder.parent / "harmless"
+    package.mkdir(exist_ok=True)
+    (package / "law.py").write_text("whole = 1\n")
+    return check_evidence(folder, package)
+
+
 def sentences(check: EvidenceCheck, code: str) -> list[str]:
     assert check.sound == (not check.findings)
     return [f.sentence for f in check.findings if f.code == code]
@@ -45,7 +53,7 @@ def test_the_packages_own_evidence_is_sound_but_for_sources_still_to_be_found() 
 
 def test_an_unbroken_copy_is_sound(folder: Path) -> None:
     add_study(folder)
-    check = check_evidence(folder)
+    check = checked(folder)
     assert check.findings == ()
     assert check.sound
     assert check.studies >= 1
@@ -59,7 +67,7 @@ def test_broken_records_studies_rules_and_sources_are_all_said(folder: Path) -> 
     add_study(folder, change(STUDY, "calibration", "both"))
     add_study(folder, numbers=change(NUMBERS, "glue", "clay"), name="other")
     (folder / "disease_rules.toml").write_text("[[rule]]\nid = 'x'\n")
-    said = "\n".join(sentences(check_evidence(folder), "record"))
+    said = "\n".join(sentences(checked(folder), "record"))
     for part in (
         "parameters/growth.toml: record",
         "furlong",
@@ -74,26 +82,26 @@ def test_broken_records_studies_rules_and_sources_are_all_said(folder: Path) -> 
 
 def test_a_number_given_in_two_files_is_said(folder: Path) -> None:
     (folder / "parameters" / "zz.toml").write_text((folder / "parameters" / "tumour.toml").read_text())
-    assert "already in another file" in sentences(check_evidence(folder), "record")[0]
+    assert "already in another file" in sentences(checked(folder), "record")[0]
 
 
 def test_a_source_that_nothing_cites_is_an_orphan_until_a_study_or_a_rule_cites_it(folder: Path) -> None:
     bib = folder / "references.bib"
     bib.write_text(bib.read_text() + "@article{lonely2020, doi = {10.1/1}}\n")
-    found = sentences(check_evidence(folder), "orphan")
+    found = sentences(checked(folder), "orphan")
     assert len(found) == 1
     assert 'no number, study or rule cites "lonely2020"' in found[0]
     place = add_study(folder, change(STUDY, "aoki2011", "lonely2020"))
-    assert check_evidence(folder).sound
+    assert checked(folder).sound
     (place / "study.toml").write_text(STUDY)
-    assert not check_evidence(folder).sound
+    assert not checked(folder).sound
     rules = folder / "disease_rules.toml"
     rules.write_text(
         (rules.read_text() if rules.exists() else "")
         + '[[rule]]\nid = "a"\nanswer = "warns"\nwhen = "b"\nsentence = "c"\n'
         + 'source = { key = "lonely2020", where = "d" }\n'
     )
-    assert check_evidence(folder).sound
+    assert checked(folder).sound
 
 
 def test_a_source_by_which_nothing_is_found_is_said(folder: Path) -> None:
@@ -101,7 +109,7 @@ def test_a_source_by_which_nothing_is_found_is_said(folder: Path) -> None:
     text = bib.read_text()
     assert "doi = {10.1245/s10434-009-0447-z}" in text
     bib.write_text(text.replace(", doi = {10.1245/s10434-009-0447-z}", ""))
-    (said,) = sentences(check_evidence(folder), "not_findable")
+    (said,) = sentences(checked(folder), "not_findable")
     assert '"aussilhou2009" has no doi, pmid, pmcid or url' in said
 
 
@@ -121,7 +129,7 @@ note = "{note}"
 
     def leaks(kind: str, key: str, note: str) -> int:
         extra.write_text(record.format(kind=kind, key=key, note=note))
-        return len(sentences(check_evidence(folder), "leak"))
+        return len(sentences(checked(folder), "leak"))
 
     assert leaks("derived", "dello2014", "by hand") == 0
     assert leaks("derived", "fresh2020", "by hand") == 1
@@ -137,26 +145,38 @@ note = "{note}"
 def test_a_released_name_needs_its_frozen_set_and_keeps_its_numbers(folder: Path) -> None:
     name, growth = folder / "parameters" / "set.toml", folder / "parameters" / "growth.toml"
     name.write_text('name = "v9"\nreleased = false\n')
-    assert check_evidence(folder).sound
+    assert checked(folder).sound
     name.write_text('name = "v9"\nreleased = true\n')
-    (said,) = sentences(check_evidence(folder), "not_frozen")
+    (said,) = sentences(checked(folder), "not_frozen")
     assert 'says that "v9" is released, and sets/v9.json is missing' in said
     freeze(load_evidence(folder), folder / "sets" / "v9.json")
-    assert check_evidence(folder).sound
+    assert checked(folder).sound
     text = growth.read_text()
     growth.write_text(text.replace("note = ", 'definition = "as said"\nnote = '))
-    assert check_evidence(folder).sound  # words may be improved
+    assert checked(folder).sound  # words may be improved
     growth.write_text(change(text, "value = 0.36\n", "value = 0.361\n"))
-    (said,) = sentences(check_evidence(folder), "set_changed")
+    (said,) = sentences(checked(folder), "set_changed")
     assert 'names the frozen set "v9", and 1 of the numbers' in said
     assert "growth.pve.amplitude" in said
     growth.write_text(text)
     (folder / "parameters" / "tumour.toml").unlink()
-    (said,) = sentences(check_evidence(folder), "set_changed")
+    (said,) = sentences(checked(folder), "set_changed")
     assert "2 of the numbers are not its own (tumour.after_occlusion, tumour.doubling_time)" in said
 
 
 def test_a_touched_frozen_set_is_said(folder: Path) -> None:
     file = folder / "sets" / "v0.1.json"
     file.write_text(change(file.read_text(), '"value": 0.36', '"value": 0.37'))
-    assert "sets/v0.1.json was changed after it was frozen" in sentences(check_evidence(folder), "record")[0]
+    assert "sets/v0.1.json was changed after it was frozen" in sentences(checked(folder), "record")[0]
+
+
+def test_a_clinical_number_in_the_code_is_said(folder: Path, tmp_path: Path) -> None:
+    package = tmp_path / "package" / "physiology"
+    package.mkdir(parents=True)
+    (package / "growth.py").write_text("rate = 0.36\n")
+    check = check_evidence(folder, package.parent)
+    (said,) = sentences(check, "literal")
+    assert said.startswith("physiology/growth.py line 1: the number 0.36 stands in the code (rate); move it")
+    assert check.modules == 1
+    (package / "growth.py").unlink()
+    assert "needs the package's sources" in sentences(check_evidence(folder, package.parent), "record")[0]

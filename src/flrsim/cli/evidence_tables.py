@@ -95,7 +95,7 @@ def print_evidence_check(check: EvidenceCheck) -> None:
         console.print(f"{finding.code.replace('_', ' ')}: {escape(finding.sentence)}")
     console.print(
         f"evidence {'sound' if check.sound else 'not sound'}: numbers {check.parameters}, studies {check.studies} with "
-        f"{check.printed_numbers} printed numbers, rules of disease {check.disease_rules}, sources {check.references}"
+        f"{check.printed_numbers} printed numbers, rules of disease {check.disease_rules}, sources {check.references}, modules searched {check.modules}"
     )
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from flrsim.errors import EvidenceError
 from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
 from flrsim.evidence.folder import listing, open_folder, read_text
+from flrsim.evidence.literals import Literal, clinical_literals
 from flrsim.evidence.loader import load_evidence, parameter_files, read_parameter_file
 from flrsim.evidence.records import Parameter, Reference, read_references
 from flrsim.evidence.sets import differences, frozen_names, read_frozen, set_name
@@ -26,10 +27,17 @@ _SHOWN = 5
 T = TypeVar("T")
 
 
-def check_evidence(folder: Path | None = None) -> EvidenceCheck:
-    """Return everything wrong with the evidence of the package, or of a folder with the same layout.
+def check_evidence(folder: Path | None = None, package: Traversable | None = None) -> EvidenceCheck:
+    """Return everything wrong with the evidence, and every clinical number that stands in the code instead.
 
     Each file and each study is read by itself, so that one broken record does not hide the next file's.
+
+    Parameters
+    ----------
+    folder
+        Holds the evidence; None checks the package's own.
+    package
+        Folder of the package's sources; None takes flrsim as it is installed.
     """
     root, found = open_folder(folder), list[EvidenceFinding]()
     references = _try(found, "references.bib", lambda: _references(root)) or {}
@@ -45,6 +53,8 @@ def check_evidence(folder: Path | None = None) -> EvidenceCheck:
         found += _check_set(root, {p.id: p for p in parameters}, frozen)
     found += unfindable(references.values())
     found += leaks(parameters, studies)
+    numbers, modules = _try(found, "the code", lambda: clinical_literals(package)) or ((), 0)
+    found += in_code(numbers)
     return EvidenceCheck(
         schema=EVIDENCE_CHECK_SCHEMA,
         sound=not found,
@@ -54,6 +64,7 @@ def check_evidence(folder: Path | None = None) -> EvidenceCheck:
         printed_numbers=sum(len(study.numbers) for study in studies),
         references=len(references),
         disease_rules=len(rules),
+        modules=modules,
     )
 
 
@@ -102,6 +113,19 @@ def leaks(parameters: Iterable[Parameter], studies: Iterable[Study]) -> list[Evi
         for study in held_out
         for p in parameters
         if p.kind in FITTED and (p.source == study.source or _names(p.note, {study.key, study.source}))
+    ]
+
+
+def in_code(numbers: Iterable[Literal]) -> list[EvidenceFinding]:
+    """Return the clinical numbers that stand in the code."""
+    return [
+        EvidenceFinding(
+            "literal",
+            n.module,
+            f"{n.module} line {n.line}: the number {n.value:g} stands in the code{f' ({n.home})' if n.home else ''}; "
+            "move it to parameters/*.toml, or, if it is no clinical one, name it in evidence/literals.py with the reason",
+        )
+        for n in numbers
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flrsim.anatomy import COUINAUD_LABELS
 from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
@@ -117,7 +118,7 @@ def label_border(flr_segments: Iterable[str]) -> str | None:
     disagreement, by assumption.
     """
     kept = {segment[:2] for segment in flr_segments} - {"S1"}
-    gone = {f"S{i}" for i in range(2, 9)} - kept
+    gone = {*COUINAUD_LABELS.values()} - {"S1"} - kept
     if not gone or not kept:
         return None
     return "volumetry.disagreement." + ("s2_s3" if {"S2", "S3"} in (kept, gone) else "s2_s4")

@@ -109,7 +109,10 @@ class EvidenceFinding(Result):
 
 @dataclass(frozen=True)
 class EvidenceCheck(Result):
-    """Whether the clinical numbers, the published results and their sources hold together, and how many there are."""
+    """Whether the clinical numbers, the published results and their sources hold together, and how many there are.
+
+    `modules` counts those searched for clinical numbers in the code.
+    """
 
     schema: str
     sound: bool
@@ -119,3 +122,4 @@ class EvidenceCheck(Result):
     printed_numbers: int
     references: int
     disease_rules: int
+    modules: int
