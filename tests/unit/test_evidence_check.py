@@ -10,10 +10,7 @@ from evidence_folder import NUMBERS, STUDY, add_study, change, copied
 from flrsim.evidence import check_evidence, freeze, load_evidence
 from flrsim.results import EvidenceCheck
 
-NOT_YET_FOUND = {
-    "cadaver2016", "capussotti2005", "chan2006", "feng2017", "galactose", "ji", "leung2014", "linguraru2012",
-    "robinsongut2012", "shindoh2013flr", "um2015", "zheng2017",
-}  # fmt: skip
+NOT_YET_FOUND = {"leung2014", "shindoh2013flr"}
 """Sources whose doi, pmid, pmcid or address is still to be looked up; the list only ever gets shorter."""
 
 
