@@ -113,6 +113,15 @@ def test_a_bad_record_is_refused_with_file_and_id(
     assert "growth." in caught.value.sentence
 
 
+@pytest.mark.parametrize(("value", "unit"), [("0.0", "fraction"), ("1.0", "fraction"), ("0.5", "ratio")])
+def test_log_odds_need_a_share_between_its_ends(folder: Path, value: str, unit: str) -> None:
+    record = RECORD.replace("value = 1.0", f"value = {value}").replace('"day"', f'"{unit}"')
+    file = folder / "parameters" / "zz.toml"
+    file.write_text(record + 'spread = { kind = "logit_sd", value = 1 }\n')
+    with pytest.raises(EvidenceError, match="a logit_sd needs a fraction above 0 and below 1"):
+        load_evidence(folder)
+
+
 def test_a_good_record_is_accepted(folder: Path) -> None:
     file = folder / "parameters" / "zz.toml"
     file.write_text(RECORD)

@@ -192,6 +192,15 @@ def test_an_interval_from_n_needs_n_and_for_a_mean_the_sd(folder: Path) -> None:
         load_trials(folder)
 
 
+def test_a_comparison_from_n_needs_the_n_of_both_arms(folder: Path) -> None:
+    numbers = change(NUMBERS, "0.2,0.1,0.3,printed_ci95,fraction,,", "0.2,,,from_n,fraction,,")
+    place = add_study(folder, numbers=numbers)
+    assert load_trials(folder)[0].numbers[2].interval == "from_n"
+    (place / "study.toml").write_text(change(STUDY, "n = 30\n", ""))
+    with pytest.raises(EvidenceError, match=r'line 4 \("more"\) has an interval from_n and no n'):
+        load_trials(folder)
+
+
 def test_a_table_without_rows_and_other_files_are_refused(folder: Path) -> None:
     place = add_study(folder, numbers=NUMBERS.splitlines(keepends=True)[0])
     with pytest.raises(EvidenceError, match="has no row"):
