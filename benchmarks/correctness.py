@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmarks.table import Call, NotBuilt, Work, works
+from benchmarks.table import Call, NotBuilt, Work, chosen, works
 
 
 def judge(work: Work, call: Call, given: Any) -> dict[str, Any]:
@@ -31,12 +31,12 @@ def check(only: str | None = None, *, size: int | None = None) -> dict[str, Any]
 
     Parameters
     ----------
-    only : key of the one work item to check.
+    only : key of the one work item to check, or the first word of several.
     size : instead of each item's own small size.
     """
     out: dict[str, Any] = {}
     for work in works():
-        if only is not None and work.key != only:
+        if not chosen(work, only):
             continue
         if isinstance(work, NotBuilt):
             out[work.key] = {"title": work.title, "not_built": work.why}

@@ -30,8 +30,13 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
-def machine_lines(machine: dict[str, Any]) -> list[str]:
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+def machine_lines(machine: dict[str, Any], *, alone: bool = False) -> list[str]:
+    """Return what the numbers were taken on; `alone`: of one work item that was run by itself, on another day than the rest."""
+    versions = ", ".join(
+        f"{name} {number}"
+        for name, number in machine["versions"].items()
+        if number != "not installed" or not alone
+    )
     return [
         f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}; "
         f"{machine['when']}; load average {machine['load']:.1f} at the start"
@@ -57,18 +62,22 @@ def timing_table(work: dict[str, Any]) -> list[str]:
         "",
         f"{last['size']:,} {work['unit']}; load average {last['load_before']:.1f} before, {last['load_after']:.1f} after.",
         "",
-        "| call | threads | median | shortest | processor time | runs | first call | × ours on 1 thread | memory beside the input |",
-        "|---|---|---|---|---|---|---|---|---|",
+        *(machine_lines(work["machine"], alone=True) if "machine" in work else ()),
+        f"| call | threads | median | shortest | a million {work['unit']} | processor time | runs | first call | × ours on 1 thread | memory beside the input |",
+        "|---" * 10 + "|",
     ]
     for who, row in rows.items():
         if "median_s" not in row:
-            out.append(f"| {who} | – | {row.get('refused', '–')} | – | – | – | – | – | – |")
+            out.append(f"| {who} | – | {row.get('refused', '–')} |" + " – |" * 7)
             continue
         ratio = f"{row['min_s'] / base['min_s']:.3g}" if "min_s" in base else "–"
         extra = work["memory"].get(who)
         memory = "–" if extra is None else f"{extra['extra_mb']:.0f} MB"
+        each = duration(1e6 * row["min_s"] / last["size"])
+        if "scaled_from" in row:
+            who += f" (timed on {row['scaled_from']:,} {work['unit']}, scaled)"
         out.append(
-            f"| {who} | {row['threads'] or 'its own'} | {duration(row['median_s'])} | {duration(row['min_s'])} | {duration(row['cpu_s'])} | {row['runs']} | "
+            f"| {who} | {row['threads'] or 'its own'} | {duration(row['median_s'])} | {duration(row['min_s'])} | {each} | {duration(row['cpu_s'])} | {row['runs']} | "
             f"{duration(row['first_s'])} | {ratio} | {memory} |"
         )
     return [*out, ""]

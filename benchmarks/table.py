@@ -36,6 +36,7 @@ class Call:
     threads : 1, 2, or 0 for a peer that takes as many as it likes.
     timed : whether it takes part in the timings.
     most : the largest input on which it is timed; slower calls have smaller ones.
+    part : the largest input that it is given when timed, its time scaled up to the whole and said to be; 0 is the whole.
     note : what a reader must know of it.
     """
 
@@ -47,6 +48,7 @@ class Call:
     threads: int = 1
     timed: bool = True
     most: float = 1e12
+    part: int = 0
     note: str = ""
 
     @property
@@ -156,9 +158,14 @@ def versions() -> dict[str, str]:
     return out
 
 
+def chosen(work: Work | NotBuilt, only: str | None) -> bool:
+    """Return whether a work item is asked for by its key or by the first word of it; None asks for all."""
+    return only is None or work.key == only or work.key.startswith(only + "-")
+
+
 def works() -> tuple[Work | NotBuilt, ...]:
     """Return every work item, in the order in which it is printed."""
-    from benchmarks import cutting, distances, label_maps, meshes, volumetry
+    from benchmarks import cutting, distances, label_maps, meshes, simulation, volumetry
 
     return (
         *volumetry.WORKS,
@@ -166,11 +173,7 @@ def works() -> tuple[Work | NotBuilt, ...]:
         *meshes.WORKS,
         *cutting.works(),
         *distances.works(),
-        NotBuilt(
-            "rk4",
-            "1e6 patients × 120 days by Runge-Kutta",
-            "not built: growth follows closed-form laws, so nothing is integrated step by step",
-        ),
+        *simulation.WORKS,
         NotBuilt(
             "subsets",
             "all 2⁹ segment subsets",

@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
@@ -16,7 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import Call, NotBuilt, Work, versions, works
+import numpy as np
+
+from benchmarks.table import Call, NotBuilt, Work, chosen, versions, works
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 9
@@ -58,17 +59,22 @@ def time_calls(work: Work, size: int, *, rounds: int, budget: float) -> dict[str
     given = work.make(size)
     rows: dict[str, dict[str, Any]] = {}
     ready: list[tuple[Call, Any]] = []
+    scale: dict[str, float] = {}
     load = os.getloadavg()[0]
     for call in work.calls:
         if not call.timed or call.missing() or given.size > call.most:
             continue
+        part = work.make(call.part) if 0 < call.part < given.size else given
         try:
-            prepared = call.prepare(given)
+            prepared = call.prepare(part)
             first, _ = sample(call, prepared)
         except Exception as reason:
             rows[call.who] = {"refused": f"{type(reason).__name__}: {str(reason)[:120]}"}
             continue
         rows[call.who] = {"first_s": first, "samples": [], "threads": call.threads, "ours": call.ours}
+        scale[call.who] = given.size / part.size
+        if part is not given:
+            rows[call.who]["scaled_from"] = part.size
         ready.append((call, prepared))
     for turn in range(rounds):
         for call, prepared in ready:
@@ -79,12 +85,13 @@ def time_calls(work: Work, size: int, *, rounds: int, budget: float) -> dict[str
                 continue
             gc.collect()
             row["samples"].append(sample(call, prepared))
-    for row in rows.values():
+    for who, row in rows.items():
         taken = row.pop("samples", None)
         if taken:
-            wall, used = zip(*taken, strict=True)
-            row |= {"median_s": statistics.median(wall), "min_s": min(wall), "runs": len(taken)}
-            row["cpu_s"] = statistics.median(used)
+            row["first_s"] *= scale[who]
+            wall, used = (scale[who] * np.array(times) for times in zip(*taken, strict=True))
+            row |= {"median_s": float(np.median(wall)), "min_s": float(wall.min()), "runs": len(taken)}
+            row["cpu_s"] = float(np.median(used))
     return {"size": given.size, "load_before": load, "load_after": os.getloadavg()[0], "calls": rows}
 
 
@@ -140,9 +147,13 @@ def memory(work: Work, size: int, who: list[str]) -> dict[str, Any]:
     return out
 
 
-def run(*, quick: bool, budget: float = BUDGET_S) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the key and the timings of every work item, as each is done."""
+def run(
+    *, quick: bool, budget: float = BUDGET_S, only: str | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the key and the timings of every work item, or of the chosen ones, as each is done."""
     for work in works():
+        if not chosen(work, only):
+            continue
         if isinstance(work, NotBuilt):
             yield work.key, {"title": work.title, "not_built": work.why}
             continue
@@ -166,14 +177,19 @@ def run(*, quick: bool, budget: float = BUDGET_S) -> Iterator[tuple[str, dict[st
         )
 
 
-def memory_of(timed: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def memory_of(timed: dict[str, Any], only: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the key and the memory of every timed work item's calls; those that take long are left out."""
     for work in works():
-        if isinstance(work, NotBuilt) or work.key not in timed:
+        if isinstance(work, NotBuilt) or work.key not in timed or not chosen(work, only):
             continue
         print(f"memory of {work.key} …", file=sys.stderr, flush=True)
         rows = timed[work.key]["sizes"][-1]["calls"]
-        short = [who for who, row in rows.items() if "min_s" in row and row["first_s"] < SHORT_S]
+        # Ours are run again however long they take: what memory a whole simulation needs is asked.
+        short = [
+            who
+            for who, row in rows.items()
+            if "min_s" in row and "scaled_from" not in row and (row["ours"] or row["first_s"] < SHORT_S)
+        ]
         yield work.key, memory(work, work.sizes[-1], short)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,47 @@ def test_inputs_are_what_they_say() -> None:
         assert faces.sides.max() == n_labels
     assert abdomen(200_000).counts.sum() / abdomen(200_000).size == pytest.approx(0.027, rel=0.3)
     assert (ragged(100_000).counts > 0).all()
+
+
+def test_a_slow_call_is_timed_on_a_part_and_said_to_be() -> None:
+    work = next(w for w in table.works() if w.key == "growth-first-day")
+    assert isinstance(work, table.Work)
+    slow = next(c for c in work.calls if c.part)
+    sizes = []
+
+    def run(given):
+        sizes.append(given.size)
+        time.sleep(0.002)
+
+    found = timing.time_calls(
+        replace(work, calls=(replace(slow, run=run, part=500, numbers=None),)), 5_000, rounds=2, budget=1.0
+    )
+    row = found["calls"][slow.who]
+    assert set(sizes) == {500}
+    assert row["scaled_from"] == 500
+    assert found["size"] == 5_000
+    assert row["first_s"] >= 0.02
+    assert row["min_s"] >= 0.02
+    page = "\n".join(
+        report.timing_table({"title": "t", "unit": "patients", "sizes": [found], "goals": [], "memory": {}})
+    )
+    assert "(timed on 500 patients, scaled)" in page
+
+
+def test_work_items_are_chosen_by_key_or_by_its_first_word() -> None:
+    assert {k for k in KEYS if table.chosen(_work(k), "growth")} == {
+        "growth-rk4",
+        "growth-first-day",
+        "growth-daily",
+        "growth-simulate",
+    }
+    assert [k for k in KEYS if table.chosen(_work(k), "margin")] == ["margin"]
+    assert not [k for k in KEYS if table.chosen(_work(k), "grow")]
+    assert all(table.chosen(_work(k), None) for k in KEYS)
+
+
+def _work(key):
+    return next(w for w in table.works() if w.key == key)
 
 
 def test_timings_give_ratios_and_the_page_is_made_from_them(tmp_path, monkeypatch) -> None:

@@ -1,0 +1,434 @@
+"""Growth of many patients: steps, days and whole simulations, beside numpy and scipy on the same law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.table import Call, Goal, Work
+from flrsim.draws import PERCENTILES
+
+Floats = NDArray[np.float64]
+
+DAYS = 120
+DAYS_AT_A_TIME = 16
+"""Daily values are written into the same memory, this many days at a time."""
+IN_CACHE = 10_000
+"""Draws that numpy does at a time where it is given its best."""
+
+
+@dataclass(frozen=True)
+class Patients:
+    """Draws of livers that grow: sFLR goes from `start` to `end` with time constant `tau`, (n,) float64 each.
+
+    `unit_days` counts the size in patients (1) or in patient-days.
+    """
+
+    start: Floats
+    end: Floats
+    tau: Floats
+    unit_days: int
+
+    @property
+    def size(self) -> int:
+        return len(self.tau) * self.unit_days
+
+    def on(self, day: float) -> Floats:
+        return np.asarray(self.end + (self.start - self.end) * np.exp(-day / self.tau))
+
+
+@lru_cache(maxsize=4)
+def patients(size: int, unit_days: int = 1) -> Patients:
+    rng = np.random.default_rng(3)
+    start = rng.uniform(0.15, 0.40, max(size // unit_days, 1))
+    gain = 0.36 * np.exp(0.6 * rng.normal(size=len(start)))
+    tau = 10.0 * np.exp(0.25 * rng.normal(size=len(start)))
+    return Patients(start, start * (1.0 + gain), tau, unit_days)
+
+
+def patient_days(size: int) -> Patients:
+    return patients(size, DAYS)
+
+
+# ---------------------------------------------------------------------------------------------------- Runge-Kutta
+
+
+def _ours_rk4(threads: int) -> Call:
+    from flrsim.physiology.stepping import integrate_growth
+
+    return Call(
+        _who(threads),
+        lambda g: integrate_growth(g.start, g.end, g.tau, DAYS, every_days=DAYS, threads=threads)[-1],
+        _given,
+        threads=threads,
+        note="fixed steps of one day",
+    )
+
+
+def _numpy_rk4(at_a_time: int) -> Callable[[Patients], Floats]:
+    def run(g: Patients) -> Floats:
+        out = np.empty(len(g.tau))
+        for first in range(0, len(out), at_a_time):
+            part = slice(first, first + at_a_time)
+            v, end, tau = g.start[part].copy(), g.end[part], g.tau[part]
+            for _ in range(DAYS):
+                a = (end - v) / tau
+                b = (end - (v + 0.5 * a)) / tau
+                c = (end - (v + 0.5 * b)) / tau
+                d = (end - (v + c)) / tau
+                v += (a + 2.0 * (b + c) + d) / 6.0
+            out[part] = v
+        return out
+
+    return run
+
+
+def _solve_each(g: Patients) -> Floats:
+    from scipy.integrate import solve_ivp
+
+    return np.array(
+        [
+            solve_ivp(lambda t, v, b=b, c=c: (b - v) / c, (0.0, DAYS), [a], "LSODA", rtol=1e-9, atol=1e-12).y[
+                0, -1
+            ]
+            for a, b, c in zip(g.start, g.end, g.tau, strict=True)
+        ]
+    )
+
+
+def _solve_together(g: Patients) -> Floats:
+    from scipy.integrate import solve_ivp
+
+    solved = solve_ivp(
+        lambda t, v: (g.end - v) / g.tau, (0.0, DAYS), g.start, t_eval=[DAYS], rtol=1e-9, atol=1e-12
+    )
+    return np.asarray(solved.y[:, -1])
+
+
+def _given(given: Any, result: Any) -> Any:
+    return result
+
+
+def _who(threads: int) -> str:
+    return f"flrsim, {threads} thread" + ("s" if threads > 1 else "")
+
+
+RK4 = Work(
+    key="growth-rk4",
+    title="patients × 120 days by Runge-Kutta, a step a day",
+    unit="patient-days",
+    make=patient_days,
+    truth=lambda g: g.on(DAYS),
+    truth_is="closed form on day 120",
+    limit=1e-9,
+    small=300 * DAYS,
+    quick=(100_000 * DAYS,),
+    sizes=(1_000_000 * DAYS,),
+    calls=(
+        _ours_rk4(1),
+        _ours_rk4(2),
+        Call("numpy, all patients at once", _numpy_rk4(10**9), _given),
+        Call("numpy, 10,000 patients at a time", _numpy_rk4(IN_CACHE), _given),
+        Call(
+            "scipy solve_ivp a patient",
+            _solve_each,
+            _given,
+            needs=("scipy",),
+            part=500 * DAYS,
+            note="LSODA, tolerance 1e-9: the fastest of its methods that comes within the limit",
+        ),
+        Call(
+            "scipy solve_ivp, all patients as one state",
+            _solve_together,
+            _given,
+            needs=("scipy",),
+            note="RK45, tolerance 1e-9",
+        ),
+    ),
+    goals=(
+        Goal("numpy, all patients at once", 7, "flrsim, 1 thread"),
+        Goal("scipy solve_ivp a patient", 4000, "flrsim, 1 thread"),
+        Goal("flrsim, 1 thread", 1.9, "flrsim, 2 threads"),
+    ),
+    rate_goal=("flrsim, 1 thread", 8e8),
+)
+
+
+# ---------------------------------------------------------------------------------------------------- first day
+
+THRESHOLD = 0.30
+SCAN_DAY = 28
+NEVER_AFTER = 180.0
+
+
+def _first_day_truth(g: Patients) -> Floats:
+    """Every day is asked in turn, in extended precision."""
+    start, end, tau = (x.astype(np.longdouble) for x in (g.start, g.end, g.tau))
+    first = np.full(len(tau), -1.0)
+    for day in range(int(NEVER_AFTER), -1, -1):
+        first[end + (start - end) * np.exp(-day / tau) >= THRESHOLD] = day
+    return np.array([g.on(SCAN_DAY), first])
+
+
+def _found(given: Patients, result: tuple[Floats, Floats]) -> Floats:
+    size, day = result
+    return np.array([size, np.where(np.isinf(day), -1.0, day)])
+
+
+def _ours_first_day() -> Call:
+    from flrsim.evidence import load_evidence
+    from flrsim.physiology.adequacy import Floor, first_day_reached
+    from flrsim.physiology.function import follow
+    from flrsim.physiology.volumes import Stimulus
+
+    evidence = load_evidence(overrides={"rules.never_after": NEVER_AFTER})
+
+    def run(g: Patients) -> tuple[Floats, Floats]:
+        grown = Stimulus(0, g.start, g.end, g.tau)
+        day = first_day_reached(THRESHOLD, grown, g.start, Floor(0, ""), evidence)
+        return follow(g.start, g.end, SCAN_DAY, g.tau), day
+
+    return Call(
+        "flrsim, 1 thread", run, _found, note="numpy underneath: there is nothing to gain on exp and log"
+    )
+
+
+def _numpy_first_day(g: Patients) -> tuple[Floats, Floats]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        day = np.ceil(g.tau * np.log((g.end - g.start) / (g.end - THRESHOLD)))
+    day = np.where(g.start >= THRESHOLD, 0.0, np.where(day <= NEVER_AFTER, day, np.inf))
+    return g.on(SCAN_DAY), day
+
+
+def _brent_first_day(g: Patients) -> tuple[Floats, Floats]:
+    from scipy.optimize import brentq
+
+    size, day = [], []
+    for a, b, c in zip(g.start.tolist(), g.end.tolist(), g.tau.tolist(), strict=True):
+
+        def short(t: float, a: float = a, b: float = b, c: float = c) -> float:
+            return b + (a - b) * np.exp(-t / c) - THRESHOLD
+
+        size.append(short(SCAN_DAY) + THRESHOLD)
+        if short(0.0) >= 0:
+            day.append(0.0)
+        else:
+            day.append(np.ceil(brentq(short, 0.0, NEVER_AFTER)) if short(NEVER_AFTER) > 0 else np.inf)
+    return np.array(size), np.array(day)
+
+
+FIRST_DAY = Work(
+    key="growth-first-day",
+    title="closed form: sFLR on day 28 and the first day at the threshold",
+    unit="patients",
+    make=patients,
+    truth=_first_day_truth,
+    truth_is="every day asked in turn, in extended precision",
+    limit=1e-9,
+    small=2_000,
+    quick=(100_000,),
+    sizes=(1_000_000,),
+    calls=(
+        _ours_first_day(),
+        Call("numpy", _numpy_first_day, _found),
+        Call("scipy brentq a patient", _brent_first_day, _found, needs=("scipy",), part=2_000),
+    ),
+)
+
+
+# ---------------------------------------------------------------------------------------------------- daily values
+
+
+def _in_turns(next_days: Callable[[int, Floats], object], n: int) -> Floats:
+    """Have every day written, some at a time into the same memory; return those of the first patients."""
+    memory, kept = np.empty((DAYS_AT_A_TIME, n)), []
+    for first in range(0, DAYS, DAYS_AT_A_TIME):
+        rows = memory[: min(DAYS_AT_A_TIME, DAYS - first)]
+        next_days(first, rows)
+        kept.append(rows[:, :1000].copy())
+    return np.concatenate(kept)
+
+
+def _ours_daily(threads: int) -> Call:
+    from flrsim.physiology.stepping import Relaxation
+
+    def run(g: Patients) -> Floats:
+        growth = Relaxation(g.start, g.end, g.tau)
+        return _in_turns(lambda first, rows: growth.next_days(len(rows), rows, threads=threads), len(g.tau))
+
+    return Call(_who(threads), run, _given, threads=threads)
+
+
+def _numpy_daily(g: Patients) -> Floats:
+    def days(first: int, rows: Floats) -> None:
+        for i in range(len(rows)):
+            rows[i] = g.on(first + i + 1)
+
+    return _in_turns(days, len(g.tau))
+
+
+def _numpy_recurrence(g: Patients) -> Floats:
+    gap, decay = g.start - g.end, np.exp(-1.0 / g.tau)
+
+    def days(first: int, rows: Floats) -> None:
+        for row in rows:
+            np.multiply(gap, decay, out=gap)
+            np.add(gap, g.end, out=row)
+
+    return _in_turns(days, len(g.tau))
+
+
+DAILY = Work(
+    key="growth-daily",
+    title="patients × 120 daily values, all written",
+    unit="patient-days",
+    make=patient_days,
+    truth=lambda g: np.array([g.on(day)[:1000] for day in range(1, DAYS + 1)]),
+    truth_is="closed form of each day",
+    limit=1e-9,
+    small=2_000 * DAYS,
+    quick=(100_000 * DAYS,),
+    sizes=(1_000_000 * DAYS,),
+    calls=(
+        _ours_daily(1),
+        _ours_daily(2),
+        Call("numpy, closed form of each day", _numpy_daily, _given),
+        Call("numpy, recurrence in place", _numpy_recurrence, _given),
+    ),
+)
+
+
+# ---------------------------------------------------------------------------------------------------- simulate
+
+SCANS = (28, 56)
+LIVER = {"S1": 37.0, "S2": 145.0, "S3": 66.0, "S4": 165.0, "S5": 200.0, "S6": 180.0, "S7": 250.0, "S8": 330.0}
+STAYS = {"S1": 37.0, "S2": 140.0, "S3": 66.0}
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A two-stage plan of 120 days with every modifier of growth, to be played with `size` draws."""
+
+    size: int
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        from flrsim.course import Course, CourseLesion, CourseStep
+        from flrsim.evidence import load_evidence
+        from flrsim.patient import LiverCondition, Patient, Treatment
+
+        goes = {name: ml for name, ml in LIVER.items() if name not in STAYS}
+        steps = (
+            CourseStep(0, "operate", 1, {"S2": 5.0}, extent="wedge"),
+            CourseStep(0, "occlude", technique="pve", occluded=tuple(goes)),
+            *(CourseStep(day, "scan") for day in SCANS),
+            CourseStep(DAYS, "operate", 2, goes, major=True, extent="right trisectionectomy"),
+        )
+        lesions = (
+            CourseLesion("L1", 84.0, 60.0, "removed", 2),
+            CourseLesion("L2", 4.0, 20.0, "removed", 1),
+        )
+        return {
+            "course": Course("two-stage", LIVER, STAYS, sum(LIVER.values()), steps, lesions, 0.03, -14),
+            "patient": Patient(
+                sex="male",
+                age=57,
+                height_cm=172,
+                weight_kg=75,
+                liver=LiverCondition(fibrosis="F3", steatosis_fraction=0.2),
+            ),
+            "history": (Treatment("FOLFOX + bevacizumab", 8, -30),),
+            "evidence": load_evidence(),
+            "seed": 1,
+            "follow_up_days": 0,
+        }
+
+    def play(self) -> Any:
+        from flrsim.timeline import simulate
+
+        return simulate(**self.arguments, draws=self.size)
+
+    @cached_property
+    def growth(self) -> Patients:
+        """What three days of every draw say of its growth: the sFLR at its start, in the end, and how fast."""
+        on = {d.day: d.sflr for d in self.play().decisions}
+        start, middle, late = on[0], on[SCANS[0]], on[SCANS[1]]
+        # Days that lie equally far apart take the same share of the gap.
+        decay = (late - middle) / (middle - start)
+        return Patients(start, start + (middle - start) / (1.0 - decay), -SCANS[0] / np.log(decay), 1)
+
+
+@lru_cache(maxsize=2)
+def simulated(draws: int) -> Simulated:
+    return Simulated(draws)
+
+
+def _daily_percentiles(g: Patients, sflr_on: Callable[[int], Floats]) -> Floats:
+    return np.array([np.percentile(sflr_on(day), [100 * q for q in PERCENTILES]) for day in range(DAYS + 1)])
+
+
+def _scipy_curve(g: Patients) -> Floats:
+    from scipy.integrate import solve_ivp
+
+    days = np.arange(DAYS + 1)
+    rows = np.array(
+        [
+            solve_ivp(
+                lambda t, v, b=b, c=c: (b - v) / c, (0.0, DAYS), [a], t_eval=days, method="DOP853",
+                rtol=1e-10, atol=1e-12,
+            ).y[0]
+            for a, b, c in zip(g.start, g.end, g.tau, strict=True)
+        ]
+    )  # fmt: skip
+    return _daily_percentiles(g, lambda day: rows[:, day])
+
+
+def _shown_curve(given: Simulated, played: Any) -> Floats:
+    days = played.days.tolist()
+    curve = played.sflr
+    return np.array([curve.p10, curve.median, curve.p90]).T[days.index(0) : days.index(DAYS) + 1]
+
+
+SIMULATE = Work(
+    key="growth-simulate",
+    title="simulate: two-stage plan of 120 days, all modifiers",
+    unit="draws",
+    make=simulated,
+    truth=lambda given: _daily_percentiles(given.growth, given.growth.on),
+    truth_is="sFLR's percentiles of each day, from three days of every draw",
+    limit=1e-9,
+    small=400,
+    quick=(10_000,),
+    sizes=(100_000, 1_000_000),
+    calls=(
+        Call(
+            "flrsim simulate, everything",
+            Simulated.play,
+            _shown_curve,
+            note="injury, both growth laws, function, lesions, drop-out, failure, death, ledger and all curves",
+        ),
+        Call(
+            "numpy, sFLR alone",
+            lambda g: _daily_percentiles(g, g.on),
+            _given,
+            lambda given: given.growth,
+            note="one of four curves under one of two laws, from numbers already drawn",
+        ),
+        Call(
+            "scipy solve_ivp a patient, sFLR alone",
+            _scipy_curve,
+            _given,
+            lambda given: given.growth,
+            ("scipy",),
+            part=400,
+            note="the same",
+        ),
+    ),
+)
+
+WORKS = (RK4, FIRST_DAY, DAILY, SIMULATE)
