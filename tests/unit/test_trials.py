@@ -6,10 +6,12 @@ import pytest
 from evidence_folder import NUMBERS, STUDY, add_study, change, copied
 
 from flrsim.errors import EvidenceError
-from flrsim.evidence import load_trials, trials_digest
+from flrsim.evidence import load_evidence, load_trials, trials_digest
 from flrsim.evidence.arms import CHOICES
+from flrsim.evidence.check import leaks
 from flrsim.evidence.printed import QUANTITIES, STATISTICS
 from flrsim.evidence.records import UNITS
+from flrsim.regimens import drugs
 
 COPY = "trials/madeup/"
 
@@ -25,9 +27,25 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_packages_own_studies_can_be_read() -> None:
-    for study in load_trials():
+    studies = load_trials()
+    for study in studies:
         assert study.numbers, study.key
         assert study.split in ("calibration", "validation")
+    held_out = [n for s in studies if s.split == "validation" for n in s.numbers if not n.repeats]
+    assert len(studies) >= 20
+    assert len(held_out) >= 40
+
+
+def test_no_number_rests_on_a_study_that_validates() -> None:
+    evidence = load_evidence()
+    assert leaks([evidence[id] for id in evidence.ids()], load_trials()) == []
+
+
+def test_every_regimen_of_a_study_is_known() -> None:
+    for study in load_trials():
+        for name, arm in study.arms.items():
+            for regimen in {*arm.get("regimens", ()), arm.get("regimen", "none")} - {"none"}:
+                assert drugs(regimen), f"{study.key}, {name}"
 
 
 def test_a_study_is_read_as_it_is_written(folder: Path) -> None:
@@ -96,6 +114,10 @@ def test_the_digest_changes_with_every_byte_and_every_name(folder: Path) -> None
         ("n = 40", "n = 40\ncolour = 1", "arm \"glue\" has unknown keys .'colour'."),
         ("n = 40", "n = 0", 'arm "glue" has n = 0; a whole number'),
         ("n = 40", "n = true", "has n = True; a whole number"),
+        ("n = 40", "sarcopenia = 2", "has sarcopenia = 2; a share from 0 to 1"),
+        ("n = 40", 'ras = "unknown"', "has ras = 'unknown'; one of mutant, wild"),
+        ("read = ", 'also = ["nobody1999"]\nread = ', "cites .nobody1999., which references.bib does not"),
+        ("read = ", 'also = "aoki2011"\nread = ', "has also = 'aoki2011'; a list of keys"),
         ('"mixed"', '"perhaps"', "segment_4 = 'perhaps'; one of embolized"),
         ('"nbca"', "[1]", "agent = .1.; one of"),
         ("mean = 0.27", "mean = 27", "sflr = .*fractions with 0 < mean < 1"),
@@ -132,7 +154,7 @@ def test_a_study_without_an_arm_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "old", "new", "sentence"),
     [
-        (1, "where,note", "place,note", "it needs id, arm, against"),
+        (1, "where,repeats", "place,repeats", "it needs id, arm, against"),
         (1, ",note", "", "it needs id, arm, against"),
         (2, "growth,glue", "growth,clay", 'names the arm "clay"; arms are glue, beads'),
         (2, "glue,,", "glue,beads,", "need a second arm under against, all others none"),
@@ -164,7 +186,9 @@ def test_a_study_without_an_arm_is_refused(folder: Path) -> None:
         (2, "abstract", "", "lacks its id or its place in the paper"),
         (2, "growth", "", "lacks its id"),
         (3, "growth_sd", "growth", 'repeats the id "growth"'),
-        (2, "abstract,", "abstract,,", "has 15 cells; the header has 14"),
+        (2, "abstract,", "abstract,,", "has 16 cells; the header has 15"),
+        (4, "abstract,", "abstract,gone", r"\(\"more\"\) repeats gone; ids of other rows"),
+        (4, "abstract,", "abstract,more", "repeats more; ids of other rows"),
         (4, '"glue, then beads"', '"glue', "is not CSV"),
     ],
 )
@@ -177,7 +201,7 @@ def test_a_bad_row_is_refused_with_its_file_and_line(
     with pytest.raises(EvidenceError, match=sentence) as caught:
         load_trials(folder)
     assert caught.value.sentence.startswith(f"{COPY}numbers.csv")
-    if line > 1 and "CSV" not in sentence:
+    if line > 1 and "CSV" not in sentence and "repeats" not in sentence.partition("id")[0]:
         assert f"line {line}" in caught.value.sentence
 
 
@@ -194,11 +218,22 @@ def test_an_interval_from_n_needs_n_and_for_a_mean_the_sd(folder: Path) -> None:
 
 def test_a_comparison_from_n_needs_the_n_of_both_arms(folder: Path) -> None:
     numbers = change(NUMBERS, "0.2,0.1,0.3,printed_ci95,fraction,,", "0.2,,,from_n,fraction,,")
+    numbers += "beads_sd,beads,,relative_growth,sd,28,0.3,,,none,fraction,,Table 2,,\n"
     place = add_study(folder, numbers=numbers)
     assert load_trials(folder)[0].numbers[2].interval == "from_n"
     (place / "study.toml").write_text(change(STUDY, "n = 30\n", ""))
     with pytest.raises(EvidenceError, match=r'line 4 \("more"\) has an interval from_n and no n'):
         load_trials(folder)
+
+
+def test_a_difference_from_n_needs_both_sds(folder: Path) -> None:
+    rows = NUMBERS + "gap,glue,beads,relative_growth,difference,28,0.2,,,from_n,fraction,,Table 2,growth,\n"
+    place = add_study(folder, numbers=rows)
+    with pytest.raises(EvidenceError, match=r'\("gap"\) .* in arm "glue" and in arm "beads"'):
+        load_trials(folder)
+    rows += "beads_sd,beads,,relative_growth,sd,28,0.3,,,none,fraction,,Table 2,,\n"
+    (place / "numbers.csv").write_text(rows)
+    assert load_trials(folder)[0].numbers[5].repeats == ("growth",)
 
 
 def test_a_table_without_rows_and_other_files_are_refused(folder: Path) -> None:
@@ -218,7 +253,7 @@ def test_a_table_without_rows_and_other_files_are_refused(folder: Path) -> None:
 
 
 def test_quartiles_may_lie_beside_a_mean(folder: Path) -> None:
-    row = "skewed,beads,,interval_days,mean,,60,30,50,printed_iqr,day,30,Table 1,\n"
+    row = "skewed,beads,,interval_days,mean,,60,30,50,printed_iqr,day,30,Table 1,,\n"
     add_study(folder, numbers=NUMBERS + row)
     assert load_trials(folder)[0].numbers[-1].high == 50
 

@@ -16,6 +16,7 @@ CHOICES = {
     "segment_4": frozenset("embolized open stays mixed".split()),
     "disease": frozenset("crlm hcc cholangiocarcinoma other donor".split()),
     "cholestasis": frozenset("none drained undrained".split()),
+    "ras": frozenset("wild mutant".split()),
 }
 """Keys with a fixed list of words; `segment_4` says what became of its portal branches."""
 
@@ -106,9 +107,16 @@ ARM_KEYS: dict[str, Callable[[Any], Complaint]] = {
     "age": _positive,
     "female": _share,
     "remnant": _share,
+    "sarcopenia": _share,
+    "tace": _flag,
+    "response_class": _name,
+    "liver_only": _share,
+    "subgroup": _name,
 } | {key: _one_of(words) for key, words in CHOICES.items()}
 """Every key of an arm with the check of its value. `sflr` is the starting one; `scan_days` count from the last stimulus,
-`resection_day` from the first step; `remnant` is the share of the liver that a resection leaves."""
+`resection_day` from the first step; `remnant` is the share of the liver that a resection leaves; `tace` precedes the
+stimulus; `response_class` is the row of tumour response that the regimen is read from; `liver_only` is the share without
+disease elsewhere; `subgroup` says in words how a part of a study was chosen, where no other key can."""
 
 
 def complaint(arm: Mapping[str, Any]) -> Complaint:

@@ -75,7 +75,8 @@ def orphans(
     rules: Iterable[DiseaseRule],
 ) -> list[EvidenceFinding]:
     """Return the sources that no number, study or rule cites."""
-    cited = {p.source for p in parameters} | {s.source for s in studies} | {r.source for r in rules}
+    cited = {p.source for p in parameters} | {r.source for r in rules}
+    cited |= {key for s in studies for key in (s.source, *s.also)}
     return [
         EvidenceFinding(
             "orphan",
@@ -112,7 +113,10 @@ def leaks(parameters: Iterable[Parameter], studies: Iterable[Study]) -> list[Evi
         )
         for study in held_out
         for p in parameters
-        if p.kind in FITTED and (p.source == study.source or _names(p.note, {study.key, study.source}))
+        if p.kind in FITTED
+        and (
+            p.source in (study.source, *study.also) or _names(p.note, {study.key, study.source, *study.also})
+        )
     ]
 
 

@@ -11,7 +11,7 @@ from flrsim.errors import EvidenceError
 
 COLUMNS = (
     "id", "arm", "against", "quantity", "statistic", "day", "value", "low", "high", "interval", "unit", "n",
-    "where", "note",
+    "where", "repeats", "note",
 )  # fmt: skip
 """Columns of ``numbers.csv``."""
 
@@ -19,14 +19,27 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     "relative_growth": ("fraction", "gain of the FLR's volume over its volume before the stimulus"),
     "degree_of_hypertrophy": ("fraction", "sFLR after minus sFLR before, points"),
     "kgr": ("fraction/week", "degree of hypertrophy a week, at the day of the scan"),
+    "kgr_later": ("fraction/week", "change of sFLR between the last two scan days, a week"),
+    "poor_growth": ("fraction", "growth below a limit that the paper sets"),
     "sflr": ("fraction", "FLR over estimated total liver volume"),
     "flr_ml_gain": ("mL", "gain of the FLR's volume"),
+    "segment_4_growth": ("fraction", "gain of segment 4's volume over its volume before the stimulus"),
+    "growth_of_segment": ("fraction", "gain of a sector's volume over its volume right after resection"),
+    "embolized_share": ("fraction", "volume without portal inflow over the volume of the liver"),
+    "deprived_volume_change": ("fraction", "change of the volume without portal inflow over that before"),
+    "function_growth": ("fraction", "gain of the FLR's function over that before the stimulus"),
     "volume_of_initial": ("fraction", "liver volume after resection over the volume before it"),
     "growth_of_remnant": ("fraction", "gain of the remnant's volume over its volume right after resection"),
     "function_of_initial": ("fraction", "liver function over that before resection"),
+    "function_per_ml": ("fraction", "function of a mL of liver over that before resection"),
+    "icg_clearance": ("1/min", "plasma disappearance rate of indocyanine green"),
+    "weeks_off": ("week", "time from the last chemotherapy to the operation; describes the patients"),
     "sos_1": ("fraction", "sinusoidal obstruction of grade 1 or more"),
     "sos_2": ("fraction", "sinusoidal obstruction of grade 2 or more"),
     "nrh": ("fraction", "nodular regenerative hyperplasia of any grade"),
+    "nrh_2": ("fraction", "nodular regenerative hyperplasia of grade 2 or more"),
+    "steatosis_30": ("fraction", "steatosis of about a third of the liver cells or more"),
+    "biliary_sclerosis": ("fraction", "bile duct strictures from treatment by the hepatic artery"),
     "steatohepatitis": ("fraction", "steatohepatitis"),
     "orr": ("fraction", "complete or partial response"),
     "ets20": ("fraction", "shrinkage of the summed diameters by 20 % or more at the first scan"),
@@ -34,20 +47,32 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     "depth_of_response": ("fraction", "largest shrinkage of the summed diameters"),
     "tumour_volume_change": ("fraction", "change of tumour volume over the volume before"),
     "pfs": ("day", "time to progression or death"),
+    "doubling_time": ("day", "time in which tumour volume doubles"),
+    "time_to_response": ("day", "time to response, of those who respond"),
+    "time_to_best_response": ("day", "time to the largest shrinkage"),
     "completion": ("fraction", "last planned operation done"),
     "dropout_progression": ("fraction", "last operation not done because disease progressed"),
     "dropout_growth": ("fraction", "last operation not done because the FLR did not grow enough"),
     "dropout_complication": ("fraction", "last operation not done because of a complication"),
+    "dropout_any": ("fraction", "last planned operation not done, for any reason"),
     "resected": ("fraction", "resected"),
+    "operated": ("fraction", "operated on, of patients who were unresectable before chemotherapy"),
+    "resected_alive": ("fraction", "resected and alive 90 days later"),
     "phlf_isgls": ("fraction", "liver failure of any ISGLS grade"),
     "phlf_isgls_bc": ("fraction", "liver failure of ISGLS grade B or C"),
+    "phlf_isgls_stage1": ("fraction", "liver failure of any ISGLS grade after the first of two operations"),
     "phlf_peak": ("fraction", "liver failure by peak bilirubin"),
     "phlf_5050": ("fraction", "liver failure by the 50-50 criteria"),
     "insufficiency": ("fraction", "hepatic insufficiency as the paper defines it"),
     "mortality_90d": ("fraction", "death within 90 days of the last operation"),
+    "mortality_30d": ("fraction", "death within 30 days of the last operation"),
+    "mortality_hospital": ("fraction", "death in hospital or around the operation, as the paper defines it"),
     "mortality_stage1": ("fraction", "death after the first operation or the stimulus, before the last"),
     "mortality_stage2": ("fraction", "death after the last of several operations"),
     "interval_days": ("day", "time from the stimulus or first operation to the last operation"),
+    "morbidity": ("fraction", "any complication of the operation"),
+    "major_complication": ("fraction", "complication of Clavien grade III or more"),
+    "liver_complication": ("fraction", "complication of the liver's part of the operation"),
     "r0": ("fraction", "resection with microscopically free margins"),
     "disappearing": ("fraction", "lesions no longer seen on imaging"),
     "sterile": ("fraction", "disappeared lesions without living tumour, or without regrowth when left"),
@@ -63,12 +88,15 @@ STATISTICS: dict[str, str | None] = {
     "share_below": "fraction",
     "ratio": "ratio",
     "odds_ratio": "ratio",
+    "hazard_ratio": "ratio",
+    "smd": "1",
     "correlation": "1",
 }
 """Every statistic with its own unit; None takes the quantity's. `share_below` is written ``share_below:0.1``, its limit in
-the quantity's unit; `difference`, `ratio` and `odds_ratio` are of `arm` over `against`."""
+the quantity's unit; a `correlation` is with the starting FLR; `difference`, `ratio`, `odds_ratio`, `hazard_ratio` and `smd`
+(difference over the SD between patients) are of `arm` over, or less, `against`."""
 
-COMPARISONS = frozenset({"difference", "ratio", "odds_ratio"})
+COMPARISONS = frozenset({"difference", "ratio", "odds_ratio", "hazard_ratio", "smd"})
 """Statistics of two arms."""
 
 PRINTED = frozenset({"printed_ci95", "printed_iqr", "printed_range"})
@@ -89,6 +117,8 @@ class PrintedNumber:
     day : after the stimulus or the operation; None where the quantity has no day.
     value, low, high : as printed, in `unit`; low and high are None unless the interval is printed.
     where : place in the paper.
+    repeats : ids of the rows of the study that it restates, by arithmetic or of the same patients; such a row is not a
+        further finding.
     """
 
     id: str
@@ -105,6 +135,7 @@ class PrintedNumber:
     unit: str
     n: int | None
     where: str
+    repeats: tuple[str, ...]
     note: str
 
 
@@ -129,8 +160,8 @@ def read_number(cells: Mapping[str, str], row: str, arms: Mapping[str, Mapping[s
         raise refuse(f'has the statistic "{cells["statistic"]}"; statistics are {known}')
     if (statistic in COMPARISONS) != bool(cells["against"]) or cells["against"] == cells["arm"]:
         raise refuse(
-            f'is a {statistic} of "{cells["arm"]}" against "{cells["against"]}"; a difference, a ratio and an '
-            "odds ratio need a second arm under against, all others none"
+            f'is a {statistic} of "{cells["arm"]}" against "{cells["against"]}"; '
+            f"{', '.join(sorted(COMPARISONS))} need a second arm under against, all others none"
         )
     if cells["quantity"] not in QUANTITIES:
         raise refuse(f'has the quantity "{cells["quantity"]}"; quantities are {", ".join(QUANTITIES)}')
@@ -157,7 +188,7 @@ def read_number(cells: Mapping[str, str], row: str, arms: Mapping[str, Mapping[s
         id=cells["id"], arm=cells["arm"], against=cells["against"], quantity=cells["quantity"],
         statistic=statistic, below=_finite(limit, "limit", refuse) if colon else None, day=day, value=value,
         low=low, high=high, interval=cells["interval"], unit=unit, n=int(n) if n else None,
-        where=cells["where"], note=cells["note"],
+        where=cells["where"], repeats=tuple(cells["repeats"].split()), note=cells["note"],
     )  # fmt: skip
 
 
@@ -170,6 +201,7 @@ _LIMITS = {
     "sd": (0.0, math.inf),
     "ratio": (0.0, math.inf),
     "odds_ratio": (0.0, math.inf),
+    "hazard_ratio": (0.0, math.inf),
 }
 """What a statistic can be at all."""
 
@@ -210,11 +242,19 @@ def _finite(text: str, column: str, refuse: _Refuse) -> float:
 
 
 def without_sd(numbers: Iterable[PrintedNumber]) -> PrintedNumber | None:
-    """Return the first mean or median whose interval shall come from n and that lacks the row of its SD."""
+    """Return the first mean, median or difference whose interval shall come from n and that lacks an SD's row."""
     numbers = tuple(numbers)
     spreads = {(n.arm, n.quantity, n.day) for n in numbers if n.statistic == "sd"}
     for n in numbers:
-        if n.interval == "from_n" and n.statistic in ("mean", "median"):
-            if (n.arm, n.quantity, n.day) not in spreads:
+        if n.interval == "from_n" and n.statistic in ("mean", "median", "difference"):
+            arms = [n.arm, n.against] if n.against else [n.arm]
+            if not all((arm, n.quantity, n.day) in spreads for arm in arms):
                 return n
     return None
+
+
+def unknown_repeats(numbers: Iterable[PrintedNumber]) -> PrintedNumber | None:
+    """Return the first row that says to repeat itself or a row that the study does not have."""
+    numbers = tuple(numbers)
+    ids = {n.id for n in numbers}
+    return next((n for n in numbers if n.id in n.repeats or not ids >= set(n.repeats)), None)

@@ -19,13 +19,13 @@ from typing import Any
 from flrsim.errors import EvidenceError
 from flrsim.evidence.arms import complaint
 from flrsim.evidence.folder import iso_day, listing, open_folder, read_text, read_toml
-from flrsim.evidence.printed import COLUMNS, PrintedNumber, read_number, without_sd
+from flrsim.evidence.printed import COLUMNS, PrintedNumber, read_number, unknown_repeats, without_sd
 from flrsim.evidence.records import read_references
 
 SPLITS = ("calibration", "validation")
 """What a study is for."""
 
-_KEYS = {"source", "title", "split", "why", "read", "assumptions", "arm"}
+_KEYS = {"source", "also", "title", "split", "why", "read", "assumptions", "arm"}
 _NEEDED = ("source", "title", "split", "why")
 _FILES = {"study.toml", "numbers.csv"}
 
@@ -38,6 +38,7 @@ class Study:
     ----------
     key : name of its folder.
     source : key in the reference list.
+    also : keys of further reports of the study.
     split : calibration or validation; `why` gives the reason.
     read : day on which it was read, ``2026-11-25``; empty when it was not noted.
     arms : by name, what is known of the arm (keys in `flrsim.evidence.arms.ARM_KEYS`) and, under ``assumed``, which of
@@ -53,6 +54,7 @@ class Study:
     read: str
     arms: Mapping[str, Mapping[str, Any]]
     assumptions: tuple[str, ...]
+    also: tuple[str, ...]
     numbers: tuple[PrintedNumber, ...]
 
 
@@ -111,16 +113,21 @@ def read_study(study: Traversable, references: Collection[str]) -> Study:
             raise refuse(f"has {key} = {text!r}; words in quotes are needed")
     if words["split"] not in SPLITS:
         raise refuse(f'has the split "{words["split"]}"; splits are {", ".join(SPLITS)}')
-    if words["source"] not in references:
-        raise refuse(f'cites "{words["source"]}", which references.bib does not have')
+    also = table.get("also", [])
+    if not isinstance(also, list) or not all(isinstance(key, str) for key in also):
+        raise refuse(f"has also = {also!r}; a list of keys of references.bib is needed")
+    for key in (words["source"], *also):
+        if key not in references:
+            raise refuse(f'cites "{key}", which references.bib does not have')
     read = iso_day(table["read"]) if "read" in table else ""
     if read is None:
         raise refuse(f"was read {table['read']!r}; a date like 2026-11-25, without quotes, is needed")
     arms, texts = _read_arms(table.get("arm"), words.pop("assumptions"), where)
     numbers = _read_numbers(study / "numbers.csv", f"trials/{study.name}/numbers.csv", arms)
     return Study(
-        key=study.name, **words, read=read, arms=MappingProxyType(arms), assumptions=texts, numbers=numbers
-    )
+        key=study.name, **words, read=read, arms=MappingProxyType(arms), assumptions=texts, also=tuple(also),
+        numbers=numbers,
+    )  # fmt: skip
 
 
 def _read_arms(
@@ -183,6 +190,13 @@ def _read_numbers(
     if bare is not None:
         raise EvidenceError(
             f'{where} ("{bare.id}") has an interval from_n, and no row gives the SD of its {bare.quantity} in arm '
-            f'"{bare.arm}" on the same day; add the row of the SD or write none'
+            f'"{bare.arm}"'
+            + (f' and in arm "{bare.against}"' if bare.against else "")
+            + " on the same day; add the row of the SD or write none"
+        )
+    lost = unknown_repeats(found.values())
+    if lost is not None:
+        raise EvidenceError(
+            f'{where} ("{lost.id}") repeats {", ".join(lost.repeats)}; ids of other rows of the study are needed'
         )
     return tuple(found.values())
