@@ -238,7 +238,7 @@ def simulate(
     last = course.last_operation
     decision_day = last.day if last else (course.steps[-1].day if course.steps else course.scan_day)
     follow_up = round(evidence.value("rules.follow_up")) if follow_up_days is None else follow_up_days
-    lesions = Lesions(course, history, evidence, uniform, normal)
+    lesions = Lesions(course, patient, history, evidence, uniform, normal)
     asked = [s for s in course.steps if s.kind in ("scan", "operate")] or [CourseStep(decision_day, "wait")]
     days, curves, function_on = _curves(
         course, volumes, lesions, decision_day + follow_up, patient, injury_on, evidence, uniform

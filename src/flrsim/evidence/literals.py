@@ -64,6 +64,10 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("rules", "MOST_DIGITS"): ((3,), "decimals printed"),
     ("staging", "MAJOR_SEGMENTS"): ((3,), "what the word major means: three segments or more"),
     ("timeline", "DEFAULT_DRAWS"): ((10_000,), "Monte Carlo draws"),
+    ("tumour", "_DIMENSIONS"): ((3,), "a volume grows as the cube of its diameter"),
+    ("tumour", "Lesions.in_liver"): ((3,), "coefficients of a cube"),
+    ("tumour", "_CELLS"): ((32,), "cells along each axis of a grid of quantiles"),
+    ("tumour", "_answers"): ((3,), "the three quantiles of a grid"),
 }
 """Room and the constant or function in which these numbers stand, and why they are no clinical ones."""
 
