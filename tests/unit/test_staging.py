@@ -11,7 +11,7 @@ import solids
 from flrsim.evidence import load_evidence
 from flrsim.plan import Occlude, Operate, Plan, Scan, Step
 from flrsim.resection.wedge import wedge
-from flrsim.staging import course_of, stage_plans
+from flrsim.staging import course_of, shrinkage, stage_plans
 
 RIGHT = ("S5", "S6", "S7", "S8")
 
@@ -222,3 +222,58 @@ def test_the_course_of_a_plan_has_its_steps_and_volumes() -> None:
     assert course.steps[2].measured_flr_ml == 300.0
     assert course.flr_ml == result.flr_ml
     assert {x.name: x.fate for x in course.lesions} == {f.lesion.name: f.fate for f in result.fates}
+
+
+@pytest.mark.parametrize("distance", [2.0, 5.0, 9.0])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.8, 0.9, 1.5)])
+def test_a_ball_cut_by_a_plane_clears_when_its_radius_is_the_planes_distance(distance, spacing) -> None:
+    # S8 ends at x = -8; the ball's centre lies in it, so far from the plane.
+    radius = 13.0
+    case = solids.toy_liver(spacing, lesions={"L1": ((-8.0 - distance, -20.0, 20.0), radius)}, vessels=False)
+    got = fate(staged(operation(30, resect=RIGHT), case=case), "L1")
+    assert (got.fate, got.shrinks_into) == ("cut_through", 1)
+    # Voxels' centres stand for voxels on both sides: half a voxel of the plane and of the ball each.
+    assert got.clears_at == pytest.approx(
+        distance / radius, abs=0.5 * (spacing[0] + max(spacing)) / radius + 0.01
+    )
+
+
+def test_a_lesion_whose_centre_stays_never_goes_by_shrinking() -> None:
+    case = solids.toy_liver((1.5, 1.5, 1.5), lesions={"L1": ((-5.0, -20.0, 20.0), 13.0)}, vessels=False)
+    got = fate(staged(operation(resect=RIGHT), case=case), "L1")
+    assert (got.fate, got.clears_at, got.shrinks_into) == ("cut_through", None, None)
+    whole = fate(staged(operation(resect=[*RIGHT, "S4"]), case=case), "L1")
+    assert (whole.fate, whole.clears_at, whole.shrinks_into) == ("removed", None, None)
+
+
+def test_a_lesion_taken_in_two_operations_goes_with_the_one_that_holds_its_centre() -> None:
+    case = solids.toy_liver((1.5, 1.5, 1.5), lesions={"L1": ((-14.0, -20.0, 20.0), 13.0)}, vessels=False)
+    for first, second, stage in ((["S4"], RIGHT, 2), (RIGHT, ["S4"], 1)):
+        result = staged(operation(0, resect=first), operation(30, resect=second), case=case)
+        got = fate(result, "L1")
+        assert (got.fate, got.left_ml, got.shrinks_into) == ("cut_through", 0.0, stage)
+        assert got.clears_at == pytest.approx(6 / 13, abs=1.5 / 13 + 0.01)
+        (course,) = course_of(case, result, tlv_functional_ml=1000.0, measurement_sd_fraction=0.0).lesions
+        assert (course.clears_at, course.shrinks_into, course.stage) == (got.clears_at, stage, None)
+
+
+def test_every_smaller_size_goes_too() -> None:
+    # A corner of S8, against a slow map of every voxel of the lesion at every size.
+    case = solids.toy_liver((1.5, 1.4, 1.6), lesions={"L1": ((-17.0, -3.0, 7.0), 13.0)}, vessels=False)
+    result = staged(operation(resect=["S8"]), case=case)
+    got = fate(result, "L1")
+    goes = result.pieces.paint(result.operations[0].goes)
+    voxels = np.argwhere(case.grid.mask(case.grid.ids(tissue="L1", kind="lesion")))
+    centre = voxels.mean(axis=0)
+    fits = [
+        goes[tuple(np.rint(centre + f / 100 * (voxels - centre)).astype(int).T)].all() for f in range(101)
+    ]
+    largest = fits.index(False) - 1
+    assert 30 < largest < 80
+    assert got.clears_at == largest / 100
+
+
+def test_a_part_that_stays_on_the_way_counts_although_there_is_room_beyond_it() -> None:
+    stops = np.zeros((21, 3, 3), dtype=bool)
+    stops[15] = True
+    assert shrinkage._largest(stops, np.array([10.0, 1.0, 1.0]), np.array([[10.0, 0.0, 0.0]])) == 0.45

@@ -63,6 +63,7 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("plan", "_number"): ((3, 4), "numbers as words"),
     ("rules", "MOST_DIGITS"): ((3,), "decimals printed"),
     ("staging", "MAJOR_SEGMENTS"): ((3,), "what the word major means: three segments or more"),
+    ("staging", "STEPS"): ((100,), "sizes of a shrinking lesion that are looked at"),
     ("timeline", "DEFAULT_DRAWS"): ((10_000,), "Monte Carlo draws"),
     ("tumour", "_DIMENSIONS"): ((3,), "a volume grows as the cube of its diameter"),
     ("tumour", "Lesions.in_liver"): ((3,), "coefficients of a cube"),

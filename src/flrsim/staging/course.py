@@ -63,6 +63,8 @@ def course_of(
                 f.lesion.longest_axial_mm,
                 f.fate,
                 f.stage if f.fate in ("removed", "ablated") else None,
+                f.clears_at,
+                f.shrinks_into,
             )
             for f in staged.fates
         ),

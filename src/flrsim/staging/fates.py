@@ -14,6 +14,7 @@ from flrsim.grid import Pieces
 from flrsim.plan import Operate, Plan
 from flrsim.resection.cut import living_beside
 from flrsim.resection.margin import Neighbour, Surroundings
+from flrsim.staging.shrinkage import clears_at
 
 if TYPE_CHECKING:
     from flrsim.staging.operations import Operation
@@ -26,6 +27,7 @@ class Fate:
     Attributes
     ----------
     doubt : why an ablation may fail although all of the lesion and its margin lie in the zone; empty: no reason.
+    clears_at, shrinks_into : cut through: see `flrsim.course.CourseLesion`.
     """
 
     lesion: Lesion
@@ -40,6 +42,8 @@ class Fate:
     near: Neighbour | None
     remark: Neighbour | None
     doubt: str = ""
+    clears_at: float | None = None
+    shrinks_into: int | None = None
 
 
 def fate_of(
@@ -78,7 +82,21 @@ def fate_of(
         # Cut through is cut through, however small the part and even if the rest goes later.
         near = surroundings.near(lesion, _gone(operations, len(operations))) if treated else (None, None)
         stage = None if left.any() else last.stage
-        return Fate(lesion, "cut_through", stage, left_ml, left_in, wedged, None, 0.0, False, *near)
+        smaller, into = clears_at(pieces, own, operations)
+        return Fate(
+            lesion,
+            "cut_through",
+            stage,
+            left_ml,
+            left_in,
+            wedged,
+            None,
+            0.0,
+            False,
+            *near,
+            clears_at=smaller,
+            shrinks_into=into,
+        )
     operation, way = hits[0]
     action = plan.operations[operation.stage - 1].action
     planned = None
