@@ -1,13 +1,17 @@
-"""``[[plan]]`` tables to plans."""
+"""``[[plan]]`` tables to plans, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from flrsim.case_file.schema import OperateTable, PlanTable, SheetTable
+from flrsim.errors import PlanError
 from flrsim.io.surfaces import read_raw_surface
 from flrsim.plan import Action, Occlude, Operate, Plan, Scan, Step, Treat, Wait
 from flrsim.resection.plane import Plane
@@ -67,3 +71,68 @@ def _sheet(given: SheetTable, where: str, inside: Inside) -> Sheet:
     points = np.array(given.points_mm or (), dtype=np.float64).reshape(-1, 3)
     faces = np.array(given.faces or (), dtype=np.int64).reshape(-1, 3)
     return sheet_of(points, faces, given.goes, source="the sheet")
+
+
+def plan_table(plan: Plan) -> dict[str, Any]:
+    """Return a plan as its ``[[plan]]`` table: what is as by default is left out.
+
+    Raises
+    ------
+    PlanError
+        When the plan cuts along a sheet, which lives in a file of its own.
+    """
+    table: dict[str, Any] = {"name": plan.name}
+    if plan.caudate != "stays":
+        table["caudate"] = plan.caudate
+    table["step"] = [_step(step, plan) for step in plan.steps]
+    return table
+
+
+def plan_toml(plan: Plan) -> str:
+    """Return a plan as text that can be pasted into a ``case.toml``."""
+    table = plan_table(plan)
+    steps = table.pop("step")
+    lines = ["[[plan]]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+    for step in steps:
+        lines += ["[[plan.step]]", *(f"{key} = {_toml(value)}" for key, value in step.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _step(step: Step, plan: Plan) -> dict[str, Any]:
+    action = step.action
+    if isinstance(action, Scan):
+        measured = {} if action.flr_ml is None else {"flr_ml": action.flr_ml}
+        return {"day": step.day, "scan": True, **measured}
+    if isinstance(action, Wait):
+        return {"day": step.day, "wait": True}
+    if isinstance(action, Operate) and action.sheet:
+        raise PlanError(
+            f'plan "{plan.name}", day {step.day}: a sheet is kept in a file of its own; copy the [[plan]] table that names it'
+        )
+    key = {Operate: "operate", Occlude: "occlude", Treat: "treat"}[type(action)]
+    default = {f.name: f.default for f in dataclasses.fields(action)}
+    given = {k: v for k, v in _fields(action).items() if v != default[k]}
+    return {"day": step.day, key: given}
+
+
+def _fields(action: Action) -> dict[str, Any]:
+    """Return the fields of an action; planes as the tables that ``plane`` lists."""
+    out = {f.name: getattr(action, f.name) for f in dataclasses.fields(action)}
+    if isinstance(action, Operate):
+        planes = action.plane
+        out["plane"] = tuple({"point_mm": p.point_mm, "normal": p.normal} for p in planes)
+    return out
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML writes it; tables stand in one line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        # JSON escapes all that TOML does, but for the delete character.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return repr(value)
