@@ -10,6 +10,7 @@ from flrsim.results.base import (
     COMPARISON_SCHEMA,
     DOCTOR_SCHEMA,
     EVIDENCE_CHECK_SCHEMA,
+    PLANS_SCHEMA,
     RESEARCH_NOTE,
     SIMULATION_SCHEMA,
     VOLUMES_SCHEMA,
@@ -44,6 +45,7 @@ from flrsim.results.plans import (
     StageResult,
     VeinResult,
 )
+from flrsim.results.proposals import PlanProposal, ProposedPlans
 from flrsim.results.volumes import (
     ClearanceCost,
     EstimatedVolume,
@@ -59,6 +61,7 @@ __all__ = [
     "COMPARISON_SCHEMA",
     "DOCTOR_SCHEMA",
     "EVIDENCE_CHECK_SCHEMA",
+    "PLANS_SCHEMA",
     "RESEARCH_NOTE",
     "SIMULATION_SCHEMA",
     "VOLUMES_SCHEMA",
@@ -81,7 +84,9 @@ __all__ = [
     "LesionVolume",
     "NearestVessel",
     "PerfusionResult",
+    "PlanProposal",
     "PlanResult",
+    "ProposedPlans",
     "Quantiles",
     "RemnantPart",
     "Repair",

@@ -1,0 +1,73 @@
+"""What a portal tumour thrombus of a hepatocellular carcinoma forces to go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flrsim.anatomy import SECTIONS, SEGMENTS
+from flrsim.errors import PlanError
+from flrsim.search.clearing import SIDES, Lesions, Segments
+
+GRADES = ("Vp1", "Vp2", "Vp3", "Vp4")
+FIRST_ORDER = ("Vp3", "Vp4")
+"""Thrombus in a first-order portal branch, and in the trunk."""
+
+
+@dataclass(frozen=True)
+class Thrombus:
+    """A portal tumour thrombus.
+
+    Attributes
+    ----------
+    takes : segments that go with it: a segment, a section or a hemiliver.
+    """
+
+    grade: str
+    side: str
+    takes: Segments
+
+    @property
+    def first_order(self) -> bool:
+        """Whether it closes the branch of a hemiliver."""
+        return self.grade in FIRST_ORDER
+
+    @property
+    def in_trunk(self) -> bool:
+        """Whether it reaches the trunk and is taken out of it."""
+        return self.grade == FIRST_ORDER[-1]
+
+    @property
+    def sentence(self) -> str:
+        """What is said about it."""
+        return (
+            f"the portal thrombus ({self.grade}) takes {' + '.join(sorted(self.takes))}; "
+            "where it lies is taken from the lesions: check it on the images"
+        )
+
+
+def thrombus_of(lesions: Lesions) -> Thrombus | None:
+    """Return the thrombus of a case, on the side with more tumour, in the segment of the largest lesion there.
+
+    Raises
+    ------
+    PlanError
+        When that lesion lies in no labelled segment.
+    """
+    patient = lesions.case.patient
+    grade = None if patient is None else patient.tumour.thrombus
+    if patient is None or patient.disease != "hcc" or grade not in GRADES:
+        return None
+    side = max(SIDES, key=lesions.load_ml)
+    if grade in FIRST_ORDER:
+        return Thrombus(grade, side, lesions.hemiliver(side))
+    own = [x for x in lesions.case.lesions if lesions.side(x) == side]
+    largest = max(own or lesions.case.lesions, key=lambda x: x.volume_ml)
+    inside = {s: share for s, share in largest.segments.items() if s in SEGMENTS}
+    if not inside:
+        raise PlanError(
+            f"the segment of the portal thrombus ({grade}) cannot be told: {largest.name} lies in no labelled segment; "
+            "label the liver together with its tumours, or write [[plan]] tables"
+        )
+    segment = max(inside, key=lambda s: inside[s])
+    names = SECTIONS[SEGMENTS[segment].section].segments if grade == "Vp2" else (segment,)
+    return Thrombus(grade, side, lesions.present(names))
