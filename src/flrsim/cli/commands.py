@@ -12,7 +12,8 @@ import typer
 from flrsim import __version__
 from flrsim.cli.evidence_commands import evidence_app
 from flrsim.cli.outputs import AsJson, check_output, emit
-from flrsim.errors import CaseError, PlanError
+from flrsim.cli.plans_command import CasePath, propose_plans, read_case
+from flrsim.errors import CaseError
 
 # The command parser's own error, whichever library typer takes it from: BadParameter is a UsageError is a this.
 ParserError: Any = typer.BadParameter.__mro__[2]
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(evidence_app, name="evidence")
+app.command("plans")(propose_plans)
 
 Source = Annotated[
     Path,
@@ -36,7 +38,6 @@ Source = Annotated[
         metavar="FILE|CASE", help="Label map, segmentation, mesh, folder of these, case.toml or its folder."
     ),
 ]
-CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="case.toml, or the folder that holds it.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
 Draws = Annotated[int, typer.Option(min=100, max=10_000_000, help="Monte Carlo draws per plan.")]
 PlanNames = Annotated[list[str] | None, typer.Option("--plan", help="Only this plan; may be repeated.")]
@@ -184,7 +185,7 @@ def compare(
 
     if report is not None:
         check_output(report, (".html", ".htm"), what="a report")
-    case, plans, evidence = _load(case_path, plan)
+    case, plans, evidence = read_case(case_path, plan, propose=True)
     from flrsim.comparison import compare as run
 
     off = frozenset(MODIFIERS) if without_modifiers else frozenset[str]()
@@ -214,7 +215,7 @@ def simulate(
 
     if out is not None:
         check_output(out, (".csv", ".parquet"), what="a table")
-    case, plans, evidence = _load(case_path, [plan])
+    case, plans, evidence = read_case(case_path, [plan], propose=True)
     if case.patient is None:
         raise CaseError("simulate needs the patient's body and treatment; add [patient] to the case.toml")
     compared = run(case, plans, evidence, seed=seed, draws=draws)
@@ -253,7 +254,7 @@ def view(
     from flrsim.cli.pictures import write_screenshot
 
     check_output(screenshot, (".png",), what="a picture")
-    case, plans, evidence = _load(case_path, [plan] if plan else None, needs_plans=False)
+    case, plans, evidence = read_case(case_path, [plan] if plan else None, needs_plans=False)
     write_screenshot(
         case, plans[0] if plans else None, evidence, screenshot, after_stage=after_stage, view=view_from
     )
@@ -302,30 +303,6 @@ def phantom(
             f"wrote {out}/case.toml; true volume {truth.total.value:.1f} ± {truth.total.standard_error:.1f} mL",
             err=True,
         )
-
-
-def _load(
-    case_path: Path, names: list[str] | None, *, needs_plans: bool = True
-) -> tuple[Any, tuple[Any, ...], Any]:
-    """Return the case, the plans asked for, and the evidence."""
-    from flrsim.case_file import is_case, load_case
-    from flrsim.evidence import load_evidence
-
-    evidence = load_evidence()
-    if case_path.exists() and not is_case(case_path):
-        raise CaseError(f"{case_path.name} is not a case; give a case.toml or the folder that holds one")
-    case, plans = load_case(case_path, evidence)
-    if names:
-        known = {p.name: p for p in plans}
-        absent = [n for n in names if n not in known]
-        if absent:
-            raise PlanError(
-                f'plan "{absent[0]}" is not in the case; its plans are {", ".join(known) or "none"}'
-            )
-        plans = tuple(known[n] for n in dict.fromkeys(names))
-    if needs_plans and not plans:
-        raise PlanError(f"case {case.name} has no plan; add [[plan]] tables to its case.toml")
-    return case, plans, evidence
 
 
 def _write_report(case: Any, compared: Any, path: Path) -> None:
