@@ -28,7 +28,7 @@ from flrsim.results import (
 from flrsim.rules import RuleResult, evaluate, with_error
 from flrsim.staging import StagedPlan
 from flrsim.timeline import Curve, Timeline
-from flrsim.verdict import fate_note, judge, judged, margin_then
+from flrsim.verdict import fate_note, judge, judged, lesion_then, margin_then, vanishing_note
 from flrsim.volumetry import not_supplied
 
 GRAMS_PER_KG = 1000.0
@@ -78,9 +78,8 @@ def plan_result(
     weight = None if patient is None else patient.weight_kg * GRAMS_PER_KG
     at = None if timeline is None else timeline.at_resection
     fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
-    uncleared = tuple(
-        f.name for f in fates if f.fate not in ("removed", "ablated", "vanished") or f.margin_short
-    )
+    # What has vanished is cleared only with its site.
+    uncleared = tuple(f.name for f in fates if not _goes(f) or f.margin_short)
     now = Quantiles(flr, error.low, error.high)
     sflr_error = None if telv is None else sflr_budget(error, flr, telv, formulas)
     last = staged.operations[-1]
@@ -136,7 +135,7 @@ def plan_result(
         modifiers=() if timeline is None else _ledger(timeline),
         curves={} if timeline is None else curves_of(timeline),
         legality=tuple(LegalCheck(a.question, a.answer, a.sentence) for a in answers),
-        notes=(*remarks, *_growth_notes(timeline), *error_notes(rules, formulas)),
+        notes=(*remarks, *_growth_notes(timeline), *_tumour_notes(timeline), *error_notes(rules, formulas)),
         axes={a.name: a.verdict for a in judgement.axes},
         verdict=judgement.verdict,
         blocking=judgement.blocking,
@@ -189,8 +188,14 @@ def _stages(
     return tuple(out)
 
 
+def _goes(fate: LesionFate) -> bool:
+    """Return whether a lesion goes whole, or the site of one that has vanished does."""
+    return fate.fate in ("removed", "ablated") or (fate.fate == "vanished" and fate.stage is not None)
+
+
 def _lesion_fate(staged: StagedPlan, index: int, timeline: Timeline | None) -> LesionFate:
     fate = staged.fates[index]
+    gone = None if timeline is None else lesion_then(fate, timeline)
     return LesionFate(
         name=fate.lesion.name,
         fate=fate.fate,
@@ -202,7 +207,11 @@ def _lesion_fate(staged: StagedPlan, index: int, timeline: Timeline | None) -> L
         margin_measured_mm=fate.margin_measured_mm,
         margin_short=fate.margin_short,
         judged=judged(fate),
-        note=fate_note(fate),
+        note="; ".join(n for n in (fate_note(fate), vanishing_note(fate, timeline)) if n),
+        clears_at=fate.clears_at,
+        p_cleared=None if timeline is None else timeline.p_lesion_cleared[fate.lesion.name],
+        p_vanished=None if gone is None else gone.p_vanished,
+        p_sterile=None if gone is None else gone.p_sterile,
     )
 
 
@@ -270,6 +279,20 @@ def _growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
         )
     if timeline.response is not None and timeline.response.kgr_per_week is None:
         notes.append(timeline.kgr_reason)
+    return tuple(notes)
+
+
+def _tumour_notes(timeline: Timeline | None) -> tuple[str, ...]:
+    if timeline is None:
+        return ()
+    notes = list(timeline.tumour_remarks)
+    percent = round(100 * timeline.p_new_lesion)
+    if percent > 0:
+        day = timeline.decisions[-1].day
+        notes.append(
+            f"by day {day} a lesion that these images do not show has appeared in {percent} % of draws; drop-out by "
+            "progression includes such lesions"
+        )
     return tuple(notes)
 
 

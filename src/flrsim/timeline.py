@@ -7,7 +7,7 @@ their luck.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,6 +115,10 @@ class Timeline:
     p_operations_done : every operation done, as published completion rates count.
     p_phlf_low, p_phlf_high : mean over the draws that reach the last operation.
     p_textbook : complete, all lesions cleared, no liver failure, no major complication, no death.
+    p_lesion_cleared : by lesion: goes whole with one operation, of its size on that day.
+    p_cleared : all lesions do.
+    p_new_lesion : by the last decision a lesion has appeared that the images do not show.
+    tumour_remarks : what had to be assumed about the response to treatment.
     ledger : modifiers that differ from 1, and ``all`` of them together.
     used : ids of the numbers that were read.
     """
@@ -154,6 +158,10 @@ class Timeline:
     parameter_set: str
     used: tuple[str, ...]
     overridden: tuple[str, ...] = field(default=())
+    p_lesion_cleared: Mapping[str, float] = field(default_factory=dict)
+    p_cleared: float = 1.0
+    p_new_lesion: float = 0.0
+    tumour_remarks: tuple[str, ...] = ()
 
     @property
     def at_resection(self) -> Decision | None:
@@ -240,6 +248,7 @@ def simulate(
     follow_up = round(evidence.value("rules.follow_up")) if follow_up_days is None else follow_up_days
     lesions = Lesions(course, patient, history, evidence, uniform, normal)
     asked = [s for s in course.steps if s.kind in ("scan", "operate")] or [CourseStep(decision_day, "wait")]
+    p_lesion_cleared, p_cleared = lesions.clearance()
     days, curves, function_on = _curves(
         course, volumes, lesions, decision_day + follow_up, patient, injury_on, evidence, uniform
     )
@@ -299,6 +308,10 @@ def simulate(
         parameter_set=evidence.parameter_set,
         used=evidence.used,
         overridden=evidence.overridden,
+        p_lesion_cleared=p_lesion_cleared,
+        p_cleared=p_cleared,
+        p_new_lesion=lesions.p_new_lesion(decision_day),
+        tumour_remarks=lesions.remarks,
     )
 
 

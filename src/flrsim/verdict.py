@@ -11,6 +11,7 @@ from flrsim.remnant import VesselAnswer
 from flrsim.rules import RuleResult, error_warning
 from flrsim.staging import HALF, Fate, StagedPlan
 from flrsim.timeline import Timeline
+from flrsim.tumour import LesionAtOperation
 
 MEETS, BORDERLINE, CANNOT_JUDGE, MISSES = "meets_rules", "borderline", "cannot_judge", "does_not_meet"
 VERDICTS = (MEETS, BORDERLINE, CANNOT_JUDGE, MISSES)
@@ -99,6 +100,22 @@ def fate_note(fate: Fate) -> str:
     return "; ".join(notes)
 
 
+def vanishing_note(fate: Fate, timeline: Timeline | None) -> str:
+    """Return what is said of a lesion that imaging before its operation may not show; empty when it hardly can be."""
+    then = None if timeline is None else lesion_then(fate, timeline)
+    if then is None or round(100 * then.p_vanished) == 0:
+        return ""
+    said = (
+        f"cannot be seen on day {then.day} in {100 * then.p_vanished:.0f} % of draws; of those lesions "
+        f"{100 * then.p_sterile:.0f} % are sterile"
+    )
+    if fate.fate == "left":
+        return f"{said}: it is not cleared unless its site is resected"
+    if fate.wedged or fate.fate == "ablated":
+        return f"{said}: its site must be found and go all the same, so mark it before it vanishes"
+    return f"{said}: its site must go all the same"
+
+
 def judged(fate: Fate) -> str:
     """Return whether the way a lesion is taken could be judged: yes, vetoed or cannot_judge."""
     if not fate.wedged or fate.near is None:
@@ -112,11 +129,7 @@ def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None,
     bad = [f for f in fates if f.fate == "cut_through"]
     left = [f.lesion.name for f in fates if f.fate == "left"]
     if bad:
-        parts = [
-            f"{f.lesion.name} ({_left(f)})" if f.left_ml > 0 else f"{f.lesion.name} (in parts)" for f in bad
-        ]
-        tail = f"; left behind: {', '.join(left)}" if left else ""
-        return Axis("clearance", MISSES, f"cut through: {', '.join(parts)}{tail}")
+        return _cut_through(bad, left, timeline, evidence)
     if left:
         return Axis("clearance", MISSES, f"left behind: {', '.join(left)}")
     short = [f for f in fates if f.margin_short]
@@ -151,6 +164,36 @@ def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None,
         margin, nearest = min(measured, key=lambda pair: pair[0])
         said += f"; the smallest margin is {margin:.1f} mm ({nearest.lesion.name})"
     return Axis("clearance", MEETS, said)
+
+
+def _cut_through(
+    bad: Sequence[Fate], left: Sequence[str], timeline: Timeline | None, evidence: Evidence
+) -> Axis:
+    """Return the clearance of a plan that cuts through lesions: never better than borderline, however they shrink."""
+    parts = [f"{f.lesion.name} ({_left(f)})" if f.left_ml > 0 else f"{f.lesion.name} (in parts)" for f in bad]
+    said = f"cut through: {', '.join(parts)}"
+    if left:
+        return Axis("clearance", MISSES, f"{said}; left behind: {', '.join(left)}")
+    if timeline is None or round(100 * timeline.p_cleared) == 0:
+        return Axis("clearance", MISSES, said)
+    sizes = ", ".join(
+        f"{f.lesion.name} at {100 * f.clears_at:.0f} % of its diameter"
+        for f in bad
+        if f.clears_at is not None
+    )
+    said = (
+        f"{said} on these images; treated as planned, all lesions go whole, but without a margin, in "
+        f"{100 * timeline.p_cleared:.0f} % of draws ({sizes}): a new scan must show it"
+    )
+    enough = timeline.p_cleared >= evidence.value("verdict.rule_missed")
+    return Axis("clearance", BORDERLINE if enough else MISSES, said)
+
+
+def lesion_then(fate: Fate, timeline: Timeline) -> LesionAtOperation | None:
+    """Return a lesion on the day of its operation: the one that takes it, would take it, or else the last."""
+    stage = fate.stage or fate.shrinks_into
+    rows = [x for x in timeline.lesions if x.name == fate.lesion.name]
+    return next((x for x in rows if x.stage == stage), rows[-1] if rows else None)
 
 
 def margin_then(fate: Fate, timeline: Timeline | None) -> float | None:

@@ -442,6 +442,40 @@ def test_a_lesion_vanishes_below_what_the_imaging_shows_and_never_on_the_images_
     assert at[("small", 2)].p_vanished == played.vanished("small", 45)
 
 
+def test_a_lesion_cut_through_goes_whole_when_it_has_shrunk_into_what_is_taken() -> None:
+    cut = replace(lesion("L1", None, ml=84.0, mm=60.0, fate="cut_through"), clears_at=0.7, shrinks_into=2)
+    never = lesion("L2", None, fate="cut_through")
+    course = two_stage(lesions=(cut, lesion("L3", 1)))
+    history = (Treatment("FOLFOXIRI+bevacizumab", 4, 28),)
+    treated = play(history, course=course, n=4000)
+    on_the_day = treated.diameter_fraction("L1", 45) <= 0.7
+    each, every = treated.clearance()
+    assert each == {"L1": np.mean(on_the_day), "L3": 1.0}
+    assert every == np.mean(on_the_day)
+    assert 0.2 < every < 0.9
+    # The operation that holds its centre decides, not the last.
+    sooner = play(history, course=two_stage(lesions=(replace(cut, shrinks_into=1),)), n=4000)
+    assert sooner.clearance()[1] == np.mean(sooner.diameter_fraction("L1", 0) <= 0.7) < every
+    assert play(course=course).clearance() == ({"L1": 0.0, "L3": 1.0}, 0.0)
+    assert play(history, course=two_stage(lesions=(cut, never))).clearance()[1] == 0.0
+    # Both must: not the product of what each does.
+    twin = replace(cut, name="L4", clears_at=0.75)
+    each, both = play(history, course=two_stage(lesions=(cut, twin)), n=4000).clearance()
+    assert each["L1"] * each["L4"] < both - 0.02
+    assert both <= min(each.values())
+
+
+def test_progression_is_a_sum_of_diameters_above_the_smallest_before() -> None:
+    played = play((Treatment("5-FU", 12, 140),), n=300)
+    days = [42, 98, 154]
+    mm = {"L1": 60.0, "L2": 20.0, "L3": 20.0}
+    sums = np.array([sum(mm[n] * played.diameter_fraction(n, d) for n in mm) for d in (-14, *days)]) / 100
+    np.testing.assert_allclose(played.burden(98), sums[2], rtol=1e-12)
+    expected = [any(row[i] >= 1.2 * min(row[:i]) for i in range(1, 4)) for row in sums.T]
+    np.testing.assert_array_equal(played.progressed(days[::-1]), expected)
+    assert 0.02 < np.mean(expected) < 0.9
+
+
 def test_vanished_is_rarely_sterile_and_it_depends_on_imaging_and_arterial_treatment() -> None:
     assert play().sterile(45) == 0.17
     assert play(patient=man(imaging="ct_mri")).sterile(45) == 0.64

@@ -15,7 +15,8 @@ from flrsim.remnant import VesselAnswer
 from flrsim.resection.margin import Neighbour
 from flrsim.rules import RuleResult
 from flrsim.staging import Fate
-from flrsim.verdict import VERDICTS, Judgement, judge
+from flrsim.tumour import LesionAtOperation
+from flrsim.verdict import VERDICTS, Judgement, fate_note, judge, vanishing_note
 
 EVIDENCE = load_evidence()
 MET, MISSED, DEATH = (EVIDENCE.value(f"verdict.{k}") for k in ("rule_met", "rule_missed", "death_90d"))
@@ -41,6 +42,7 @@ def timeline(**changes: Any) -> Any:
         "earliest": (SimpleNamespace(median=30.0, never=0.0, floor=floor),),
         "growth_law_disagrees": False,
         "lesions": (),
+        "p_cleared": 0.0,
         "p_complete": 0.8,
         "p_death_90d": 0.02,
         "p_phlf_low": 0.01,
@@ -258,3 +260,47 @@ def test_known_congestion_is_no_better_than_vessels_that_nobody_supplied(share: 
     vessels = next(a for a in result.axes if a.name == "vessels_bile")
     assert vessels.verdict == verdict
     assert "takes the middle hepatic vein: it drains" in vessels.sentence
+
+
+SHRINKS = replace(CUT, clears_at=0.62, shrinks_into=2)
+
+
+@pytest.mark.parametrize(
+    ("fates", "p", "verdict"),
+    [
+        ((SHRINKS,), 0.0, "does_not_meet"),
+        ((SHRINKS,), 0.004, "does_not_meet"),
+        ((SHRINKS,), MISSED - 0.01, "does_not_meet"),
+        ((SHRINKS,), MISSED, "borderline"),
+        ((SHRINKS,), 1.0, "borderline"),
+        ((SHRINKS, LEFT), 0.9, "does_not_meet"),
+    ],
+)
+def test_a_lesion_that_may_shrink_into_what_is_taken_is_borderline_at_best(
+    fates: tuple[Fate, ...], p: float, verdict: str
+) -> None:
+    axis = judged(Given(fates=fates, timeline=timeline(p_cleared=p))).axes[0]
+    assert axis.verdict == verdict
+    assert axis.sentence.startswith("cut through: L2 (36 mL left in S4)")
+    told = f"go whole, but without a margin, in {100 * p:.0f} % of draws (L2 at 62 % of its diameter)"
+    assert (told in axis.sentence) == (p > 0.005 and LEFT not in fates)
+    assert ("a new scan must show it" in axis.sentence) == (told in axis.sentence)
+
+
+def seen(p_vanished: float) -> Any:
+    spread = SimpleNamespace(p10=1.0, median=2.0, p90=3.0)
+    row = LesionAtOperation("L1", 1, 45, spread, spread, p_vanished, 0.17)  # type: ignore[arg-type]
+    return timeline(lesions=(row,))
+
+
+def test_a_lesion_that_may_vanish_is_not_cleared_unless_its_site_goes_and_it_is_said() -> None:
+    told = "cannot be seen on day 45 in 23 % of draws; of those lesions 17 % are sterile"
+    assert vanishing_note(fate(), seen(0.23)) == f"{told}: its site must go all the same"
+    assert vanishing_note(fate(wedged=True), seen(0.23)).endswith("so mark it before it vanishes")
+    assert vanishing_note(fate(fate="left", stage=None), seen(0.23)) == (
+        f"{told}: it is not cleared unless its site is resected"
+    )
+    assert vanishing_note(fate(), seen(0.004)) == vanishing_note(fate(), None) == ""
+    # What it may do later is not what is done to it now.
+    assert fate_note(fate(fate="left")) == "left in place"
+    assert judged(Given(fates=(fate(fate="left"),), timeline=seen(0.99))).axes[0].verdict == "does_not_meet"

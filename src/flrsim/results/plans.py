@@ -53,7 +53,10 @@ class LesionFate(Result):
 
     `fate` is removed, ablated, cut_through, left or vanished; `left_ml` is what stays of it in the liver,
     `left_in` the same by segment, with ``outside`` for tissue outside the labels.
-    `margin_short` says that all of it goes but not all of the planned margin.
+    `margin_short` says that all of it goes but not all of the planned margin. `clears_at` is the share of its
+    diameter at which a lesion that is cut through would go whole, `p_cleared` the share of draws in which it goes
+    whole with one operation on that day. `p_vanished` is the share in which imaging before the operation shows
+    nothing of it, `p_sterile` the chance that then nothing of it lives; they clear nothing.
     """
 
     name: str
@@ -67,6 +70,10 @@ class LesionFate(Result):
     margin_short: bool
     judged: str
     note: str
+    clears_at: float | None = None
+    p_cleared: float | None = None
+    p_vanished: float | None = None
+    p_sterile: float | None = None
 
 
 @dataclass(frozen=True)

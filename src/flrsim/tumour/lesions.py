@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,6 +135,47 @@ class Lesions:
                         )
                     )
         return tuple(found)
+
+    def cleared(self, name: str) -> NDArray[np.bool_]:
+        """Return the draws in which a lesion goes whole with one operation, (n_draws,).
+
+        A lesion that the plan cuts through on the images goes whole when it has shrunk far enough by the day of the
+        operation that holds its centre.
+        """
+        lesion = self._course.lesions[self._index[name]]
+        shape = self._law.growth.shape
+        if lesion.cleared or lesion.clears_at is None:
+            return np.full(shape, lesion.cleared)
+        day = next(s.day for s in self._course.operations if s.stage == lesion.shrinks_into)
+        return np.asarray(self.diameter_fraction(name, day) <= lesion.clears_at)
+
+    def clearance(self) -> tuple[dict[str, float], float]:
+        """Return the share of draws in which each lesion goes whole, and in which all do."""
+        draws = {name: self.cleared(name) for name in self._index}
+        every = np.ones(self._law.growth.shape, dtype=bool)
+        for one in draws.values():
+            every = every & one
+        return {name: share(one) for name, one in draws.items()}, share(every)
+
+    def burden(self, day: int) -> Floats:
+        """Return the sum of all diameters on `day` relative to the imaging day, (n_draws,)."""
+        mm = {x.name: x.diameter_mm for x in self._course.lesions}
+        total = sum((mm[name] * self.diameter_fraction(name, day) for name in mm), np.zeros(1))
+        return np.asarray(total / sum(mm.values()))
+
+    def progressed(self, days: Sequence[int]) -> NDArray[np.bool_]:
+        """Return the draws in which the sum of diameters is seen to grow on one of several days, (n_draws,).
+
+        Seen is a sum above the smallest before it, that of the images included, by ``tumour.recist.progression``.
+        """
+        grow_from = 1.0 + self._evidence.value("tumour.recist.progression")
+        smallest = np.ones(self._law.growth.shape)
+        seen = np.zeros(smallest.shape, dtype=bool)
+        for day in sorted(days):
+            size = self.burden(day)
+            seen |= size >= grow_from * smallest
+            smallest = np.minimum(smallest, size)
+        return seen
 
     def invisible(self, name: str, day: int) -> NDArray[np.bool_]:
         """Return the draws in which imaging on `day` shows nothing of a lesion, (n_draws,).
