@@ -13,8 +13,8 @@ from flrsim.errors import CaseError
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Treatment
 from flrsim.physiology.adequacy import label_sd_fraction
-from flrsim.physiology.growth import MODIFIERS
 from flrsim.physiology.interval import progression_day
+from flrsim.physiology.modifiers import MODIFIERS
 from flrsim.timeline import Timeline, simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -181,7 +181,7 @@ def compare(
     """Hold the case's plans side by side: what goes, what stays, when it suffices, what can go wrong."""
     from flrsim.cli.progress import steps
     from flrsim.cli.tables import print_comparison
-    from flrsim.physiology.growth import MODIFIERS
+    from flrsim.physiology.modifiers import MODIFIERS
 
     if report is not None:
         check_output(report, (".html", ".htm"), what="a report")

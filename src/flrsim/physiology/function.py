@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from flrsim.draws import Floats, Stream
+from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient
-from flrsim.physiology.injury import Injury
+from flrsim.physiology.modifiers import Effect, function_factor
 
 
 def measured_function(patient: Patient, evidence: Evidence) -> float | None:
@@ -27,23 +27,22 @@ def measured_function(patient: Patient, evidence: Evidence) -> float | None:
     return min(1.0, clearance / evidence.value("function.icg_normal_clearance"))
 
 
-def function_per_ml(patient: Patient, injury: Injury, evidence: Evidence, uniform: Stream) -> Floats:
-    """Return function per mL, healthy liver 1, (n_draws,); a measurement outranks predicted injury."""
+def function_per_ml(
+    patient: Patient, found: Mapping[str, Effect], evidence: Evidence, off: Iterable[str] = ()
+) -> Floats:
+    """Return function per mL, healthy liver 1, (n_draws,); a measurement outranks all predicted causes."""
+    predicted = function_factor(found, off)
     measured = measured_function(patient, evidence)
-    if measured is not None:
-        return np.full(injury.sos_grade.shape, measured)
+    return predicted if measured is None else np.full(predicted.shape, measured)
 
-    def factor(present: NDArray[np.bool_], id: str, name: str) -> Floats:
-        if not np.any(present):
-            return np.ones(present.shape)
-        return np.where(present, evidence.quantile(f"function.{id}", uniform(f"function.{name}")), 1.0)
 
-    return np.asarray(
-        factor(injury.sos_grade == 2, "sos_2", "sos")
-        * factor(injury.sos_grade > 2, "sos_3", "sos")
-        * factor(injury.nrh_grade >= 1, "nrh", "nrh")
-        * factor(injury.steatohepatitis, "steatohepatitis", "steatohepatitis")
-    )
+def lag(technique: str | None, evidence: Evidence) -> float:
+    """Return the time constant with which function follows volume after a stimulus, days.
+
+    After liver partition volume runs far ahead of function; every other stimulus has the common lag.
+    """
+    partition = technique is not None and technique.startswith("alpps")
+    return evidence.value("function.alpps.tau" if partition else "function.tau")
 
 
 def follow(function: Floats, target: Floats, days: float, tau: Floats | float) -> Floats:

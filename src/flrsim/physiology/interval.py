@@ -7,7 +7,7 @@ is below the patient's threshold.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from flrsim.draws import Floats, Stream
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.injury import Injury, chemotherapy_cycles
+from flrsim.physiology.modifiers import Effect
 from flrsim.physiology.risk import FailureRisk, death_probability, failure_risk, morbidity_probability
 from flrsim.physiology.volumes import Volumes
 
@@ -29,6 +30,22 @@ REASONS = ("progression", "growth", "complication", "death")
 _DAYS_PER_WEEK = 7.0
 _UNDER_WAY = -1
 _COMPLETE = len(REASONS)
+
+
+@dataclass(frozen=True)
+class Liver:
+    """What is known of the liver on one day, whatever its size.
+
+    Attributes
+    ----------
+    history : treatments given until then.
+    effects : what every cause does.
+    """
+
+    day: int
+    history: tuple[Treatment, ...]
+    injury: Injury
+    effects: Mapping[str, Effect]
 
 
 @dataclass(frozen=True)
@@ -97,18 +114,31 @@ def first_response(volumes: Volumes, course: Course, evidence: Evidence) -> Resp
     return None
 
 
-def progression_day(course: Course, history: tuple[Treatment, ...], evidence: Evidence, u: Floats) -> Floats:
+def known_day(course: Course) -> int | None:
+    """Return the last day on which a volume was measured: the patient got so far; None without one."""
+    days = [s.day for s in course.steps if s.measured_flr_ml is not None]
+    return days[-1] if days else None
+
+
+def progression_day(
+    course: Course, patient: Patient, history: tuple[Treatment, ...], evidence: Evidence, u: Floats
+) -> Floats:
     """Return the day on which each draw progresses beyond resection, (n_draws,); infinity without lesions.
 
     Notes
     -----
     Constant hazard, lower in the first weeks, counted from the first step that touches the liver: cumulative
-    hazard ``h1 w`` up to w1, then ``h1 w1 + h (w - w1)``, both times the multipliers; solved for ``-ln u``.
+    hazard ``h1 w`` up to w1, then ``h1 w1 + h (w - w1)``, both times the multipliers; solved for ``-ln u``. A
+    patient whose volume was measured on a day had not progressed until then.
     """
     if not course.lesions:
         return np.full(u.shape, np.inf)
     name = "dropout.progression."
     multiplier = 1.0
+    if patient.tumour.response == "progressing":
+        multiplier *= evidence.value(name + "progressing")
+    if any(s.kind == "treat" and s.day > course.first_day for s in course.steps):
+        multiplier *= evidence.value(name + "interval_chemotherapy")
     if chemotherapy_cycles(history) > evidence.value("growth.many_cycles_above"):
         multiplier *= evidence.value(name + "many_cycles")
     if max(x.diameter_mm for x in course.lesions) >= evidence.value(name + "large_lesion_from"):
@@ -117,7 +147,9 @@ def progression_day(course: Course, history: tuple[Treatment, ...], evidence: Ev
         multiplier *= evidence.value(name + "many_lesions")
     early, late = (multiplier * evidence.value(name + n) for n in ("early_rate", "rate"))
     first = evidence.value(name + "early_weeks")
-    hazard = -np.log(u)
+    known = known_day(course)
+    lived = 0.0 if known is None else max(known - course.first_day, 0) / _DAYS_PER_WEEK
+    hazard = -np.log(u) + early * min(lived, first) + late * max(lived - first, 0.0)
     weeks = np.where(hazard <= early * first, hazard / early, first + (hazard - early * first) / late)
     return course.first_day + weeks * _DAYS_PER_WEEK
 
@@ -128,10 +160,10 @@ def walk(
     response: Response | None,
     threshold: float,
     patient: Patient,
-    history: tuple[Treatment, ...],
-    injury_on: Callable[[int], Injury],
+    liver_on: Callable[[int], Liver],
     evidence: Evidence,
     uniform: Stream,
+    off: frozenset[str] = frozenset(),
 ) -> Interval:
     """Play the risks of a course in order of time.
 
@@ -139,8 +171,10 @@ def walk(
     ----------
     threshold
         sFLR below which nobody goes on after the volumetry.
-    injury_on
-        Injury of every draw on a day.
+    liver_on
+        What is known of the liver on a day.
+    off
+        Causes that do nothing.
     """
     last = course.last_operation
     shape = uniform("dropout.progression").shape
@@ -148,7 +182,10 @@ def walk(
     died, failed, morbid = (np.zeros(shape, dtype=bool) for _ in range(3))
     reached = np.zeros(shape, dtype=bool)
     failure: FailureRisk | None = None
-    progresses = progression_day(course, history, evidence, uniform("dropout.progression"))
+    history = liver_on(course.first_day).history
+    progresses = progression_day(course, patient, history, evidence, uniform("dropout.progression"))
+    known = known_day(course)
+    partition = any((s.technique or "").startswith("alpps") for s in course.steps)
     staged = last is not None and any(
         s.kind in ("operate", "occlude") and s is not last for s in course.steps
     )
@@ -175,18 +212,15 @@ def walk(
             continue
         if step is last and occluded and not asked:
             drop(volumes.sflr(step.day) < threshold, "growth")  # nobody is operated on without a volumetry
+        done = known is not None and step.day <= known  # and survived: a volume was measured after it
+        if step is not last and (done or _counted_at_the_partition(step, course)):
+            complication, occluded = complication and not done, occluded or step.kind == "occlude"
+            continue
         under_way = outcome == _UNDER_WAY
         name = _procedure_name(step, last)
+        kind = _procedure_kind(step, staged and step is last, partition)
         risk, fails, dies, suffers = _procedure(
-            step,
-            name,
-            staged and step is last,
-            volumes,
-            patient,
-            history,
-            injury_on(step.day),
-            evidence,
-            uniform,
+            step, name, kind, volumes, patient, liver_on(step.day), evidence, uniform, off
         )
         failed |= under_way & fails
         died |= under_way & dies
@@ -225,29 +259,52 @@ def _procedure_name(step: CourseStep, last: CourseStep | None) -> str:
     return f"stage{step.stage}" if step.kind == "operate" else f"occlusion{step.day}"
 
 
+def _counted_at_the_partition(step: CourseStep, course: Course) -> bool:
+    """Return whether an operation belongs to the first stage of a liver partition, whose risks hold for both."""
+    return step.kind == "operate" and any(
+        s.day == step.day and (s.technique or "").startswith("alpps") for s in course.steps
+    )
+
+
+def _procedure_kind(step: CourseStep, staged_last: bool, partition: bool) -> str:
+    """Return which published death rate a procedure has.
+
+    A portal ligation alone is a minor operation.
+    """
+    if step.kind == "occlude":
+        technique = step.technique or ""
+        return (
+            "alpps_first" if technique.startswith("alpps") else "minor" if technique == "pvl" else "occlusion"
+        )
+    if not step.major:
+        return "minor"
+    if not staged_last:
+        return "major"
+    return "alpps_last" if partition else "staged_last"
+
+
 def _procedure(
     step: CourseStep,
     name: str,
-    staged_last: bool,
+    kind: str,
     volumes: Volumes,
     patient: Patient,
-    history: tuple[Treatment, ...],
-    injury: Injury,
+    liver: Liver,
     evidence: Evidence,
     uniform: Stream,
+    off: frozenset[str],
 ) -> tuple[FailureRisk | None, Bools, Bools, Bools]:
     """Return failure risk, and who fails, dies and suffers a major complication after one procedure."""
-    shape = injury.sos_grade.shape
-    fails = np.zeros(shape, dtype=bool)
-    risk, kind = None, "occlusion"
+    injury = liver.injury
+    fails = np.zeros(injury.sos_grade.shape, dtype=bool)
+    risk = None
     if step.kind == "operate":
         sflr = volumes.remaining_ml(step.day, step.stage or 0) / volumes.telv_ml
-        risk = failure_risk(sflr, step.major, patient, history, injury, evidence)
+        risk = failure_risk(sflr, step.major, patient, liver.history, injury, liver.effects, evidence, off)
         fails = uniform(f"phlf.{name}") < risk.middle
-        kind = "major" if step.major else "minor"
-    death_kind = "staged_last" if staged_last and step.major else kind
-    dies = uniform(f"death.{name}") < death_probability(fails, death_kind, patient, evidence)
+    dies = uniform(f"death.{name}") < death_probability(fails, kind, patient, evidence)
+    size = "major" if step.major or kind == "alpps_first" else "minor" if kind == "minor" else "occlusion"
     suffers = uniform(f"morbidity.{name}") < morbidity_probability(
-        kind, injury if step.kind == "operate" else None, evidence
+        size, injury if step.kind == "operate" and "sos" not in off else None, evidence
     )
     return risk, fails, dies, suffers

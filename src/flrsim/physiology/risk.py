@@ -6,6 +6,7 @@ chemotherapy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,14 @@ from flrsim.patient import Patient, Treatment
 from flrsim.physiology.adequacy import population, sflr_threshold
 from flrsim.physiology.function import measured_function
 from flrsim.physiology.injury import Injury, chemotherapy_weeks
+from flrsim.physiology.modifiers import Effect
+
+DEFINITIONS: dict[str, str] = {
+    "peak_bilirubin": "",
+    "isgls": "risk.phlf.shift.isgls",
+    "fifty_fifty": "risk.phlf.shift.fifty_fifty",
+}
+"""Definitions of liver failure and the number that shifts the log odds of the first to each."""
 
 PHLF_DEFINITION = (
     "hepatic insufficiency after major resection: low and high of two published forms, peak bilirubin "
@@ -49,9 +58,18 @@ def failure_risk(
     patient: Patient,
     history: tuple[Treatment, ...],
     injury: Injury,
+    found: Mapping[str, Effect],
     evidence: Evidence,
+    off: frozenset[str] = frozenset(),
 ) -> FailureRisk:
     """Return the range of liver-failure probability after an operation that leaves `sflr`.
+
+    Parameters
+    ----------
+    history
+        Treatments given until the operation.
+    found
+        Effects of all causes on that day; those in `off` do nothing.
 
     Notes
     -----
@@ -65,10 +83,10 @@ def failure_risk(
         return FailureRisk(
             np.zeros(sflr.shape), np.full(sflr.shape, evidence.value("risk.phlf.minor_high")), "minor"
         )
-    shift, binary_extra, odds, cause = _causes(sflr.shape, patient, history, injury, evidence)
+    shift, binary_extra, odds, cause = _causes(patient, history, injury, found, evidence, off)
     function = measured_function(patient, evidence)
     effective = sflr * (1.0 if function is None else function)
-    cirrhosis = population(patient, history, evidence).name == "cirrhosis"
+    cirrhosis = "fibrosis" not in off and population(patient, history, evidence).name == "cirrhosis"
     step_id = "small_remnant_below_cirrhosis" if cirrhosis else "small_remnant_below"
     binary = (
         evidence.value("risk.phlf.binary.intercept")
@@ -98,40 +116,55 @@ def failure_risk(
 
 
 def _causes(
-    shape: tuple[int, ...],
     patient: Patient,
     history: tuple[Treatment, ...],
     injury: Injury,
+    found: Mapping[str, Effect],
     evidence: Evidence,
+    off: frozenset[str],
 ) -> tuple[float, float, Floats, str]:
     """Return shift of the curve, addition to the binary form, added log odds, and their cause."""
     shift = extra = 0.0
-    odds = np.zeros(shape)
-    cause = "none"
-    if population(patient, history, evidence).name == "cirrhosis":
+    odds = np.zeros(injury.sos_grade.shape)
+    if "fibrosis" not in off and population(patient, history, evidence).name == "cirrhosis":
         shift += evidence.value("risk.phlf.curve.shift_cirrhosis")
-    if patient.diabetes:
-        odds = odds + evidence.value("risk.phlf.diabetes")
+    if "diabetes" not in off:
+        odds = odds + found["diabetes"].failure
     if measured_function(patient, evidence) is not None:
         return shift, extra, odds, "measured function"
-    present = {
-        "nrh": injury.nrh_grade >= 1,
-        "steatohepatitis": injury.steatohepatitis,
-        "sos": injury.sos_grade >= 2,
-    }
-    found = [name for name in present if name in injury.known and np.any(present[name])]
-    for name in found:
-        id = "sos_2" if name == "sos" else name
-        odds = odds + evidence.value(f"risk.phlf.{id}") * present[name]
-    if found:
+    known = {"sos": "sos", "nrh": "nrh", "steatohepatitis": "steatosis"}
+    counted = [cause for name, cause in known.items() if name in injury.known and cause not in off]
+    counted = [cause for cause in counted if np.any(found[cause].failure != 0)]
+    for cause in counted:
+        odds = odds + found[cause].failure
+    if counted:
         return shift, extra, odds, "injury"
     if injury.known >= {"sos", "nrh"}:
         return shift, extra, odds, "none"  # a biopsy that found nothing outranks the weeks
-    if chemotherapy_weeks(history, evidence) > evidence.value("rules.chemotherapy_weeks"):
+    weeks = chemotherapy_weeks(history, evidence)
+    if "long_chemotherapy" not in off and weeks > evidence.value("rules.chemotherapy_weeks"):
         shift += evidence.value("risk.phlf.curve.shift_chemotherapy")
         extra += evidence.value("risk.phlf.binary.long_chemotherapy")
-        cause = "weeks of chemotherapy"
-    return shift, extra, odds, cause
+        return shift, extra, odds, "weeks of chemotherapy"
+    return shift, extra, odds, "none"
+
+
+def by_definition(
+    risk: FailureRisk, who: NDArray[np.bool_], evidence: Evidence
+) -> dict[str, tuple[float, float]]:
+    """Return low and high mean probability of liver failure by each definition, over the draws `who`.
+
+    Notes
+    -----
+    The model speaks of peak bilirubin. One series counted the same patients by three definitions; the differences
+    of their log odds carry the range over, and the definitions are never mixed.
+    """
+    out = {}
+    for name, id in DEFINITIONS.items():
+        shift = evidence.value(id) if id else 0.0
+        low, high = (_expit(_logit(p[who]) + shift) if shift else p[who] for p in (risk.low, risk.high))
+        out[name] = (float(np.mean(low)), float(np.mean(high)))
+    return out
 
 
 def death_probability(failed: NDArray[np.bool_], kind: str, patient: Patient, evidence: Evidence) -> Floats:
@@ -140,12 +173,16 @@ def death_probability(failed: NDArray[np.bool_], kind: str, patient: Patient, ev
     Parameters
     ----------
     kind
-        ``major``, ``minor``, ``staged_last`` (major, after earlier operations) or ``occlusion``.
+        ``major``, ``minor``, ``staged_last`` (major, after earlier operations), ``alpps_first``, ``alpps_last`` or
+        ``occlusion``.
     """
-    other = evidence.value(f"risk.death.{kind}")
-    if kind == "occlusion":
+    other = evidence.value("risk.death." + ("staged_last" if kind == "alpps_last" else kind))
+    if kind in ("occlusion", "alpps_first"):
         return np.full(failed.shape, other)
     p = 1.0 - (1.0 - other) * (1.0 - evidence.value("risk.death.after_phlf") * failed)
+    # Published totals that contain failure: taken where they exceed the sum of the other causes, never added.
+    if kind == "alpps_last":
+        p = np.maximum(p, evidence.value("risk.death.alpps_last"))
     if patient.liver.fibrosis == "F4" or patient.liver.child_pugh is not None:
         grade = "a" if patient.liver.child_pugh in (None, "A") else "bc"
         p = np.maximum(p, evidence.value(f"risk.death.cirrhosis_{grade}"))
@@ -166,3 +203,10 @@ def _expit(x: Floats) -> Floats:
     from scipy.special import expit
 
     return np.asarray(expit(x), dtype=np.float64)
+
+
+def _logit(p: Floats) -> Floats:
+    """Return ln(p / (1 - p)), with infinities at 0 and 1."""
+    from scipy.special import logit
+
+    return np.asarray(logit(p), dtype=np.float64)

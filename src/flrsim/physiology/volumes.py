@@ -8,9 +8,11 @@ draw is a handful of numbers, and any day can be asked for without playing the d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flrsim.course import Course, CourseStep
 from flrsim.draws import Floats
@@ -19,6 +21,8 @@ from flrsim.evidence import Evidence
 from flrsim.physiology import growth
 
 LAWS = ("relative", "absolute")
+ADDED = ("hve", "alpps_rescue")
+"""Stimuli that act on top of an occlusion already made."""
 _PERFUSED = "perfused"
 _SEGMENT_4 = ("S4", "S4a", "S4b")
 
@@ -52,6 +56,7 @@ class _Phase:
     target: Mapping[str, Floats] | None = None  # after an occlusion: relaxation towards it with tau
     tau: Floats | None = None
     share: Floats | None = None  # after an operation: share of the liver before it, at the start
+    rate: Floats | None = None  # after an operation: factor on the rate of regrowth
 
 
 @dataclass(frozen=True)
@@ -129,8 +134,6 @@ class Volumes:
                 occlusions += 1
             elif step.kind == "operate":
                 self._operate(step)
-            elif step.kind == "scan" and step.measured_flr_ml is not None:
-                self._condition(step.day, step.measured_flr_ml)
 
     def flr_ml(self, day: int) -> Floats:
         """Return what is to stay (after the last operation: what is left) on `day`, (n_draws,) mL."""
@@ -181,7 +184,8 @@ class Volumes:
             decay = np.exp(-days / phase.tau)
             sizes = {g: end + (phase.start[g] - end) * decay for g, end in phase.target.items()}
         elif phase.share is not None:
-            gap = growth.remaining_gap(days, self._rate, self._evidence)
+            rate = self._rate if phase.rate is None else phase.rate
+            gap = growth.remaining_gap(days, rate, self._evidence)
             share = np.minimum(phase.share, 1.0)
             grown = (1.0 - (1.0 - share) * gap) / share
             sizes = {g: start * grown for g, start in phase.start.items()}
@@ -200,12 +204,38 @@ class Volumes:
         self._push(_Phase(step.day, self._sizes(step.day), share=share))
         self._active = False
 
+    def failing(self, failed: NDArray[np.bool_]) -> Volumes:
+        """Return the same course with the regrowth after the last operation slowed in the draws that fail.
+
+        A remnant that fails grows at ``growth.post_resection.failing_rate`` of its rate: small-for-size.
+        """
+        if self._phases[-1].share is None or not np.any(failed):
+            return self
+        slow = self._evidence.value("growth.post_resection.failing_rate")
+        other = copy(self)
+        rate = np.where(failed, slow * self._rate, self._rate)
+        other._phases = [*self._phases[:-1], replace(self._phases[-1], rate=rate)]
+        other._memo = None
+        return other
+
+    def _added(
+        self, technique: str, previous: Floats, size: Floats, amplitude: Floats, room: Floats
+    ) -> Floats:
+        """Return the size that a second stimulus leads to.
+
+        A vein closed later adds its own growth to what the first occlusion still has to give; a partition after
+        failed occlusion leads as far as its own series, and no less far than the occlusion would have.
+        """
+        if technique == "hve":
+            return np.minimum(previous + size * amplitude, np.maximum(previous, size * (1.0 + room)))
+        return np.maximum(previous, size * (1.0 + amplitude))
+
     def _occlude(self, step: CourseStep, number: int) -> None:
         """Start growth and shrinking; the clock runs from this occlusion.
 
         A second occlusion without an operation in between deprives more segments and restarts the clock, but
         the size that the other segments tend to stays that of the first: occluding in two sittings is no
-        second stimulus.
+        second stimulus. A vein closed later and a rescue partition are.
         """
         evidence, draws, multiplier = self._evidence, self._draws, self._multiplier
         technique = step.technique or ""
@@ -219,10 +249,11 @@ class Volumes:
         amplitude = growth.relative_amplitude(
             base / self.telv_ml, multiplier, draws.amplitude_z, draws.beta, technique, evidence
         )
-        tau = growth.relative_tau(draws.tau_z, technique, evidence)
+        tau = growth.relative_tau(multiplier, draws.tau_z, technique, evidence)
         if self._law == "absolute":
-            amplitude = growth.absolute_gain(multiplier, draws.amplitude_z, evidence) * self.telv_ml / base
-            tau = growth.absolute_tau(multiplier, draws.absolute_tau_u, evidence)
+            gain = growth.absolute_gain(multiplier, draws.amplitude_z, technique, evidence)
+            amplitude = gain * self.telv_ml / base
+            tau = growth.absolute_tau(multiplier, draws.absolute_tau_u, technique, evidence)
         room = evidence.value("growth.cap_sflr") * self.telv_ml / base - 1.0
         amplitude = np.minimum(amplitude, np.maximum(room, 0.0))
         embolized_4 = evidence.value("growth.segment_4.embolized_growth") * amplitude
@@ -230,6 +261,8 @@ class Volumes:
         for group, size in start.items():
             if previous is not None and not group.startswith(f"{number}:"):
                 target[group] = previous[group]
+                if technique in ADDED and not _occluded(group, number):
+                    target[group] = self._added(technique, previous[group], size, amplitude, room)
             elif not _occluded(group, number):
                 target[group] = size * (1.0 + amplitude)
             elif group.endswith("S4"):
@@ -238,42 +271,6 @@ class Volumes:
                 target[group] = size * growth.atrophy_target(tau, evidence)
         self._push(_Phase(step.day, start, target=target, tau=tau))
         self.occlusion_day, self._active = step.day, True
-
-    def _condition(self, day: int, measured_ml: float) -> None:
-        """Let every draw's FLR pass through a measured one, keeping its time constant and border.
-
-        Once at least half of the growth has come, the measurement tells how far it will go; earlier, or
-        without an occlusion, it corrects the level only.
-        """
-        phase, sizes = self._phases[-1], self._sizes(day)
-        now = self._flr[_PERFUSED] * sizes[_PERFUSED]
-        rest = _total(self._flr, sizes) - now
-        wanted = (measured_ml + self._offset_ml) / self._label - rest
-        if self._flr[_PERFUSED] <= 0 or np.any(wanted <= 0):
-            raise PlanError(
-                f"day {day}: the measured FLR of {measured_ml:g} mL is impossible for this plan; check it"
-            )
-        size = sizes[_PERFUSED] * wanted / now
-        if phase.target is None or phase.tau is None:
-            self._push(_Phase(day, {**sizes, _PERFUSED: size}))
-            if phase.share is not None:
-                done = [s for s in self.course.operations if s.day <= day]
-                share = self.remaining_ml(day, len(done)) / self.course.tlv_functional_ml
-                self._phases[-1] = replace(self._phases[-1], share=share)
-            return
-        come = 1.0 - np.exp(-(day - phase.day) / phase.tau)
-        start = phase.start[_PERFUSED]
-        if np.all(come >= 0.5):
-            end = start + (size - start) / come
-            self._phases[-1] = replace(phase, target={**phase.target, _PERFUSED: end})
-            self._memo = None
-        else:
-            end = phase.target[_PERFUSED] * wanted / now
-            self._push(
-                _Phase(
-                    day, {**sizes, _PERFUSED: size}, target={**phase.target, _PERFUSED: end}, tau=phase.tau
-                )
-            )
 
 
 def _occluded(group: str, number: int) -> bool:
