@@ -343,10 +343,13 @@ def _veins(
 def perfusion_result(
     circulation: Circulation, deprived: Deprivation, telv_ml: float | None, evidence: Evidence
 ) -> PerfusionResult:
-    """Return the stable form of a deprivation, with the FLR under each credit."""
+    """Return the stable form of a deprivation, with the FLR under each credit.
+
+    The first credit is none at all: what tissue without its portal branch keeps was never measured.
+    """
     credit = evidence["congestion.credit"]
     known = deprived.devascularised is not None or deprived.congested is not None
-    credits = [c for c in (credit.low, credit.value, credit.high) if c is not None]
+    credits = [0.0, *(c for c in (credit.low, credit.value, credit.high) if c is not None)]
     return PerfusionResult(
         devascularised=deprived.devascularised,
         congested=deprived.congested,

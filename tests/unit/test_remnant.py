@@ -196,7 +196,7 @@ def test_credits_are_those_of_the_evidence_and_shares_are_of_the_estimated_volum
     case = toy()
     found, _ = asked(case, plan_of(case, "central_hepatectomy"))
     result = perfusion_result(Circulation.of(case), found, 1000.0, load_evidence())
-    assert [c.credit for c in result.credited] == [0.0, 0.5, 1.0]
+    assert [c.credit for c in result.credited] == [0.0, 0.13, 0.47, 0.94]
     for c in result.credited:
         assert c.flr_ml == pytest.approx(found.credited_ml(c.credit))
         assert c.sflr == pytest.approx(c.flr_ml / 1000.0)

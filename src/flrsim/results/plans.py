@@ -143,7 +143,7 @@ class PerfusionResult(Result):
 
     `devascularised` is mL by portal branch and segment, `congested` by hepatic vein and segment; null where the tree
     was not supplied with the names of its branches, and `not_supplied` says why. `deprived_ml` counts tissue that
-    loses both once. `credited` is the FLR under credit 0, one half and 1.
+    loses both once. `credited` is the FLR under credit 0 and under the low, middle and high credit of the evidence.
     """
 
     devascularised: Mapping[str, Mapping[str, float]] | None
