@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from flrsim.course import Course, CourseLesion, CourseStep
 from flrsim.patient import Patient, Treatment
+from flrsim.physiology.injury import Injury
 
 MAN = Patient(sex="male", age=57, height_cm=172, weight_kg=75)
 SIX_FOLFOX = (Treatment("FOLFOX", 6, -42),)
@@ -15,6 +18,27 @@ LEFT_KEPT = {"S1": 37.0, "S2": 140.0, "S3": 66.0}
 
 def total(volumes: dict[str, float]) -> float:
     return sum(volumes.values())
+
+
+def injury(
+    sos: int = 0,
+    nrh: int = 0,
+    steatohepatitis: bool = False,
+    *,
+    steatosis: bool = False,
+    known: str = "",
+    n: int = 1,
+) -> Injury:
+    """The same liver in `n` draws; `known` names what a biopsy said."""
+    return Injury(
+        0,
+        np.full(n, sos),
+        np.full(n, nrh),
+        np.full(n, steatohepatitis),
+        np.full(n, steatosis),
+        np.zeros(n, dtype=bool),
+        frozenset(known.split()),
+    )
 
 
 def lesion(

@@ -7,20 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flrsim.draws import patient_streams
 from flrsim.errors import PlanError
 from flrsim.evidence import load_evidence
-from flrsim.patient import LiverCondition, Treatment
 from flrsim.physiology import growth
-from flrsim.physiology.injury import (
-    Injury,
-)
 from flrsim.physiology.volumes import GrowthDraws, Volumes, segment_4_fate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import itertools
-
-from course_cases import LEFT_KEPT, LIVER, MAN, RIGHT, pve_of, single_stage, two_stage
+from course_cases import LEFT_KEPT, LIVER, RIGHT, pve_of, single_stage, two_stage
 
 EVIDENCE = load_evidence()
 HALF = np.array([0.5])
@@ -48,9 +41,10 @@ def test_the_relative_law_by_hand() -> None:
     v = volumes(two_stage(), multiplier=0.9)
     start = v.flr_ml(14)[0]
     amplitude = 0.36 * (start / 1604.5 / 0.27) ** -0.6 * 0.9
+    tau = 10 / np.sqrt(0.9)  # what grows less grows more slowly
     for t in (0, 7, 28):
         assert v.flr_ml(14 + t)[0] == pytest.approx(
-            start * (1 + amplitude * (1 - np.exp(-t / 10))), rel=1e-12
+            start * (1 + amplitude * (1 - np.exp(-t / tau))), rel=1e-12
         )
 
 
@@ -106,27 +100,14 @@ def test_an_operation_during_growth_does_not_stop_it() -> None:
     assert volumes(wedge).flr_ml(28)[0] == pytest.approx(volumes(plain).flr_ml(28)[0], rel=1e-12)
 
 
-def test_a_measured_volume_is_met_and_growth_goes_on_from_it() -> None:
-    v = volumes(two_stage(measured=300.0))
-    assert v.flr_ml(42)[0] == pytest.approx(300.0, rel=1e-12)
-    assert 300.0 < v.flr_ml(45)[0] < 303.0
-    assert v.flr_ml(14)[0] == pytest.approx(volumes(two_stage()).flr_ml(14)[0])
-    with pytest.raises(PlanError, match="impossible for this plan"):
-        volumes(two_stage(measured=-5.0))
-
-
-def test_an_early_measurement_corrects_the_level_only() -> None:
-    v, free = volumes(two_stage(scan_day=16, measured=320.0)), volumes(two_stage(scan_day=16))
-    assert v.flr_ml(16)[0] == pytest.approx(320.0)
-    assert v.flr_ml(40)[0] / 320.0 == pytest.approx(free.flr_ml(40)[0] / free.flr_ml(16)[0], rel=1e-12)
-
-
 def test_an_occlusion_must_leave_inflow_and_have_a_known_name() -> None:
     with pytest.raises(PlanError, match="inflow of the whole FLR"):
         volumes(two_stage(embolized=("S1", "S2", "S3")))
     steps = list(two_stage().steps)
     steps[1] = replace(steps[1], technique="magic")
-    with pytest.raises(PlanError, match='technique "magic" is not known; techniques are pve'):
+    with pytest.raises(
+        PlanError, match=r'technique "magic" is not known; techniques are alpps, alpps_mini, .* pve, pvl, y90'
+    ):
         volumes(replace(two_stage(), steps=tuple(steps)))
 
 
@@ -168,67 +149,3 @@ def test_what_becomes_of_segment_4() -> None:
     assert segment_4_fate(two_stage()) == "embolized"
     assert segment_4_fate(two_stage(embolized=RIGHT)) == "open"
     assert segment_4_fate(pve_of(400.0)) == "stays"
-
-
-@pytest.mark.parametrize("n", [1, 4000])
-def test_more_injury_never_raises_growth_in_any_draw(n: int) -> None:
-    uniform, _ = patient_streams(4, n)
-    ones = np.ones(n, dtype=np.int64)
-
-    def m(sos: int, nrh: int, fat: bool, liver: LiverCondition, cycles: int) -> np.ndarray:
-        state = Injury(0, sos * ones, nrh * ones, np.full(n, fat), frozenset())
-        multipliers = growth.growth_modifiers(
-            0,
-            replace(MAN, liver=liver),
-            (Treatment("FOLFOX", cycles, -70),),
-            state,
-            "stays",
-            EVIDENCE,
-            uniform,
-        )
-        return growth.product(multipliers, frozenset())
-
-    healthy = LiverCondition()
-    ladder = [
-        m(0, 0, False, healthy, 6),
-        m(2, 0, False, healthy, 6),
-        m(3, 0, False, healthy, 6),
-        m(3, 1, False, healthy, 6),
-        m(3, 2, False, healthy, 6),
-        m(3, 2, True, healthy, 6),
-        m(3, 2, True, LiverCondition(steatosis_fraction=0.4), 6),
-        m(3, 2, True, LiverCondition(steatosis_fraction=0.4, fibrosis="F3"), 6),
-        m(3, 2, True, LiverCondition(steatosis_fraction=0.4, fibrosis="F4"), 6),
-        m(3, 2, True, LiverCondition(steatosis_fraction=0.4, fibrosis="F4"), 7),
-    ]
-    for better, worse in itertools.pairwise(ladder):
-        assert np.all(worse <= better)
-    assert np.all(ladder[0] == 1)
-    assert np.all(ladder[-1] > 0)
-
-
-def test_fat_counts_once_and_modifiers_can_be_switched_off() -> None:
-    uniform, _ = patient_streams(4, 100)
-    liver = LiverCondition(steatosis_fraction=0.4)
-    none = Injury(
-        0, np.zeros(100, dtype=np.int64), np.zeros(100, dtype=np.int64), np.ones(100, dtype=bool), frozenset()
-    )
-    args = (
-        0,
-        replace(MAN, liver=liver),
-        (Treatment("FOLFOX+bevacizumab", 8, -14),),
-        none,
-        "open",
-        EVIDENCE,
-        uniform,
-    )
-    multipliers = growth.growth_modifiers(*args)
-    stronger = np.minimum(
-        EVIDENCE.quantile("growth.modifier.steatosis_30", uniform("modifier.steatosis")),
-        EVIDENCE.quantile("growth.modifier.steatohepatitis", uniform("modifier.steatosis")),
-    )
-    assert np.array_equal(multipliers["steatosis"], stronger)
-    assert np.any(multipliers["bevacizumab"] != 1)
-    assert np.all(growth.product(multipliers, frozenset(growth.MODIFIERS)) == 1)
-    with pytest.raises(ValueError, match="modifiers are sos, nrh"):
-        growth.product(multipliers, frozenset({"luck"}))

@@ -10,12 +10,12 @@ import pytest
 
 from flrsim.draws import Floats
 from flrsim.evidence import load_evidence
-from flrsim.physiology.injury import Injury
-from flrsim.physiology.interval import REASONS, Interval, first_response, walk
+from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, walk
+from flrsim.physiology.modifiers import Setting, effects
 from flrsim.physiology.volumes import GrowthDraws, Volumes
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from course_cases import MAN, single_stage, two_stage
+from course_cases import MAN, injury, single_stage, two_stage
 
 EVIDENCE = load_evidence()
 
@@ -60,11 +60,10 @@ def play(*, staged: bool = True, amplitude_z: float = 0.0) -> Interval:
     draws = GrowthDraws(zero + amplitude_z, zero, zero, zero + 0.6, zero + 0.5, zero)
     course = two_stage() if staged else single_stage()
     volumes = Volumes(course, draws, one, one, 1604.5, EVIDENCE, "relative")
-    none = Injury(
-        0, np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool), frozenset()
-    )
+    none = injury(n=n)
+    found = effects(0, MAN, (), none, Setting(), EVIDENCE, luck)
     response = first_response(volumes, course, EVIDENCE)
-    return walk(course, volumes, response, 0.20, MAN, (), lambda _: none, EVIDENCE, luck)
+    return walk(course, volumes, response, 0.20, MAN, lambda day: Liver(day, (), none, found), EVIDENCE, luck)
 
 
 @pytest.mark.parametrize("i", range(len(LUCK)), ids=[name for name, _, _ in LUCK])

@@ -20,6 +20,7 @@ from flrsim.physiology.injury import (
     predict_injury,
     weeks_since,
 )
+from flrsim.physiology.modifiers import Effect, Setting, effects
 from flrsim.physiology.telv import all_telv, telv
 from flrsim.physiology.volumes import Stimulus
 from flrsim.regimens import drugs
@@ -27,15 +28,17 @@ from flrsim.regimens import drugs
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import itertools
 
-from course_cases import LIVER, MAN
+from course_cases import LIVER, MAN, injury
 
 EVIDENCE = load_evidence()
 HALF = np.array([0.5])
 ONE = np.array([1.0])
 
 
-def injury(sos: int = 0, nrh: int = 0, fat: bool = False, known: str = "") -> Injury:
-    return Injury(0, np.array([sos]), np.array([nrh]), np.array([fat]), frozenset(known.split()))
+def found(state: Injury, patient: Patient = MAN, history: tuple[Treatment, ...] = ()) -> dict[str, Effect]:
+    """What every cause does in the draw in which every luck is the middle one."""
+    middle = np.full(state.sos_grade.shape, 0.5)
+    return effects(0, patient, history, state, Setting(), EVIDENCE, lambda _: middle)
 
 
 # --- size
@@ -180,18 +183,16 @@ def test_function_recovers_as_measured_after_resection() -> None:
 
 
 def test_injury_lowers_function_and_a_measurement_outranks_it() -> None:
-    uniform, _ = patient_streams(2, 1)
     worse = [
-        function.function_per_ml(MAN, injury(*args), EVIDENCE, uniform)[0]
+        function.function_per_ml(MAN, found(injury(*args)), EVIDENCE)[0]
         for args in ((0, 0, False), (2, 0, False), (3, 0, False), (3, 1, False), (3, 1, True))
     ]
     assert worse[0] == 1
     assert all(b <= a for a, b in itertools.pairwise(worse))
     measured = replace(MAN, liver=LiverCondition(icg_r15=0.20))
-    expected = (-np.log(0.20) / 15) / 0.1535
-    assert function.function_per_ml(measured, injury(3, 2, True), EVIDENCE, uniform)[0] == pytest.approx(
-        expected
-    )
+    expected = (-np.log(0.20) / 15) / 0.18
+    ill = found(injury(3, 2, True), measured)
+    assert function.function_per_ml(measured, ill, EVIDENCE)[0] == pytest.approx(expected)
     assert function.measured_function(replace(MAN, liver=LiverCondition(icg_r15=0.05)), EVIDENCE) == 1.0
 
 
@@ -277,8 +278,10 @@ def failure(
 ) -> tuple[float, float]:
     patient = replace(MAN, liver=liver or LiverCondition(), **more)  # type: ignore[arg-type]
     history = (Treatment("FOLFOX", cycles, -42),) if cycles else ()
-    found = risk.failure_risk(np.array([sflr]), True, patient, history, state or injury(), EVIDENCE)
-    return float(found.low[0]), float(found.high[0])
+    state = state or injury()
+    causes = found(state, patient, history)
+    p = risk.failure_risk(np.array([sflr]), True, patient, history, state, causes, EVIDENCE)
+    return float(p.low[0]), float(p.high[0])
 
 
 def test_both_published_forms_span_the_range_after_long_chemotherapy() -> None:
@@ -299,15 +302,16 @@ def test_below_20_percent_risk_rises_and_never_falls_with_less_liver() -> None:
     for cycles in (0, 8):
         for liver in (LiverCondition(), LiverCondition(fibrosis="F4"), LiverCondition(icg_r15=0.2)):
             history = (Treatment("FOLFOX", cycles, -42),) if cycles else ()
-            found = risk.failure_risk(sflr, True, replace(MAN, liver=liver), history, injury(), EVIDENCE)
-            assert np.all(np.diff(found.low) <= 1e-12)
-            assert np.all(np.diff(found.high) <= 1e-12)
-            assert np.all(found.low <= found.high)
-            assert np.all(found.low >= 0.05)
+            patient, state = replace(MAN, liver=liver), injury(n=200)
+            p = risk.failure_risk(sflr, True, patient, history, state, found(state, patient), EVIDENCE)
+            assert np.all(np.diff(p.low) <= 1e-12)
+            assert np.all(np.diff(p.high) <= 1e-12)
+            assert np.all(p.low <= p.high)
+            assert np.all(p.low >= 0.05)
 
 
 def test_each_cause_enters_once_and_the_stack_is_capped() -> None:
-    biopsy = injury(3, 2, True, "sos nrh steatohepatitis")
+    biopsy = injury(3, 2, True, known="sos nrh steatohepatitis")
     measured = LiverCondition(icg_r15=0.08)
     assert failure(0.25, 12, measured, biopsy) == failure(
         0.25, 0, measured
@@ -323,7 +327,7 @@ def test_each_cause_enters_once_and_the_stack_is_capped() -> None:
     assert with_biopsy[1] > failure(0.25)[1]
     predicted = injury(3, 2, True)
     assert failure(0.25, 12, None, predicted) == failure(0.25, 12)  # a predicted injury is the weeks again
-    excluded = injury(0, 0, False, "steatohepatitis")
+    excluded = injury(known="steatohepatitis")
     assert failure(0.25, 12, None, excluded) == failure(0.25, 12)  # no fat says nothing of the sinusoids
     worst = failure(0.10, 12, LiverCondition(fibrosis="F4"), biopsy, diabetes=True)
     assert worst[1] == pytest.approx(0.75)
@@ -331,9 +335,10 @@ def test_each_cause_enters_once_and_the_stack_is_capped() -> None:
 
 
 def test_a_minor_resection_has_a_small_risk_whatever_remains() -> None:
-    found = risk.failure_risk(np.array([0.1, 0.9]), False, MAN, (), injury(), EVIDENCE)
-    assert np.all(found.low == 0)
-    assert np.all(found.high == 0.0238)
+    state = injury(n=2)
+    p = risk.failure_risk(np.array([0.1, 0.9]), False, MAN, (), state, found(state), EVIDENCE)
+    assert np.all(p.low == 0)
+    assert np.all(p.high == 0.0238)
 
 
 def test_deaths_and_complications() -> None:
