@@ -171,7 +171,15 @@ def _measured(
 
 
 def _assumption(p: Parameter) -> dict[str, Any]:
-    return {"id": p.id, "value": p.value, "unit": p.unit, "low": p.low, "high": p.high, "note": p.note}
+    return {
+        "id": p.id,
+        "value": p.value,
+        "unit": p.unit,
+        "low": p.low,
+        "high": p.high,
+        "note": p.note if p.verified else f"recalled, not verified: {p.note}",
+        "verified": p.verified,
+    }
 
 
 def simulation_dict(compared: Compared) -> dict[str, Any]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flrsim.anatomy import SEGMENTS
 from flrsim.case import LiverCase
-from flrsim.draws import Floats, spread
 from flrsim.error_budget import HALF_WIDTH, wall_interval
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Supply, deprivation, perfusion_result
@@ -27,7 +24,19 @@ from flrsim.results import (
 )
 from flrsim.rules import RuleResult, evaluate, with_error
 from flrsim.staging import StagedPlan
-from flrsim.timeline import Curve, Timeline
+from flrsim.timeline import Timeline
+from flrsim.timeline_result import (
+    cause_lines,
+    curves_of,
+    decision_lines,
+    failure,
+    growth_notes,
+    injury_shares,
+    of_spread,
+    quantiles,
+    rescan_result,
+    tumour_notes,
+)
 from flrsim.verdict import fate_note, judge, judged, lesion_then, margin_then, vanishing_note
 from flrsim.volumetry import not_supplied
 
@@ -103,47 +112,38 @@ def plan_result(
         flr_body_weight=None if weight is None else flr / weight,
         flr_ml_interval=now,
         sflr_interval=_scaled(now, telv),
-        flr_ml_at_resection=None if at is None else _quantiles(at.flr_ml),
-        sflr_at_resection=None if at is None else _quantiles(at.sflr),
-        sflr_at_resection_other_law=None if at is None else _quantiles(at.sflr_absolute),
-        flr_body_weight_at_resection=None if at is None or weight is None else _quantiles(at.flr_ml / weight),
-        function_at_resection=None if at is None else _quantiles(at.function),
+        flr_ml_at_resection=None if at is None else quantiles(at.flr_ml),
+        sflr_at_resection=None if at is None else quantiles(at.sflr),
+        sflr_at_resection_other_law=None if at is None else quantiles(at.sflr_absolute),
+        flr_body_weight_at_resection=None if at is None or weight is None else quantiles(at.flr_ml / weight),
+        function_at_resection=None if at is None else quantiles(at.function),
         kgr_per_week=None
         if timeline is None or timeline.kgr_per_week is None
-        else _of_spread(timeline.kgr_per_week),
+        else of_spread(timeline.kgr_per_week),
         degree_of_hypertrophy=None
         if timeline is None or timeline.degree_of_hypertrophy is None
-        else _of_spread(timeline.degree_of_hypertrophy),
+        else of_spread(timeline.degree_of_hypertrophy),
         scan_day=None if timeline is None or timeline.response is None else timeline.response.day,
         resection_day=last.day,
         rules=tuple(_rule(r) for r in rules),
         earliest_day_volume_ok=None if timeline is None else _earliest(timeline),
         p_complete=None if timeline is None else timeline.p_complete,
         p_dropout={} if timeline is None else timeline.p_dropout,
-        p_phlf=None
-        if timeline is None or timeline.p_phlf_low is None
-        else {
-            "low": timeline.p_phlf_low,
-            "high": timeline.p_phlf_high,
-            "definition": timeline.phlf_definition,
-            "cause": timeline.phlf_cause,
-        },
+        p_phlf=None if timeline is None else failure(timeline),
         p_death_90d=None if timeline is None else timeline.p_death_90d,
         p_major_morbidity=None if timeline is None else timeline.p_major_morbidity,
         p_textbook=None if timeline is None else timeline.p_textbook,
         growth_law_disagrees=timeline is not None and timeline.growth_law_disagrees,
-        modifiers=() if timeline is None else _ledger(timeline),
+        modifiers=() if timeline is None else cause_lines(timeline),
         curves={} if timeline is None else curves_of(timeline),
         legality=tuple(LegalCheck(a.question, a.answer, a.sentence) for a in answers),
-        notes=(*remarks, *_growth_notes(timeline), *_tumour_notes(timeline), *error_notes(rules, formulas)),
+        notes=(*remarks, *growth_notes(timeline), *tumour_notes(timeline), *error_notes(rules, formulas)),
         axes={a.name: a.verdict for a in judgement.axes},
         verdict=judgement.verdict,
         blocking=judgement.blocking,
         not_supplied=not_supplied(case),
         axis_notes={a.name: a.sentence for a in judgement.axes},
-        decisions=()
-        if timeline is None
-        else tuple(_decision(timeline, i) for i in range(len(timeline.decisions))),
+        decisions=() if timeline is None else decision_lines(timeline),
         devascularised_ml=deprived.devascularised_ml,
         congested_ml=deprived.congested_ml,
         perfusion=perfusion_result(supply.circulation, deprived, telv, evidence),
@@ -151,6 +151,8 @@ def plan_result(
         sflr_error=sflr_error,
         flr_fraction_interval=_scaled(now, functional),
         flr_body_weight_interval=_scaled(now, weight),
+        injury=None if timeline is None else injury_shares(timeline),
+        rescan=None if timeline is None else rescan_result(timeline),
     )
 
 
@@ -221,14 +223,6 @@ def _scaled(q: Quantiles, scale: float | None) -> Quantiles | None:
     return Quantiles(q.median / scale, q.p10 / scale, q.p90 / scale)
 
 
-def _quantiles(values: Floats) -> Quantiles:
-    return _of_spread(spread(values))
-
-
-def _of_spread(s: Any) -> Quantiles:
-    return Quantiles(s.median, s.p10, s.p90)
-
-
 def _earliest(timeline: Timeline) -> DayQuantiles:
     first = timeline.earliest[0]
     return DayQuantiles(first.median, first.p10, first.p90, first.never)
@@ -252,73 +246,3 @@ def _rule(r: RuleResult) -> RuleOutcome:
         error_high=r.error_high,
         inside_error=r.inside_error,
     )
-
-
-def _ledger(timeline: Timeline) -> tuple[dict[str, Any], ...]:
-    return tuple(
-        {
-            "factor": line.modifier,
-            "text": line.text,
-            "value": line.multiplier,
-            "cost_ml": line.cost_ml,
-            "cost_points": None if not timeline.telv.ml else 100 * line.cost_ml / timeline.telv.ml,
-        }
-        for line in timeline.ledger
-    )
-
-
-def _growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
-    if timeline is None:
-        return ()
-    notes = []
-    if timeline.growth_law_disagrees:
-        laws = timeline.growth_laws
-        notes.append(
-            f"the verdict on volume depends on the growth law: median sFLR {100 * laws.median_relative:.1f} % by the relative law, "
-            f"{100 * laws.median_absolute:.1f} % by the absolute law"
-        )
-    if timeline.response is not None and timeline.response.kgr_per_week is None:
-        notes.append(timeline.kgr_reason)
-    return tuple(notes)
-
-
-def _tumour_notes(timeline: Timeline | None) -> tuple[str, ...]:
-    if timeline is None:
-        return ()
-    notes = list(timeline.tumour_remarks)
-    percent = round(100 * timeline.p_new_lesion)
-    if percent > 0:
-        day = timeline.decisions[-1].day
-        notes.append(
-            f"by day {day} a lesion that these images do not show has appeared in {percent} % of draws; drop-out by "
-            "progression includes such lesions"
-        )
-    return tuple(notes)
-
-
-def _decision(timeline: Timeline, index: int) -> dict[str, Any]:
-    d = timeline.decisions[index]
-    return {
-        "day": d.day,
-        "kind": d.kind,
-        "stage": d.stage,
-        "flr_ml": _quantiles(d.flr_ml),
-        "sflr": _quantiles(d.sflr),
-        "sflr_other_law": _quantiles(d.sflr_absolute),
-        "function": _quantiles(d.function),
-    }
-
-
-def curves_of(timeline: Timeline) -> dict[str, Any]:
-    """Return the percentiles of every day: days, flr_ml, sflr, function, tumour_ml."""
-
-    def curve(c: Curve) -> dict[str, Any]:
-        return {"median": c.median.tolist(), "p10": c.p10.tolist(), "p90": c.p90.tolist()}
-
-    return {
-        "days": timeline.days.tolist(),
-        "flr_ml": curve(timeline.flr_ml),
-        "sflr": curve(timeline.sflr),
-        "function": curve(timeline.function),
-        "tumour_ml": curve(timeline.tumour_ml),
-    }

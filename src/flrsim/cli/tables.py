@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flrsim.results import RESEARCH_NOTE, CheckResult, Comparison, Interval, LesionVolume, VolumeTable
+from flrsim.results import (
+    RESEARCH_NOTE,
+    CheckResult,
+    Comparison,
+    Interval,
+    LesionVolume,
+    PlanResult,
+    VolumeTable,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -183,6 +191,8 @@ def print_comparison(comparison: Comparison) -> None:
     if comparison.lesions:
         _print_lesion_facts(console, comparison.lesions)
     for plan in comparison.plans:
+        _print_causes(console, plan)
+    for plan in comparison.plans:
         for note in plan.notes:
             console.print(f"note, {escape(plan.name)}: {escape(note)}")
     _tail(console, comparison.accepted, comparison.warnings, ())
@@ -191,6 +201,18 @@ def print_comparison(comparison: Comparison) -> None:
         f"assumed numbers, listed in the report: {len(comparison.assumptions)}"
     )
     console.print(RESEARCH_NOTE)
+
+
+def _print_causes(console: Console, plan: PlanResult) -> None:
+    """Print what each cause costs a plan."""
+    from flrsim.report.facts import CAUSES, cause_rows
+
+    rows = cause_rows(plan)
+    if rows:
+        table = result_table(*CAUSES, title=f"{plan.name}: what each cause costs", numbers=False)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
 
 
 def _tail(console: Console, accepted: Sequence[str], warnings: Sequence[str], missing: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flrsim.report import format as show
-from flrsim.results import ClearanceCost, Comparison, Interval, LesionVolume, NearestVessel
+from flrsim.results import ClearanceCost, Comparison, Interval, LesionVolume, NearestVessel, PlanResult
 
 
 def _percent1(value: float | None) -> str:
@@ -52,6 +52,46 @@ def lesion_cost_rows(lesions: Sequence[LesionVolume]) -> tuple[list[str], list[l
         by_margin = {c.margin_mm: c for c in lesion.clearance}
         rows.append([lesion.name, *(_cost(by_margin.get(m)) for m in margins)])
     return head, rows
+
+
+CAUSES = (
+    "cause",
+    "growth",
+    "function per mL",
+    "FLR",
+    "sFLR",
+    "earliest day",
+    "function",
+    "liver failure",
+)
+"""Head of the table of what each cause costs."""
+
+
+def cause_rows(plan: PlanResult) -> list[list[str]]:
+    """Return what each cause costs, in the order of `CAUSES`: its factors, and the change that comes with it."""
+    return [
+        [
+            str(line["text"]),
+            f"× {show.rounded(line['value'], 2)}",
+            f"× {show.rounded(line['function'], 2)}",
+            _change(-line["cost_ml"], "mL", 0),
+            _change(None if line["cost_points"] is None else -line["cost_points"], "points", 1),
+            _change(line["cost_days"], "days", 0),
+            _change(-line["cost_function_points"], "points", 1),
+            _change(line["cost_failure_points"], "points", 1),
+        ]
+        for line in plan.modifiers
+    ]
+
+
+def _change(value: float | None, unit: str, digits: int) -> str:
+    """Return a signed change, `no change` where it rounds to nothing."""
+    if value is None:
+        return show.NONE
+    text = show.rounded(abs(value), digits)
+    if not text.strip("0."):
+        return "no change"
+    return f"{'+' if value > 0 else show.MINUS}{text} {unit}"
 
 
 def _cost(cost: ClearanceCost | None) -> str:

@@ -26,8 +26,7 @@ DISEASES = {
     "cholangiocarcinoma": "cholangiocarcinoma",
 }
 UNIT_AFTER_NUMBER = re.compile(r"(?<=[\d)]) (?=(?:mL|%|mm|cm²|days?|points)(?:\W|$))")
-MODIFIER_KEYS = ("text", "factor", "value", "cost_ml", "cost_points", "source")
-ASSUMPTION_KEYS = ("id", "value", "unit", "low", "high", "sd", "note")
+ASSUMPTION_KEYS = ("id", "value", "unit", "low", "high", "verified", "note")
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         patient=_patient(comparison),
         plans=plans,
         groups=_groups(tables.comparison_rows(comparison, with_verdict=False)),
+        causes=facts.CAUSES,
         lesion_place=facts.LESION_PLACE,
         lesion_places=facts.lesion_place_rows(comparison.lesions),
         lesion_costs=facts.lesion_cost_rows(comparison.lesions),
@@ -137,7 +137,7 @@ def _plan(
         ],
         "decisions": tables.decision_rows(plan),
         "lesions": tables.lesion_lines(comparison, plan),
-        "modifiers": records(plan.modifiers, MODIFIER_KEYS),
+        "causes": facts.cause_rows(plan),
         "svg": growth_svg(comparison, plan, salt=str(n)),
         "pictures": [
             {"title": i.title, "caption": i.caption, "data": base64.b64encode(i.png).decode("ascii")}

@@ -28,6 +28,12 @@ AXES = {
     "time": "Time",
     "risk": "Risk",
 }
+DEFINITIONS = {
+    "peak_bilirubin": "peak bilirubin > 7 mg/dL",
+    "isgls": "ISGLS, any grade",
+    "fifty_fifty": "50-50 criteria",
+}
+"""Definitions of liver failure as printed; each stands for itself."""
 RULES: dict[str, tuple[str, str]] = {
     "sflr": ("sFLR", "percent"),
     "flr_fraction": ("FLR / functional liver", "percent"),
@@ -159,6 +165,8 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
         add(group, f"Drop-out: {show.words(reason)}", partial(_dropout, reason=reason))
     add(group, "Liver failure", _failure)
     add(group, "… defined as", lambda p: str((p.p_phlf or {}).get("definition") or ""))
+    for name, label in DEFINITIONS.items():
+        add(group, f"… by {label}", partial(_failure_by, name=name))
     add(group, "Major complications", lambda p: show.probability(p.p_major_morbidity))
     add(group, "Death within 90 days", lambda p: show.probability(p.p_death_90d))
     add(group, "Textbook outcome", lambda p: show.probability(p.p_textbook))
@@ -380,10 +388,17 @@ def _axis(plan: PlanResult, axis: str) -> Cell:
 
 
 def _failure(plan: PlanResult) -> str:
-    phlf = plan.p_phlf
-    if not phlf:
+    return _range(plan.p_phlf)
+
+
+def _failure_by(plan: PlanResult, *, name: str) -> str:
+    return _range((plan.p_phlf or {}).get("by_definition", {}).get(name))
+
+
+def _range(found: Mapping[str, Any] | None) -> str:
+    if not found:
         return ""
-    low, high = phlf.get("low"), phlf.get("high")
+    low, high = found.get("low"), found.get("high")
     return show.probability(low) if low == high else f"{show.probability(low)} to {show.probability(high)}"
 
 

@@ -169,7 +169,9 @@ class PlanResult(Result):
     """One plan, judged.
 
     `flr_error` and `sflr_error` say what the FLR on the imaging day is uncertain by; the latter also counts the spread
-    of the formulas for TELV, which the intervals beside the numbers and the rules do not.
+    of the formulas for TELV, which the intervals beside the numbers and the rules do not. `p_phlf` gives the range by
+    the definition it was modelled in and, under ``by_definition``, by each other one; they are never mixed. `injury` is
+    the share of draws with each injury, `rescan` what measured volumes said.
     """
 
     name: str
@@ -222,6 +224,8 @@ class PlanResult(Result):
     sflr_error: Interval | None = None
     flr_fraction_interval: Quantiles | None = None
     flr_body_weight_interval: Quantiles | None = None
+    injury: Mapping[str, Any] | None = None
+    rescan: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

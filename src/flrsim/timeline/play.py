@@ -240,9 +240,11 @@ def simulate(
 def _setting(course: Course, history: tuple[Treatment, ...], evidence: Evidence) -> Setting:
     """Return how growth is stimulated in a course."""
     occlusions = [s for s in course.steps if s.kind == "occlude"]
+    if not occlusions:
+        return Setting()
     last = course.last_operation
     between = False
-    if occlusions and last is not None:
+    if last is not None:
         # A cycle counts when it is given after the first occlusion and before the last operation.
         before, after = (
             sum(t.cycles for t in given_by(day, history, evidence))
