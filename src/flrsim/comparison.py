@@ -87,45 +87,19 @@ def compare(
     evidence = evidence.recording()
     say("cutting")
     telv = telv_table(case, evidence)
-    margins = {
-        step.action.margin_mm
-        for plan in ordered
-        for step in plan.operations
-        if isinstance(step.action, Operate) and step.action.margin_mm is not None
-    }
     with ThreadPoolExecutor(max_workers=2) as pool:
         # Lesions, walls and vessels are measured while the plans are cut: they share nothing but the case.
-        measured = pool.submit(_measured, case, evidence, telv, sorted(margins))
-        divided = pool.submit(Circulation.of, case)
-        staged = stage_plans(case, ordered, evidence)
+        measured = pool.submit(_measured, case, evidence, telv, _margins(ordered))
+        staged, scene = prepare(case, ordered, evidence)
         segments, lesions, (tlv_error, functional_error) = measured.result()
-        say("dividing the liver among its vessels")
-        circulation = divided.result()
-    supply = Supply.of(circulation, staged[0].pieces)
-    functional = tlv_functional_ml(case)
+    circulation, functional = scene.supply.circulation, scene.functional_ml
 
     def play(one: StagedPlan) -> tuple[PlanResult, Timeline | None]:
         say(one.plan.name)
-        if not one.flr_ml:
-            raise PlanError(f'plan "{one.plan.name}" leaves no parenchyma at all')
-        error = flr_error(case, one, functional, evidence)
-        course = course_of(
-            case, one, tlv_functional_ml=functional, measurement_sd_fraction=error.sd / functional
-        )
-        timeline = None
-        if case.patient is not None:
-            timeline = simulate(
-                course,
-                case.patient,
-                case.history,
-                evidence,
-                seed=seed,
-                draws=draws,
-                modifiers_off=modifiers_off,
-            )
         said = remarks[one.plan.name]
-        result = plan_result(case, one, supply, timeline, functional, error, telv, said, evidence)
-        return result, timeline
+        return judge_staged(
+            case, one, scene, said, evidence, seed=seed, draws=draws, modifiers_off=modifiers_off
+        )
 
     # Plans share no state but the numbers they read, so two are played at a time.
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -156,6 +130,87 @@ def compare(
         tlv_functional_interval=functional_error,
     )
     return Compared(result, staged, tuple(timelines))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all plans of a case share, once they are cut.
+
+    Attributes
+    ----------
+    functional_ml : total liver without lesions.
+    """
+
+    supply: Supply
+    telv: tuple[EstimatedVolume, ...]
+    functional_ml: float
+
+
+def prepare(
+    case: LiverCase, plans: Sequence[Plan], evidence: Evidence
+) -> tuple[tuple[StagedPlan, ...], Scene]:
+    """Cut the liver by all plans, and divide it among its vessels at the same time."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        divided = pool.submit(Circulation.of, case)
+        staged = stage_plans(case, plans, evidence)
+        supply = Supply.of(divided.result(), staged[0].pieces)
+    return tuple(staged), Scene(supply, telv_table(case, evidence), tlv_functional_ml(case))
+
+
+def judge_staged(
+    case: LiverCase,
+    staged: StagedPlan,
+    scene: Scene,
+    remarks: tuple[str, ...],
+    evidence: Evidence,
+    *,
+    seed: int,
+    draws: int,
+    modifiers_off: frozenset[str] = frozenset(),
+    follow_up_days: int | None = None,
+) -> tuple[PlanResult, Timeline | None]:
+    """Play a plan that has been cut, and judge it.
+
+    Raises
+    ------
+    PlanError
+        When the plan leaves no parenchyma.
+    """
+    if not staged.flr_ml:
+        raise PlanError(f'plan "{staged.plan.name}" leaves no parenchyma at all')
+    functional = scene.functional_ml
+    error = flr_error(case, staged, functional, evidence)
+    course = course_of(
+        case, staged, tlv_functional_ml=functional, measurement_sd_fraction=error.sd / functional
+    )
+    timeline = None
+    if case.patient is not None:
+        timeline = simulate(
+            course,
+            case.patient,
+            case.history,
+            evidence,
+            seed=seed,
+            draws=draws,
+            modifiers_off=modifiers_off,
+            follow_up_days=follow_up_days,
+        )
+    result = plan_result(
+        case, staged, scene.supply, timeline, functional, error, scene.telv, remarks, evidence
+    )
+    return result, timeline
+
+
+def _margins(plans: Sequence[Plan]) -> list[float]:
+    """Return the margins that any wedge of the plans names."""
+    return sorted(
+        {
+            step.action.margin_mm
+            for plan in plans
+            for step in plan.operations
+            if isinstance(step.action, Operate) and step.action.margin_mm is not None
+        }
+    )
 
 
 def _measured(

@@ -125,6 +125,20 @@ class Evidence:
         keys = sorted({p.source for p in chosen.values() if p.source})
         return tuple(self._references[key] for key in keys)
 
+    def at(self, values: Mapping[str, float]) -> Evidence:
+        """Return the same set with some numbers held at a value, without their own range.
+
+        A spread between patients stays: it is the number that is moved, not the people.
+        """
+        changed = dict(self._parameters)
+        for id, value in values.items():
+            old = self[id]
+            between_patients = old.spread in ("sd", "log_sd", "logit_sd")
+            changed[id] = replace(
+                old, value=float(value), low=None, high=None, spread=old.spread if between_patients else None
+            )
+        return Evidence(self.parameter_set, changed, self._references, self.overridden)
+
     @property
     def digest(self) -> str:
         """Return a short checksum of all values, so that an edited set cannot pass for the named one."""
