@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def steps(total: int) -> Iterator[Callable[[str], None]]:
-    """Give a function that is called with a word about each of `total` steps."""
+def steps(total: int | None) -> Iterator[Callable[[str], None]]:
+    """Give a function that is called with a word about each of `total` steps, None for as many as come."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flrsim.sensitivity import OUTPUTS, Index, Sensitivity
+from flrsim.cli.outputs import AsJson, emit
+from flrsim.cli.plans_command import CasePath, read_case
+
+if TYPE_CHECKING:
+    from flrsim.sensitivity import Index, Sensitivity
 
 SHOWN = 12
 """Numbers printed per answer; the JSON has all."""
+DRAWS = 1000
+TRAJECTORIES = 10
+
+
+def weigh_numbers(
+    case_path: CasePath,
+    plan: Annotated[str, typer.Option("--plan", help="The plan whose answers are asked.")],
+    trajectories: Annotated[
+        int,
+        typer.Option(min=2, max=1000, help="Ways through the numbers; each costs one play per number."),
+    ] = TRAJECTORIES,
+    draws: Annotated[int, typer.Option(min=100, max=1_000_000, help="Draws per play.")] = DRAWS,
+    seed: Annotated[int, typer.Option(help="Seed of the design and of all draws.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Say which clinical numbers a plan's verdict, date and completion hang on."""
+    from flrsim.cli.progress import steps
+    from flrsim.sensitivity import sensitivity
+
+    case, plans, evidence = read_case(case_path, [plan], propose=True)
+    with steps(None) as progress:
+        found = sensitivity(
+            case, plans[0], evidence, seed=seed, draws=draws, trajectories=trajectories, progress=progress
+        )
+    if as_json:
+        emit(found.to_dict())
+    else:
+        print_sensitivity(found)
 
 
 def print_sensitivity(found: Sensitivity, shown: int = SHOWN) -> None:
     """Print the strongest numbers of every answer."""
     from flrsim.cli.tables import open_console, result_table
     from flrsim.results import RESEARCH_NOTE
+    from flrsim.sensitivity import OUTPUTS
 
     console = open_console()
     for name, rows in found.indices.items():
@@ -50,8 +83,3 @@ def _cells(row: Index) -> tuple[str, ...]:
         sign,
         f"{row.interplay:.3g}",
     )
-
-
-Trajectories = Annotated[
-    int, typer.Option(min=2, max=1000, help="Ways through the numbers; each costs one play per number.")
-]
