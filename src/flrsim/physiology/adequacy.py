@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flrsim.anatomy import COUINAUD_LABELS
+from flrsim.course import CourseStep
 from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
@@ -70,10 +71,27 @@ class Floor:
     reason: str
 
 
+def family(technique: str) -> str:
+    """Return the family of a stimulus that its waiting times go by: occlusion, partition or radiation."""
+    if technique.startswith("alpps"):
+        return "partition"
+    return "radiation" if technique == "y90" else "occlusion"
+
+
+def volumetry_wait(technique: str, evidence: Evidence) -> float:
+    """Return the days from a stimulus to the first volumetry that means something."""
+    return evidence.value(f"rules.volumetry_after_{family(technique)}")
+
+
+def never_after(technique: str, evidence: Evidence) -> float:
+    """Return the days after a stimulus beyond which volume counts as never reached."""
+    return evidence.value("rules.never_after" + ("_radiation" if family(technique) == "radiation" else ""))
+
+
 def floor_day(
-    first_day: int, occlusion_day: int | None, history: tuple[Treatment, ...], evidence: Evidence
+    first_day: int, occlusion: CourseStep | None, history: tuple[Treatment, ...], evidence: Evidence
 ) -> Floor:
-    """Return the first day after the waiting times of chemotherapy, bevacizumab and occlusion."""
+    """Return the first day after the waiting times of chemotherapy, bevacizumab and the last stimulus."""
     floors = [(first_day, "first step of the plan")]
     for drug, id, name in (
         (None, "rules.wait.chemotherapy", "the last treatment"),
@@ -83,9 +101,10 @@ def floor_day(
         if since is not None:
             weeks = evidence.value(id)
             floors.append((round((weeks - since) * _DAYS_PER_WEEK), f"{weeks:g} weeks after {name}"))
-    if occlusion_day is not None:
-        days = evidence.value("rules.volumetry_after_occlusion")
-        floors.append((occlusion_day + round(days), f"{days:g} days after the occlusion"))
+    if occlusion is not None:
+        technique = occlusion.technique or ""
+        days = volumetry_wait(technique, evidence)
+        floors.append((occlusion.day + round(days), f"{days:g} days after the {family(technique)}"))
     return Floor(*max(floors))
 
 
@@ -103,7 +122,7 @@ def first_day_reached(
     with np.errstate(divide="ignore", invalid="ignore"):
         wait = stimulus.tau * np.log((stimulus.end - stimulus.start) / (stimulus.end - threshold))
     wait = np.where(stimulus.start >= threshold, 0.0, np.where(stimulus.end > threshold, wait, np.inf))
-    wait = np.where(wait <= evidence.value("rules.never_after"), wait, np.inf)
+    wait = np.where(wait <= never_after(stimulus.technique, evidence), wait, np.inf)
     return np.asarray(np.maximum(stimulus.day + np.ceil(wait), float(floor.day)))
 
 

@@ -17,6 +17,7 @@ from flrsim.course import Course, CourseStep
 from flrsim.draws import Floats, Stream
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
+from flrsim.physiology import adequacy
 from flrsim.physiology.injury import Injury, chemotherapy_cycles
 from flrsim.physiology.modifiers import Effect
 from flrsim.physiology.risk import FailureRisk, death_probability, failure_risk, morbidity_probability
@@ -95,23 +96,31 @@ class Interval:
 
 def first_response(volumes: Volumes, course: Course, evidence: Evidence) -> Response | None:
     """Return growth at the first scan after an occlusion and before the last operation; None without one."""
-    occlusion: int | None = None
+    occlusion: CourseStep | None = None
     last = course.last_operation
     for step in course.steps:
         if step is last:
             break
         if step.kind == "occlude":
-            occlusion = step.day
+            occlusion = step
         if step.kind == "scan" and occlusion is not None:
             sflr = volumes.sflr(step.day)
-            days, least = step.day - occlusion, evidence.value("rules.volumetry_after_occlusion")
-            if days < least:
-                return Response(
-                    step.day, sflr, None, None, f"{days} days after the occlusion; at least {least:g} needed"
-                )
-            gain = sflr - volumes.sflr(occlusion)
+            days, technique = step.day - occlusion.day, occlusion.technique or ""
+            reason = _no_rates(days, technique, evidence)
+            if reason:
+                return Response(step.day, sflr, None, None, reason)
+            gain = sflr - volumes.sflr(occlusion.day)
             return Response(step.day, sflr, gain, gain / (days / _DAYS_PER_WEEK), "")
     return None
+
+
+def _no_rates(days: int, technique: str, evidence: Evidence) -> str:
+    """Return why growth rates are not asked; empty where they are: the gates were found after portal occlusion."""
+    kind = adequacy.family(technique)
+    if kind != "occlusion":
+        return f"growth rates are gates found after portal occlusion; after {kind} they are not asked"
+    least = adequacy.volumetry_wait(technique, evidence)
+    return "" if days >= least else f"{days} days after the occlusion; at least {least:g} needed"
 
 
 def known_day(course: Course) -> int | None:

@@ -61,9 +61,10 @@ class _Phase:
 
 @dataclass(frozen=True)
 class Stimulus:
-    """Growth after an occlusion: sFLR goes from `start` on `day` to `end` with time constant `tau`."""
+    """Growth after a stimulus: sFLR goes from `start` on `day` to `end` with time constant `tau`."""
 
     day: int
+    technique: str
     start: Floats
     end: Floats
     tau: Floats
@@ -112,7 +113,7 @@ class Volumes:
         law: str,
     ) -> None:
         self.course, self.telv_ml = course, telv_ml
-        self.occlusion_day: int | None = None
+        self.occlusion: CourseStep | None = None  # the last one
         self._draws, self._multiplier, self._evidence, self._law = draws, multiplier, evidence, law
         self._rate = rate_multiplier * evidence.lognormal("growth.post_resection.rate", draws.rate_z)
         flr = course.total_flr_ml
@@ -163,7 +164,8 @@ class Volumes:
                 start, end = (
                     self._label * _total(self._flr, s) / self.telv_ml for s in (phase.start, phase.target)
                 )
-                return Stimulus(phase.day, start, end, phase.tau)
+                technique = (self.occlusion.technique if self.occlusion else None) or ""
+                return Stimulus(phase.day, technique, start, end, phase.tau)
         return None
 
     def _by_group(self, volumes: Mapping[str, float]) -> dict[str, float]:
@@ -270,7 +272,7 @@ class Volumes:
             else:
                 target[group] = size * growth.atrophy_target(tau, evidence)
         self._push(_Phase(step.day, start, target=target, tau=tau))
-        self.occlusion_day, self._active = step.day, True
+        self.occlusion, self._active = step, True
 
 
 def _occluded(group: str, number: int) -> bool:

@@ -31,7 +31,7 @@ def earliest_days(
     evidence: Evidence,
 ) -> tuple[EarliestDay, ...]:
     """Return the first day with sufficient volume, for the binding threshold and those beside it."""
-    floor = adequacy.floor_day(course.first_day, volumes.occlusion_day, history, evidence)
+    floor = adequacy.floor_day(course.first_day, volumes.occlusion, history, evidence)
     found = []
     for name in (population.name, *population.also):
         threshold = adequacy.sflr_threshold(name, evidence)
@@ -81,7 +81,7 @@ def ledger(
 
     def state(without: frozenset[str]) -> tuple[float, float, float, float]:
         volumes = grow(grown, without)
-        floor = adequacy.floor_day(volumes.course.first_day, volumes.occlusion_day, at_last.history, evidence)
+        floor = adequacy.floor_day(volumes.course.first_day, volumes.occlusion, at_last.history, evidence)
         first = float(np.median(_first_days(volumes, threshold, floor, evidence)))
         sflr = volumes.sflr(day)
         worth = function_per_ml(patient, at_last.effects, evidence, without)
