@@ -177,11 +177,15 @@ def two_stage() -> PlanResult:
         p_textbook=0.41,
         modifiers=(
             {
-                "factor": "steatohepatitis",
+                "factor": "steatosis",
+                "text": "steatosis or steatohepatitis",
                 "value": 0.88,
+                "function": 0.79,
                 "cost_ml": 14.2,
                 "cost_points": 0.9,
-                "source": "chouker2004",
+                "cost_days": 3.0,
+                "cost_function_points": 5.25,
+                "cost_failure_points": -0.04,
             },
         ),
         axis_notes={"volume_function": "sFLR 22 % on day 45; 30 % is needed."},

@@ -62,7 +62,7 @@ def play(*, staged: bool = True, amplitude_z: float = 0.0) -> Interval:
     volumes = Volumes(course, draws, one, one, 1604.5, EVIDENCE, "relative")
     none = injury(n=n)
     found = effects(0, MAN, (), none, Setting(), EVIDENCE, luck)
-    response = first_response(volumes, course, EVIDENCE)
+    response = first_response(volumes, course, EVIDENCE, zero)
     return walk(course, volumes, response, 0.20, MAN, lambda day: Liver(day, (), none, found), EVIDENCE, luck)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flrsim.course import CourseStep
 from flrsim.draws import patient_streams
 from flrsim.errors import CaseError
 from flrsim.evidence import load_evidence
@@ -225,7 +226,8 @@ def test_the_binding_threshold(liver: LiverCondition, cycles: int, name: str, al
 
 def test_waiting_times_set_a_floor() -> None:
     def floor(occlusion: int | None, *history: Treatment) -> tuple[int, str]:
-        found = adequacy.floor_day(0, occlusion, history, EVIDENCE)
+        step = None if occlusion is None else CourseStep(occlusion, "occlude", technique="pve")
+        found = adequacy.floor_day(0, step, history, EVIDENCE)
         return found.day, found.reason
 
     assert floor(None) == (0, "first step of the plan")
@@ -238,7 +240,7 @@ def test_the_first_day_reached_agrees_with_looking_at_every_day() -> None:
     tau = np.array([10.0, 6.0, 14.0, 10.0])
     start, end = np.array([0.15, 0.18, 0.21, 0.10]), np.array([0.25, 0.22, 0.30, 0.19])
     found = adequacy.first_day_reached(
-        0.20, Stimulus(14, start, end, tau), start, adequacy.Floor(20, ""), EVIDENCE
+        0.20, Stimulus(14, "pve", start, end, tau), start, adequacy.Floor(20, ""), EVIDENCE
     )
     for i in range(4):
         s = [end[i] + (start[i] - end[i]) * np.exp(-(d - 14) / tau[i]) for d in range(20, 98)]
@@ -247,7 +249,7 @@ def test_the_first_day_reached_agrees_with_looking_at_every_day() -> None:
     assert found[3] == np.inf
     late = adequacy.first_day_reached(
         0.20,
-        Stimulus(0, start[:1], np.array([0.200001]), tau[:1]),
+        Stimulus(0, "pve", start[:1], np.array([0.200001]), tau[:1]),
         start[:1],
         adequacy.Floor(0, ""),
         EVIDENCE,

@@ -18,7 +18,7 @@ from flrsim.errors import FileError
 from flrsim.report import ReportPicture, comparison_rows, render_html, write_html
 from flrsim.report import format as show
 from flrsim.report.curves import growth_svg, rule_lines
-from flrsim.report.facts import error_rows, lesion_cost_rows, lesion_place_rows
+from flrsim.report.facts import cause_rows, error_rows, lesion_cost_rows, lesion_place_rows
 from flrsim.report.tables import denominator_rows, lesion_lines
 from flrsim.results import (
     ClearanceCost,
@@ -438,7 +438,7 @@ def test_the_page_shows_what_makes_it_reproducible(page: Page) -> None:
         "Vauthey. Liver Transpl 2002;8:233",
         "accepted by hand: L3",
         "growth.brake",
-        "steatohepatitis 0.88 14 mL 0.9 points chouker2004",
+        "steatosis or steatohepatitis × 0.88 × 0.79 −14 mL",
         "day 42 scan 345 (295–410) mL 21 (18–26) % –",
         "sFLR 22 % on day 45; 30 % is needed.",
     ):
@@ -518,3 +518,34 @@ def test_an_operation_says_what_it_ablates_meets_and_leaves_in_parts() -> None:
     assert rows["Stage 2 transection"] == "84 cm² (on S4 63 cm², S1 20 cm²)"
     # What does not happen has no line.
     assert not {"Stage 1 ablates", "Stage 1 cut meets", "Stage 1 leaves"} & set(rows)
+
+
+def test_what_each_cause_costs_is_a_signed_change_with_its_unit(page: Page) -> None:
+    (row,) = cause_rows(two_stage())
+    assert row == [
+        "steatosis or steatohepatitis",
+        "× 0.88",
+        "× 0.79",
+        "−14 mL",
+        "−0.9 points",
+        "+3 days",
+        "−5.3 points",
+        "no change",
+    ]
+    assert " ".join(row) in page.text
+
+
+def test_liver_failure_stands_under_its_own_definition_each_time() -> None:
+    ranges = {
+        "low": 0.08,
+        "high": 0.21,
+        "definition": "peak bilirubin",
+        "by_definition": {"isgls": {"low": 0.14, "high": 0.31}},
+    }
+    rows = {
+        r.label: r.cells[0].text
+        for r in comparison_rows(replace(comparison(), plans=(plan("p", p_phlf=ranges),)))
+    }
+    assert rows["Liver failure"] == "8 % to 21 %"
+    assert rows["… by ISGLS, any grade"] == "14 % to 31 %"
+    assert "… by 50-50 criteria" not in rows

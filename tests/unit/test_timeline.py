@@ -172,19 +172,38 @@ def test_progression_follows_its_hazard() -> None:
     assert np.all(np.isinf(progression_day(two_stage(lesions=()), MAN, SIX_FOLFOX, EVIDENCE, u)))
 
 
-@pytest.mark.parametrize("measured", [300.0, 420.0])
-def test_who_is_refused_after_a_measured_volume_follows_from_its_noise(measured: float) -> None:
-    """The share of draws below 20 % or refused as slow, each draw weighted by hand with the noise of 5 %."""
-    prior = simulate(two_stage(lesions=()), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=4000)
-    assert prior.response is not None
-    assert prior.response.kgr_per_week is not None
-    flr, small = prior.decisions[1].flr_ml, prior.response.sflr < 0.20
-    refused = np.where(small, 1.0, 0.14 * (prior.response.kgr_per_week < 0.02))
-    weight = np.exp(-0.5 * ((measured - flr) / (0.05 * measured)) ** 2)
-    played = simulate(two_stage(lesions=(), measured=measured), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=4000)
+def test_a_measured_volume_below_the_threshold_ends_the_plan() -> None:
+    played = simulate(two_stage(lesions=(), measured=300.0), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=400)
+    assert 300.0 / played.telv.ml < 0.20  # type: ignore[operator]
+    # Those who come so far: some died before, in draws that the measurement rules out.
+    assert played.p_dropout["growth"] + played.p_dropout["progression"] == pytest.approx(1.0)
+
+
+def test_who_is_refused_after_a_measured_volume_follows_from_its_noise() -> None:
+    """The share of slow growers, by what was read less what each draw began with, weighted by hand with 5 % noise."""
+    prior = simulate(two_stage(lesions=(), label_sd=0.01), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=4000)
+    response = prior.response
+    assert response is not None
+    assert response.degree_of_hypertrophy is not None
+    began = response.sflr - response.degree_of_hypertrophy
+    measured, weeks = 378.0, 4.0
+    slow = (measured / prior.telv.ml - began) / weeks < 0.02  # type: ignore[operator]
+    weight = np.exp(-0.5 * ((measured - prior.decisions[1].flr_ml) / (0.05 * measured)) ** 2)
+    expected = 0.14 * np.sum(weight * slow) / np.sum(weight)
+    played = simulate(
+        two_stage(lesions=(), label_sd=0.01, measured=measured), MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=4000
+    )
     error = np.sqrt(0.25 / played.rescan.effective_sample_size)  # type: ignore[union-attr]
-    assert played.p_dropout["growth"] == pytest.approx(np.sum(weight * refused) / np.sum(weight), abs=error)
-    assert played.p_phlf_low is not None
+    assert played.p_dropout["growth"] == pytest.approx(expected, abs=error)
+    assert 0.02 < expected < 0.12
+
+
+def test_what_is_read_at_a_scan_carries_its_noise_and_what_is_there_does_not() -> None:
+    timeline = simulate(two_stage(lesions=()), MAN, (), EVIDENCE, seed=1, draws=4000)
+    assert timeline.response is not None
+    ratio = np.log(timeline.response.sflr / timeline.decisions[1].sflr)
+    assert np.std(ratio) == pytest.approx(EVIDENCE.value("volumetry.rescan.noise"), rel=0.05)
+    assert abs(np.mean(ratio)) < 0.003
 
 
 def test_without_a_scan_volume_is_still_asked_before_the_operation() -> None:

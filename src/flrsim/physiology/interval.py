@@ -94,8 +94,15 @@ class Interval:
         return float(np.mean(self.outcome == code))
 
 
-def first_response(volumes: Volumes, course: Course, evidence: Evidence) -> Response | None:
-    """Return growth at the first scan after an occlusion and before the last operation; None without one."""
+def first_response(volumes: Volumes, course: Course, evidence: Evidence, noise_z: Floats) -> Response | None:
+    """Return growth as read at the first scan after an occlusion and before the last operation; None without one.
+
+    Parameters
+    ----------
+    noise_z
+        Standard normal, error of that volumetry: what is decided at a scan is decided on what was read. A volume that
+        was measured is what was read.
+    """
     occlusion: CourseStep | None = None
     last = course.last_operation
     for step in course.steps:
@@ -104,7 +111,7 @@ def first_response(volumes: Volumes, course: Course, evidence: Evidence) -> Resp
         if step.kind == "occlude":
             occlusion = step
         if step.kind == "scan" and occlusion is not None:
-            sflr = volumes.sflr(step.day)
+            sflr = _read_sflr(step, volumes, evidence, noise_z)
             days, technique = step.day - occlusion.day, occlusion.technique or ""
             reason = _no_rates(days, technique, evidence)
             if reason:
@@ -112,6 +119,14 @@ def first_response(volumes: Volumes, course: Course, evidence: Evidence) -> Resp
             gain = sflr - volumes.sflr(occlusion.day)
             return Response(step.day, sflr, gain, gain / (days / _DAYS_PER_WEEK), "")
     return None
+
+
+def _read_sflr(step: CourseStep, volumes: Volumes, evidence: Evidence, noise_z: Floats) -> Floats:
+    """Return the sFLR as read at a scan, (n_draws,)."""
+    if step.measured_flr_ml is not None:
+        return np.full(noise_z.shape, step.measured_flr_ml / volumes.telv_ml)
+    noise = np.exp(evidence.value("volumetry.rescan.noise") * noise_z)
+    return np.asarray(volumes.sflr(step.day) * noise)
 
 
 def _no_rates(days: int, technique: str, evidence: Evidence) -> str:

@@ -152,7 +152,7 @@ def simulate(
     day = play.decision_day
     population = adequacy.population(patient, liver_on(day).history, evidence)
     threshold = adequacy.sflr_threshold(population.name, evidence)
-    response = first_response(volumes, course, evidence)
+    response = first_response(volumes, course, evidence, play.normal("scan.noise"))
     ending = walk(
         course, volumes, response, threshold, patient, liver_on, evidence, play.uniform, modifiers_off
     )
