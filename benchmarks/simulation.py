@@ -189,7 +189,7 @@ def _ours_first_day() -> Call:
     evidence = load_evidence(overrides={"rules.never_after": NEVER_AFTER})
 
     def run(g: Patients) -> tuple[Floats, Floats]:
-        grown = Stimulus(0, g.start, g.end, g.tau)
+        grown = Stimulus(0, "pve", g.start, g.end, g.tau)
         day = first_day_reached(THRESHOLD, grown, g.start, Floor(0, ""), evidence)
         return follow(g.start, g.end, SCAN_DAY, g.tau), day
 

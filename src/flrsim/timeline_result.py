@@ -8,8 +8,6 @@ from flrsim.draws import Floats, Spread, spread
 from flrsim.results import Quantiles
 from flrsim.timeline import Curve, Timeline
 
-_PERCENT = 100.0
-
 
 def quantiles(values: Floats) -> Quantiles:
     """Return median and 80 % interval of draws."""
@@ -30,10 +28,10 @@ def cause_lines(timeline: Timeline) -> tuple[dict[str, Any], ...]:
             "value": line.multiplier,
             "function": line.function,
             "cost_ml": line.cost_ml,
-            "cost_points": None if not timeline.telv.ml else _PERCENT * line.cost_ml / timeline.telv.ml,
+            "cost_points": None if not timeline.telv.ml else 100 * line.cost_ml / timeline.telv.ml,
             "cost_days": line.cost_days,
-            "cost_function_points": _PERCENT * line.cost_function,
-            "cost_failure_points": _PERCENT * line.cost_failure,
+            "cost_function_points": 100 * line.cost_function,
+            "cost_failure_points": 100 * line.cost_failure,
         }
         for line in timeline.ledger
     )

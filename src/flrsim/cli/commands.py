@@ -13,6 +13,7 @@ from flrsim import __version__
 from flrsim.cli.evidence_commands import evidence_app
 from flrsim.cli.outputs import AsJson, check_output, emit
 from flrsim.cli.plans_command import CasePath, propose_plans, read_case
+from flrsim.cli.sensitivity_command import weigh_numbers
 from flrsim.errors import CaseError
 
 # The command parser's own error, whichever library typer takes it from: BadParameter is a UsageError is a this.
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(evidence_app, name="evidence")
 app.command("plans")(propose_plans)
+app.command("sensitivity")(weigh_numbers)
 
 Source = Annotated[
     Path,
@@ -175,7 +177,12 @@ def compare(
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
-    without_modifiers: Annotated[bool, typer.Option(help="Hold every modifier of growth at 1.")] = False,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", help="Switch a cause off, e.g. sos; may be repeated.")
+    ] = None,
+    without_modifiers: Annotated[
+        bool, typer.Option(help="Switch every cause off: as if there were no injury.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hold the case's plans side by side: what goes, what stays, when it suffices, what can go wrong."""
@@ -188,7 +195,10 @@ def compare(
     case, plans, evidence = read_case(case_path, plan, propose=True)
     from flrsim.comparison import compare as run
 
-    off = frozenset(MODIFIERS) if without_modifiers else frozenset[str]()
+    unknown = [name for name in without or () if name not in MODIFIERS]
+    if unknown:
+        raise typer.BadParameter(f'--without "{unknown[0]}": causes are {", ".join(MODIFIERS)}')
+    off = frozenset(MODIFIERS) if without_modifiers else frozenset(without or ())
     with steps(len(plans) + 1) as progress:
         compared = run(case, plans, evidence, seed=seed, draws=draws, modifiers_off=off, progress=progress)
     if report is not None:

@@ -89,15 +89,16 @@ def orphans(
 
 
 def unfindable(references: Iterable[Reference]) -> list[EvidenceFinding]:
-    """Return the sources that a reader cannot look up by a number or an address."""
+    """Return the sources that a reader cannot look up by a number, an address, or journal, year, volume and page."""
     return [
         EvidenceFinding(
             "not_findable",
             "references.bib",
-            f'references.bib: entry "{r.key}" has no doi, pmid, pmcid or url; add the one by which it is found',
+            f'references.bib: entry "{r.key}" has no doi, pmid, pmcid or url, and not journal, year, volume and pages; '
+            "add what it is found by",
         )
         for r in references
-        if not (r.doi or r.pmid or r.pmcid or r.url)
+        if not (r.doi or r.pmid or r.pmcid or r.url or (r.journal and r.year and r.volume and r.pages))
     ]
 
 
