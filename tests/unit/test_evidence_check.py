@@ -105,7 +105,9 @@ def test_a_source_by_which_nothing_is_found_is_said(folder: Path) -> None:
     bib = folder / "references.bib"
     text = bib.read_text()
     assert "doi = {10.1245/s10434-009-0447-z}" in text
-    bib.write_text(text.replace(", doi = {10.1245/s10434-009-0447-z}", ""))
+    bib.write_text(text := text.replace(", doi = {10.1245/s10434-009-0447-z}", ""))
+    assert checked(folder).sound  # journal, year, volume and page are enough
+    bib.write_text(change(text, ", volume = {16}, pages = {1553}", ""))
     (said,) = sentences(checked(folder), "not_findable")
     assert '"aussilhou2009" has no doi, pmid, pmcid or url' in said
 
