@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flrsim import __version__
+from flrsim.cli.chemo_command import chemo
 from flrsim.cli.evidence_commands import evidence_app
 from flrsim.cli.outputs import AsJson, check_output, emit
 from flrsim.cli.plans_command import CasePath, propose_plans, read_case
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(evidence_app, name="evidence")
 app.command("plans")(propose_plans)
 app.command("sensitivity")(weigh_numbers)
+app.command("chemo")(chemo)
 
 Source = Annotated[
     Path,

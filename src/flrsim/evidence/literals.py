@@ -52,6 +52,7 @@ SIZES = frozenset({"zeros", "ones", "empty", "full", "range"})
 """Calls whose first argument counts entries."""
 
 ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
+    ("conversion", "MOST_CYCLES"): ((12,), "rows of a table unless told otherwise"),
     ("lesion_facts", "CONTACT_PAD_VOXELS"): ((8,), "voxels around a lesion's box"),
     ("patient", "Patient.bsa_m2"): ((3600,), "Mosteller's formula of body surface is its definition here"),
     ("perfusion", "MOST_KEYS"): ((25,), "entries of a table that still fit into memory"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flrsim.results.base import (
     CHECK_SCHEMA,
+    CHEMO_SCHEMA,
     COMPARISON_SCHEMA,
     DOCTOR_SCHEMA,
     EVIDENCE_CHECK_SCHEMA,
@@ -32,6 +33,7 @@ from flrsim.results.checks import (
     Repair,
     Repaired,
 )
+from flrsim.results.conversion import Conversion, ConversionRow
 from flrsim.results.plans import (
     Comparison,
     CreditedFlr,
@@ -58,6 +60,7 @@ from flrsim.results.volumes import (
 
 __all__ = [
     "CHECK_SCHEMA",
+    "CHEMO_SCHEMA",
     "COMPARISON_SCHEMA",
     "DOCTOR_SCHEMA",
     "EVIDENCE_CHECK_SCHEMA",
@@ -68,6 +71,8 @@ __all__ = [
     "CheckResult",
     "ClearanceCost",
     "Comparison",
+    "Conversion",
+    "ConversionRow",
     "CreditedFlr",
     "Curve",
     "DayQuantiles",

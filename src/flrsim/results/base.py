@@ -15,6 +15,7 @@ COMPARISON_SCHEMA = "flrsim/comparison/1"
 SIMULATION_SCHEMA = "flrsim/simulation/1"
 PLANS_SCHEMA = "flrsim/plans/1"
 CHECK_SCHEMA = "flrsim/check/1"
+CHEMO_SCHEMA = "flrsim/chemo/1"
 DOCTOR_SCHEMA = "flrsim/doctor/1"
 EVIDENCE_CHECK_SCHEMA = "flrsim/evidence-check/1"
 

@@ -149,13 +149,16 @@ class Lesions:
         day = next(s.day for s in self._course.operations if s.stage == lesion.shrinks_into)
         return np.asarray(self.diameter_fraction(name, day) <= lesion.clears_at)
 
+    def all_cleared(self) -> NDArray[np.bool_]:
+        """Return the draws in which every lesion goes whole with one operation, (n_draws,)."""
+        every = np.ones(self._law.growth.shape, dtype=bool)
+        for name in self._index:
+            every = every & self.cleared(name)
+        return every
+
     def clearance(self) -> tuple[dict[str, float], float]:
         """Return the share of draws in which each lesion goes whole, and in which all do."""
-        draws = {name: self.cleared(name) for name in self._index}
-        every = np.ones(self._law.growth.shape, dtype=bool)
-        for one in draws.values():
-            every = every & one
-        return {name: share(one) for name, one in draws.items()}, share(every)
+        return {name: share(self.cleared(name)) for name in self._index}, share(self.all_cleared())
 
     def burden(self, day: int) -> Floats:
         """Return the sum of all diameters on `day` relative to the imaging day, (n_draws,)."""
