@@ -458,3 +458,60 @@ def runge_kutta(slope, state, step, steps):
             y + step / 6 * (p + 2 * q + 2 * r + s) for y, p, q, r, s in zip(state, a, b, c, d, strict=True)
         ]
     return state
+
+
+def cell_slopes(state, c, load, death):
+    """Return the hourly change of a liver's signals and cells; c: the constants by id, without their first word.
+
+    Each signal is written as made by what it depends on, at a constant rate besides, and cleared; the constant rates are
+    those that hold the intact liver (signals 1, all cells quiescent) still.
+    """
+    burden = load * c["metabolic_load"]
+
+    def jak_made(cytokine):
+        return c["jak.rate"] * cytokine / (c["jak.half"] + cytokine)
+
+    def stat3_made(jak, socs3):
+        squared = c["stat3.pool"] ** 2
+        return (
+            c["stat3.rate"]
+            * squared
+            * jak
+            / (squared + c["stat3.half"] * (1 + socs3 / c["socs3.inhibition"]))
+        )
+
+    def socs3_made(stat3):
+        return c["socs3.rate"] * stat3 / (stat3 + c["socs3.half"])
+
+    def genes_made(stat3):
+        return c["genes.rate"] * stat3 / (stat3 + c["genes.half"])
+
+    def change(cytokine, jak, stat3, socs3, matrix, genes, factor, n):
+        return [
+            c["cytokine.production"] * burden / n - jak_made(cytokine) - c["cytokine.decay"] * cytokine,
+            jak_made(cytokine) - c["jak.decay"] * jak,
+            stat3_made(jak, socs3) - genes_made(stat3) - socs3_made(stat3) - c["stat3.decay"] * stat3,
+            socs3_made(stat3) - c["socs3.decay"] * socs3,
+            -c["matrix.degradation"] * cytokine * matrix - c["matrix.decay"] * matrix,
+            genes_made(stat3) - c["genes.decay"] * genes,
+            c["growth_factor.production"] * burden / n
+            - c["growth_factor.uptake"] * factor * matrix
+            - c["growth_factor.decay"] * factor,
+        ]
+
+    *signals, q, p, r = state
+    n = q + p + r
+    held = change(1, 1, 1, 1, 1, 1, 1, 1)
+    signal_slopes = [now - then for now, then in zip(change(*signals, n), held, strict=True)]
+    matrix, genes, factor = signals[4:]
+    at_rest = (1 + math.tanh((c["requiescence.threshold"] - factor) / c["requiescence.width"])) / 2
+    few = (1 + math.tanh((c["apoptosis.threshold"] - n) / c["apoptosis.width"])) / 2
+    to_p, to_r = c["priming"] * (genes - 1) * q, c["replication_entry"] * (factor - 1) * p
+    from_p, from_r = c["requiescence.rate"] * at_rest * p, c["replication_exit"] * matrix * r
+    lost = death * c["apoptosis.rate"] * few
+    return [
+        *signal_slopes,
+        from_r + from_p - to_p - lost * q,
+        to_p - to_r - from_p - lost * p,
+        to_r - from_r + c["replication"] * r - lost * r,
+    ]

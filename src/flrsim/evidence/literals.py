@@ -35,6 +35,7 @@ PERCENT = 100
 """Allowed as a factor: shares are multiplied by it where they are printed."""
 
 UNIT_FACTORS: Mapping[str, float] = {
+    "HOURS_PER_DAY": 24,
     "DAYS_PER_WEEK": 7,
     "DAYS_PER_MONTH": 365.25 / 12,
     "DAYS_PER_YEAR": 365.25,
@@ -60,6 +61,7 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("physiology", "FEW"): ((100,), "draws of equal weight below which weighted quantiles are not trusted"),
     ("physiology", "injury_probabilities"): ((3,), "the three grades of sinusoidal obstruction"),
     ("physiology", "predict_injury"): ((3,), "the three grades of sinusoidal obstruction"),
+    ("physiology", "STEPS_PER_HOUR"): ((100,), "steps of an integrator, short enough for the fastest signal"),
     ("physiology", "THREADS_FROM"): ((2_000_000,), "work below which threads cost more than they save"),
     ("plan", "_number"): ((3, 4), "numbers as words"),
     ("rules", "MOST_DIGITS"): ((3,), "decimals printed"),
