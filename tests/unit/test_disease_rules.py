@@ -23,7 +23,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_packages_own_rules_can_be_read() -> None:
-    assert all(rule.sentence and rule.where for rule in load_disease_rules())
+    rules = load_disease_rules()
+    assert len(rules) > 20
+    assert all(rule.sentence and (rule.where or not rule.verified) for rule in rules)
 
 
 def test_without_a_file_there_are_no_rules(file: Path) -> None:
@@ -70,6 +72,21 @@ def test_a_bad_rule_is_refused(file: Path, old: str, new: str, sentence: str) ->
     with pytest.raises(EvidenceError, match=sentence) as caught:
         load_disease_rules(file.parent)
     assert caught.value.sentence.startswith("disease_rules.toml")
+
+
+def test_a_recalled_rule_may_lack_a_source_and_no_other_may(file: Path) -> None:
+    recalled = RULE.replace("source = {", "verified = false\nsource = {")
+    bare = "\n".join(line for line in recalled.splitlines() if not line.startswith("source"))
+    for text, source in ((recalled, "aoki2011"), (bare, "")):
+        file.write_text(text)
+        (rule,) = load_disease_rules(file.parent)
+        assert (rule.verified, rule.source) == (False, source)
+    file.write_text(bare.replace("verified = false", "verified = true"))
+    with pytest.raises(EvidenceError, match="it needs exactly answer, id, sentence, source, when"):
+        load_disease_rules(file.parent)
+    file.write_text(bare.replace("verified = false", 'verified = "no"'))
+    with pytest.raises(EvidenceError, match="has verified = 'no'; true or false"):
+        load_disease_rules(file.parent)
 
 
 def test_ids_differ(file: Path) -> None:

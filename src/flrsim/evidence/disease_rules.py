@@ -30,6 +30,7 @@ class DiseaseRule:
     when : the finding that brings the rule up.
     sentence : what is said to the reader.
     source, where, read : key in the reference list, place in the source, day it was read (empty: not noted).
+    verified : False for a rule that is recalled: it is shown, does not enter a verdict, and may lack a source.
     """
 
     id: str
@@ -39,6 +40,7 @@ class DiseaseRule:
     source: str
     where: str
     read: str
+    verified: bool = True
 
 
 def load_disease_rules(folder: Path | None = None) -> tuple[DiseaseRule, ...]:
@@ -83,21 +85,25 @@ def _read_rule(table: Any, number: int, references: Collection[str]) -> DiseaseR
     if not isinstance(table, Mapping):
         raise refuse(f"is {table!r}; a rule is a [[rule]] table")
     name = f' "{table["id"]}"' if "id" in table else ""
-    source = table.get("source", {})
-    if set(table) != _KEYS or not isinstance(source, Mapping):
+    source, verified = table.get("source", {}), table.get("verified", True)
+    if not isinstance(verified, bool):
+        raise refuse(f"has verified = {verified!r}; true or false is needed")
+    lacks = {"source"} if not verified and not source else set()
+    if set(table) - {"verified"} != _KEYS - lacks or not isinstance(source, Mapping):
         raise refuse(f"has the keys {sorted(table)}; it needs exactly {', '.join(sorted(_KEYS))}")
-    if not {"key", "where"} <= set(source) <= _SOURCE_KEYS:
+    if not lacks and not {"key", "where"} <= set(source) <= _SOURCE_KEYS:
         raise refuse(f"has a source with {sorted(source)}; key and where are needed, read is allowed")
     words = {key: table[key] for key in ("id", "answer", "when", "sentence")}
-    words |= {"source": source["key"], "where": source["where"]}
+    if not lacks:
+        words |= {"source": source["key"], "where": source["where"]}
     for key, text in words.items():
         if not isinstance(text, str) or not text.strip():
             raise refuse(f"has {key} = {text!r}; words in quotes are needed")
     if words["answer"] not in ANSWERS:
         raise refuse(f'answers "{words["answer"]}"; answers are {", ".join(ANSWERS)}')
-    if words["source"] not in references:
+    if not lacks and words["source"] not in references:
         raise refuse(f'cites "{words["source"]}", which references.bib does not have')
     read = iso_day(source["read"]) if "read" in source else ""
     if read is None:
         raise refuse(f"was read {source['read']!r}; a date like 2026-11-25, without quotes, is needed")
-    return DiseaseRule(**words, read=read)
+    return DiseaseRule(**{"source": "", "where": ""} | words, read=read, verified=verified)

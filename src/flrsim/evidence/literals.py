@@ -65,6 +65,7 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("physiology", "THREADS_FROM"): ((2_000_000,), "work below which threads cost more than they save"),
     ("plan", "_number"): ((3, 4), "numbers as words"),
     ("rules", "MOST_DIGITS"): ((3,), "decimals printed"),
+    ("rules", "_MAJOR"): ((3,), "what the word major means: three segments or more"),
     ("sensitivity", "LEVELS"): ((4,), "levels of the Morris design"),
     ("staging", "MAJOR_SEGMENTS"): ((3,), "what the word major means: three segments or more"),
     ("staging", "STEPS"): ((100,), "sizes of a shrinking lesion that are looked at"),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.errors import EvidenceError
+from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
 from flrsim.evidence.folder import listing, open_folder, read_text, read_toml
 from flrsim.evidence.records import Parameter, Reference, checksum, read_parameters, read_references
 from flrsim.evidence.sets import read_frozen, set_name
@@ -27,6 +28,8 @@ class Evidence:
         Records by id, sources by key.
     overridden
         Ids whose value a caller replaced.
+    disease_rules
+        What disease outside the lesions allows, warns of or forbids.
     """
 
     def __init__(
@@ -35,9 +38,11 @@ class Evidence:
         parameters: Mapping[str, Parameter],
         references: Mapping[str, Reference],
         overridden: tuple[str, ...] = (),
+        disease_rules: tuple[DiseaseRule, ...] = (),
     ) -> None:
         self.parameter_set = parameter_set
         self.overridden = overridden
+        self.disease_rules = disease_rules
         self._parameters = parameters
         self._references = references
         self._read: dict[str, None] | None = None
@@ -110,7 +115,9 @@ class Evidence:
 
     def recording(self) -> Evidence:
         """Return a view of the same numbers that remembers which ids are read."""
-        view = Evidence(self.parameter_set, self._parameters, self._references, self.overridden)
+        view = Evidence(
+            self.parameter_set, self._parameters, self._references, self.overridden, self.disease_rules
+        )
         view._read = {}
         return view
 
@@ -119,10 +126,18 @@ class Evidence:
         """Ids read through this view, in alphabetical order; empty unless `recording`."""
         return tuple(sorted(self._read or ()))
 
-    def references(self, ids: Iterable[str] | None = None) -> tuple[Reference, ...]:
-        """Return the sources of the numbers `ids`, or of all, each once, by key."""
+    def references(
+        self, ids: Iterable[str] | None = None, *, also: Iterable[str] = ()
+    ) -> tuple[Reference, ...]:
+        """Return the sources of the numbers `ids`, or of all, each once, by key.
+
+        Parameters
+        ----------
+        also
+            Keys of further sources, such as those of disease rules.
+        """
         chosen = self._parameters if ids is None else {id: self._parameters[id] for id in ids}
-        keys = sorted({p.source for p in chosen.values() if p.source})
+        keys = sorted({p.source for p in chosen.values() if p.source} | {key for key in also if key})
         return tuple(self._references[key] for key in keys)
 
     def at(self, values: Mapping[str, float]) -> Evidence:
@@ -137,7 +152,7 @@ class Evidence:
             changed[id] = replace(
                 old, value=float(value), low=None, high=None, spread=old.spread if between_patients else None
             )
-        return Evidence(self.parameter_set, changed, self._references, self.overridden)
+        return Evidence(self.parameter_set, changed, self._references, self.overridden, self.disease_rules)
 
     @property
     def digest(self) -> str:
@@ -174,15 +189,22 @@ def load_evidence(
         parameters, references = _read_all(root)
     else:
         name = parameter_set
-        parameters, references = read_frozen(root, name)
-    return _with_overrides(Evidence(name, parameters, references), parameters, references, overrides or {})
+        parameters, frozen = read_frozen(root, name)
+        # Rules of disease are no numbers and are not frozen: their sources are today's.
+        references = _references(root) | frozen
+    evidence = Evidence(name, parameters, references, disease_rules=load_disease_rules(folder))
+    return _with_overrides(evidence, parameters, references, overrides or {})
+
+
+def _references(root: Traversable) -> dict[str, Reference]:
+    return read_references(read_text(root / "references.bib"), where="references.bib")
 
 
 def _read_all(root: Traversable) -> tuple[dict[str, Parameter], dict[str, Reference]]:
     """Return the numbers of ``parameters/`` and the reference list."""
     parameters: dict[str, Parameter] = {}
     files = parameter_files(root)
-    references = read_references(read_text(root / "references.bib"), where="references.bib")
+    references = _references(root)
     for file in files:
         for id, parameter in read_parameter_file(file, references).items():
             if id in parameters:
@@ -232,4 +254,5 @@ def _with_overrides(
             new = replace(new, range=None)
         changed[id] = new
     count = f"{len(overrides)} override" + ("s" if len(overrides) > 1 else "")
-    return Evidence(f"{evidence.parameter_set} + {count}", changed, references, tuple(sorted(overrides)))
+    name, ids = f"{evidence.parameter_set} + {count}", tuple(sorted(overrides))
+    return Evidence(name, changed, references, ids, evidence.disease_rules)
