@@ -58,6 +58,7 @@ class CourseStep:
     measured_flr_ml : scan: the measured FLR, when it has been done.
     major : operate: three segments or more.
     extent : operate: printed name of the operation.
+    resected : operate: segments taken whole or for the most part; what is ablated is no resection.
     """
 
     day: int
@@ -74,6 +75,7 @@ class CourseStep:
     cycles: int = 0
     with_primary: str | None = None
     thrombectomy: bool = False
+    resected: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -20,16 +20,18 @@ def course_of(
     for step in staged.plan.steps:
         if isinstance(step.action, Operate):
             op = next(operations)
+            resected = _resected_segments(case, staged, op)
             steps.append(
                 CourseStep(
                     day=step.day,
                     kind="operate",
                     stage=op.stage,
                     removed_ml=op.removed_ml,
-                    major=_segment_count(_resected_segments(case, staged, op)) >= MAJOR_SEGMENTS,
+                    major=_segment_count(resected) >= MAJOR_SEGMENTS,
                     extent=op.title,
                     with_primary=step.action.with_primary,
                     thrombectomy=step.action.thrombectomy,
+                    resected=tuple(sorted(resected)),
                 )
             )
         elif isinstance(step.action, Occlude):
