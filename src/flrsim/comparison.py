@@ -13,6 +13,7 @@ from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
 from flrsim.legality import check_plan
 from flrsim.lesion_facts import lesion_facts
+from flrsim.outcome import outcome_context
 from flrsim.perfusion import Circulation, Supply
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
 from flrsim.plan import Operate, Plan
@@ -105,6 +106,12 @@ def compare(
     with ThreadPoolExecutor(max_workers=2) as pool:
         played = list(pool.map(play, staged))
     results, timelines = [r for r, _ in played], [t for _, t in played]
+    context = (
+        ()
+        if case.patient is None
+        else outcome_context(case.patient, case.history, len(case.lesions), ordered, evidence)
+    )
+    ruled = {note.source for plan in results for note in plan.disease}
     used = {name for t in timelines if t is not None for name in t.used}
     used.update(evidence.used)
     numbers = [evidence[name] for name in sorted(used)]
@@ -125,9 +132,10 @@ def compare(
         accepted=case.accepted.sentences(),
         warnings=(*case.warnings, *circulation.remarks),
         assumptions=tuple(_assumption(p) for p in numbers if p.kind == "assumed"),
-        references=tuple(plain(r) for r in evidence.references(sorted(used))),
+        references=tuple(plain(r) for r in evidence.references(sorted(used), also=ruled)),
         tlv_interval=tlv_error,
         tlv_functional_interval=functional_error,
+        outcome_context=context,
     )
     return Compared(result, staged, tuple(timelines))
 

@@ -13,6 +13,7 @@ DISEASES = ("crlm", "hcc", "cholangiocarcinoma", "other")
 CHOLESTASIS = ("none", "drained", "undrained")
 ASCITES = ("none", "controlled", "uncontrolled")
 RESPONSES = ("responding", "stable", "progressing")
+PRIMARY = ("in_place", "symptomatic", "resected")
 THROMBUS = ("none", "Vp1", "Vp2", "Vp3", "Vp4")
 EXTRAHEPATIC = (
     "lung_resectable",
@@ -22,6 +23,7 @@ EXTRAHEPATIC = (
     "hilar_nodes",
     "celiac_nodes",
     "retroperitoneal_nodes",
+    "retroperitoneal_nodes_multiple",
     "other",
 )
 """Sites of disease outside the liver that rules speak of."""
@@ -76,7 +78,7 @@ class TumourBiology:
     ----------
     ras, braf : mutant or wild.
     side : left or right, of the colorectal primary.
-    primary : in_place or resected.
+    primary : in_place, symptomatic (in place and obstructing, bleeding or perforated) or resected.
     extrahepatic : sites of disease outside the liver, of `EXTRAHEPATIC`; None when it was not said, empty when
         there is none.
     response : how the lesions answered the treatment so far, of `RESPONSES`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flrsim.anatomy import SEGMENTS
 from flrsim.case import LiverCase
+from flrsim.disease import Disease, assess, bearing_segment
 from flrsim.error_budget import HALF_WIDTH, wall_interval
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Supply, deprivation, perfusion_result
@@ -22,7 +23,8 @@ from flrsim.results import (
     RuleOutcome,
     StageResult,
 )
-from flrsim.rules import RuleResult, evaluate, with_error
+from flrsim.rules import RuleResult, conflicts, evaluate, with_error
+from flrsim.rules import not_supplied as tests_not_supplied
 from flrsim.staging import StagedPlan
 from flrsim.timeline import Timeline
 from flrsim.timeline_result import (
@@ -41,6 +43,8 @@ from flrsim.verdict import fate_note, judge, judged, lesion_then, margin_then, v
 from flrsim.volumetry import not_supplied
 
 GRAMS_PER_KG = 1000.0
+HALF = 0.5
+"""Share of draws from which a lesion counts as no longer seen."""
 
 
 def plan_result(
@@ -73,6 +77,8 @@ def plan_result(
         for counted in (1.0, 1.0 - deprived.share)
     )
     answers = vessel_answers(supply.circulation, staged, deprived)
+    fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
+    disease = _disease(case, timeline, fates, evidence)
     judgement = judge(
         staged,
         answers,
@@ -82,11 +88,11 @@ def plan_result(
         lesions_supplied=bool(case.lesions),
         deprived=deprived,
         rules_without=without,
+        disease=disease,
     )
     telv = None if timeline is None else timeline.telv.ml
     weight = None if patient is None else patient.weight_kg * GRAMS_PER_KG
     at = None if timeline is None else timeline.at_resection
-    fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
     # What has vanished is cleared only with its site.
     uncleared = tuple(f.name for f in fates if not _goes(f) or f.margin_short)
     now = Quantiles(flr, error.low, error.high)
@@ -153,6 +159,25 @@ def plan_result(
         flr_body_weight_interval=_scaled(now, weight),
         injury=None if timeline is None else injury_shares(timeline),
         rescan=None if timeline is None else rescan_result(timeline),
+        rule_conflicts=conflicts(rules),
+        rules_not_supplied=() if patient is None else tests_not_supplied(patient),
+        disease=disease.notes,
+    )
+
+
+def _disease(
+    case: LiverCase, timeline: Timeline | None, fates: tuple[LesionFate, ...], evidence: Evidence
+) -> Disease:
+    """Return what disease outside the lesions says to the plan."""
+    if timeline is None or case.patient is None:
+        return Disease()
+    return assess(
+        case.patient,
+        case.history,
+        timeline.course,
+        evidence,
+        bearing=bearing_segment(case.lesions),
+        vanished=[f.name for f in fates if not _goes(f) and (f.p_vanished or 0.0) >= HALF],
     )
 
 
@@ -245,4 +270,9 @@ def _rule(r: RuleResult) -> RuleOutcome:
         error_low=r.error_low,
         error_high=r.error_high,
         inside_error=r.inside_error,
+        quantity=r.quantity,
+        definition=r.definition,
+        direction=r.direction,
+        met=r.met,
+        verified=r.verified,
     )

@@ -1,10 +1,11 @@
-"""Five axes, worst first, and one sentence that says what stands in the way."""
+"""Six axes, worst first, and one sentence that says what stands in the way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flrsim.disease import FORBIDS, WARNS, Disease
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Deprivation, spoken
 from flrsim.remnant import VesselAnswer
@@ -17,7 +18,7 @@ MEETS, BORDERLINE, CANNOT_JUDGE, MISSES = "meets_rules", "borderline", "cannot_j
 VERDICTS = (MEETS, BORDERLINE, CANNOT_JUDGE, MISSES)
 """From best to worst: what cannot be judged is worse than what is close."""
 
-SPOKEN_FIRST = ("clearance", "volume_function", "vessels_bile", "time", "risk")
+SPOKEN_FIRST = ("clearance", "volume_function", "vessels_bile", "disease", "time", "risk")
 """Among equally bad axes, the one whose sentence a surgeon needs first."""
 
 
@@ -49,6 +50,7 @@ def judge(
     lesions_supplied: bool,
     deprived: Deprivation | None = None,
     rules_without: Sequence[RuleResult] = (),
+    disease: Disease | None = None,
 ) -> Judgement:
     """Return the judgement of a plan.
 
@@ -58,6 +60,7 @@ def judge(
     ----------
     deprived : what stays without inflow or outflow; None says nothing.
     rules_without : the rules with that tissue not counted at all.
+    disease : what is known of disease outside the lesions; None knows nothing.
     """
     axes = (
         _clearance(staged.fates, lesions_supplied, timeline, evidence),
@@ -65,6 +68,7 @@ def judge(
         _credited(_volume(timeline, rules, evidence), timeline, rules_without, deprived, evidence),
         _time(timeline, evidence),
         _risk(timeline, evidence),
+        _disease(disease or Disease()),
     )
     worst = max(
         sorted(axes, key=lambda a: SPOKEN_FIRST.index(a.name)), key=lambda a: VERDICTS.index(a.verdict)
@@ -288,10 +292,11 @@ def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Ev
         verdict, said = BORDERLINE, f"{said}; {error_warning(bound)}"
     if timeline.growth_law_disagrees:
         return Axis(name, BORDERLINE, f"{said}; depends on the growth law")
+    least = evidence.value("verdict.rule_missed")
     missed = [
         r
         for r in rules
-        if not r.binding and r.p_pass is not None and r.p_pass < evidence.value("verdict.rule_missed")
+        if not r.binding and r.verified and (r.met is False if r.p_pass is None else r.p_pass < least)
     ]
     if verdict == MEETS and missed:
         return Axis(name, BORDERLINE, f"{said}, but {missed[0].title} is missed")
@@ -336,6 +341,21 @@ def _risk(timeline: Timeline | None, evidence: Evidence) -> Axis:
     said = f"simulated 90-day death {100 * timeline.p_death_90d:.0f} %{failure}"
     high = timeline.p_death_90d > evidence.value("verdict.death_90d")
     return Axis("risk", BORDERLINE if high else MEETS, said)
+
+
+def _disease(disease: Disease) -> Axis:
+    """Return the worst that a rule says; a recalled rule is shown elsewhere and decides nothing."""
+    name, said = "disease", [n for n in disease.notes if n.verified]
+    for answer, verdict in ((FORBIDS, MISSES), (WARNS, BORDERLINE)):
+        if answer == WARNS and disease.unjudged:
+            return Axis(name, CANNOT_JUDGE, "; ".join(disease.unjudged))
+        sentences = [n.sentence for n in said if n.answer == answer]
+        if sentences:
+            return Axis(name, verdict, " ".join(sentences))
+    if not disease.anything_supplied:
+        return Axis(name, MEETS, "disease outside these lesions was not supplied")
+    rest = f"; not supplied: {', '.join(disease.not_supplied)}" if disease.not_supplied else ""
+    return Axis(name, MEETS, f"nothing that was supplied speaks against it{rest}")
 
 
 def _left(fate: Fate) -> str:

@@ -1,4 +1,4 @@
-"""Five axes, the worst decides; what was not supplied caps the verdict."""
+"""Six axes, the worst decides; what was not supplied caps the verdict."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from flrsim.case import Lesion
+from flrsim.disease import Disease
 from flrsim.evidence import load_evidence
 from flrsim.perfusion import Deprivation, VeinFate
 from flrsim.remnant import VesselAnswer
 from flrsim.resection.margin import Neighbour
+from flrsim.results import DiseaseNote
 from flrsim.rules import RuleResult
 from flrsim.staging import Fate
 from flrsim.tumour import LesionAtOperation
@@ -304,3 +306,58 @@ def test_a_lesion_that_may_vanish_is_not_cleared_unless_its_site_goes_and_it_is_
     # What it may do later is not what is done to it now.
     assert fate_note(fate(fate="left")) == "left in place"
     assert judged(Given(fates=(fate(fate="left"),), timeline=seen(0.99))).axes[0].verdict == "does_not_meet"
+
+
+# ------------------------------------------------------------------------------------------------ disease elsewhere
+
+
+def note(answer: str, *, verified: bool = True) -> DiseaseNote:
+    return DiseaseNote("a.rule", answer, f"It {answer}.", "x", "abstract", verified)
+
+
+def disease_axis(disease: Disease | None) -> tuple[str, str, Judgement]:
+    staged: Any = SimpleNamespace(fates=(fate(),))
+    result = judge(staged, SUPPLIED, timeline(), (rule(),), EVIDENCE, lesions_supplied=True, disease=disease)
+    found = next(a for a in result.axes if a.name == "disease")
+    return found.verdict, found.sentence, result
+
+
+@pytest.mark.parametrize(
+    ("disease", "verdict", "sentence"),
+    [
+        (None, "meets_rules", "disease outside these lesions was not supplied"),
+        (Disease(not_supplied=("the primary",)), "meets_rules", "disease outside these lesions was not supplied"),
+        (Disease(anything_supplied=True), "meets_rules", "nothing that was supplied speaks against it"),
+        (Disease(not_supplied=("the primary",), anything_supplied=True), "meets_rules", "nothing that was supplied speaks against it; not supplied: the primary"),
+        (Disease((note("allows"),), anything_supplied=True), "meets_rules", "nothing that was supplied speaks against it"),
+        (Disease((note("allows"), note("warns")), anything_supplied=True), "borderline", "It warns."),
+        (Disease((note("warns"), note("forbids")), anything_supplied=True), "does_not_meet", "It forbids."),
+        (Disease((note("warns"),), ("no rule",), anything_supplied=True), "cannot_judge", "no rule"),
+        (Disease((note("forbids"),), ("no rule",), anything_supplied=True), "does_not_meet", "It forbids."),
+        (Disease((note("forbids", verified=False),), anything_supplied=True), "meets_rules", "nothing that was supplied speaks against it"),
+    ],
+)  # fmt: skip
+def test_the_disease_axis(disease: Disease | None, verdict: str, sentence: str) -> None:
+    found = disease_axis(disease)
+    assert found[:2] == (verdict, sentence)
+    assert found[2].verdict == verdict
+    if verdict != "meets_rules":
+        assert found[2].blocking == sentence
+    else:
+        assert "sFLR 28 %" in found[2].blocking
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"p_pass": None, "met": False}, "borderline"),
+        ({"p_pass": None, "met": True}, "meets_rules"),
+        ({"p_pass": None, "met": None, "value": None}, "meets_rules"),
+        ({"p_pass": MISSED - 1e-6}, "borderline"),
+        ({"p_pass": None, "met": False, "verified": False}, "meets_rules"),
+        ({"p_pass": 0.0, "met": False, "verified": False}, "meets_rules"),
+    ],
+)
+def test_a_missed_rule_counts_when_it_is_verified(changes: dict[str, Any], verdict: str) -> None:
+    other = replace(rule(binding=False), **changes)
+    assert axis(Given(rules=(rule(), other)), "volume_function")[0] == verdict

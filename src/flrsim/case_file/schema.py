@@ -98,7 +98,7 @@ class TumourTable(Strict):
     ras: Literal["mutant", "wild"] | None = None
     braf: Literal["mutant", "wild"] | None = None
     side: Literal["left", "right"] | None = None
-    primary: Literal["in_place", "resected"] | None = None
+    primary: Literal["in_place", "symptomatic", "resected"] | None = None
     extrahepatic: tuple[str, ...] | None = None
     response: Literal["responding", "stable", "progressing"] | None = None
     thrombus: Literal["none", "Vp1", "Vp2", "Vp3", "Vp4"] | None = None

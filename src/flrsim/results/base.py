@@ -21,6 +21,8 @@ EVIDENCE_CHECK_SCHEMA = "flrsim/evidence-check/1"
 
 RESEARCH_NOTE = "Research software, not a medical device: simulated numbers, not for treatment decisions."
 
+OUTCOME_NOTE = "Published survival of comparable groups, cited as context. It is no forecast for this person."
+
 
 def plain(value: Any) -> Any:
     """Return `value` as JSON knows it: dicts, lists, strings, numbers, true, false, null."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flrsim.results.base import RESEARCH_NOTE, DayQuantiles, Interval, Quantiles, Result, Run
+from flrsim.results.base import OUTCOME_NOTE, RESEARCH_NOTE, DayQuantiles, Interval, Quantiles, Result, Run
 from flrsim.results.volumes import EstimatedVolume, LesionVolume, SegmentVolume
 
 
@@ -80,7 +80,8 @@ class LesionFate(Result):
 class RuleOutcome(Result):
     """One published rule applied to a plan; `distance_ml` is how far the FLR lies above (+) or below (−) it.
 
-    `error_low` to `error_high` is the value with the 80 % error of measurement alone; `inside_error` says that the
+    `direction` says on which side of the threshold a value meets the rule: at_least, at_most or below. `verified` is
+    false for a threshold that is recalled: it is shown and does not enter the verdict. `error_low` to `error_high` is the value with the 80 % error of measurement alone; `inside_error` says that the
     threshold lies between them.
     """
 
@@ -99,6 +100,47 @@ class RuleOutcome(Result):
     error_low: float | None = None
     error_high: float | None = None
     inside_error: bool = False
+    quantity: str = ""
+    definition: str = ""
+    direction: str = "at_least"
+    met: bool | None = None
+    verified: bool = True
+
+
+@dataclass(frozen=True)
+class DiseaseNote(Result):
+    """What a rule about disease outside these lesions says to a plan: it allows, warns or forbids.
+
+    `verified` is false for a rule that is recalled: it is shown and does not enter the verdict.
+    """
+
+    rule: str
+    answer: str
+    sentence: str
+    source: str
+    where: str
+    verified: bool = True
+
+
+@dataclass(frozen=True)
+class OutcomeContext(Result):
+    """One published number on a group comparable to this patient and these plans; no forecast for this person.
+
+    `low` to `high` is its interval, where it has one; `verified` is false for a number that is recalled.
+    """
+
+    group: str
+    sentence: str
+    value: float
+    unit: str
+    low: float | None
+    high: float | None
+    n: int | None
+    population: str
+    source: str
+    where: str
+    note: str
+    verified: bool = True
 
 
 @dataclass(frozen=True)
@@ -168,6 +210,8 @@ class Curve(Result):
 class PlanResult(Result):
     """One plan, judged.
 
+    `rule_conflicts` says which rules answer otherwise than the binding one, `rules_not_supplied` which tests were not
+    supplied that further rules ask for.
     `flr_error` and `sflr_error` say what the FLR on the imaging day is uncertain by; the latter also counts the spread
     of the formulas for TELV, which the intervals beside the numbers and the rules do not. `p_phlf` gives the range by
     the definition it was modelled in and, under ``by_definition``, by each other one; they are never mixed. `injury` is
@@ -226,11 +270,17 @@ class PlanResult(Result):
     flr_body_weight_interval: Quantiles | None = None
     injury: Mapping[str, Any] | None = None
     rescan: Mapping[str, Any] | None = None
+    rule_conflicts: tuple[str, ...] = ()
+    rules_not_supplied: tuple[str, ...] = ()
+    disease: tuple[DiseaseNote, ...] = ()
 
 
 @dataclass(frozen=True)
 class Comparison(Result):
-    """All plans of a case side by side, grouped by family, never ranked by one number."""
+    """All plans of a case side by side, grouped by family, never ranked by one number.
+
+    `outcome_context` is published survival of comparable groups; `outcome_note` says what it is not.
+    """
 
     schema: str
     run: Run
@@ -250,3 +300,5 @@ class Comparison(Result):
     note: str = field(default=RESEARCH_NOTE)
     tlv_interval: Interval | None = None
     tlv_functional_interval: Interval | None = None
+    outcome_context: tuple[OutcomeContext, ...] = ()
+    outcome_note: str = OUTCOME_NOTE

@@ -84,10 +84,6 @@ class Lesions:
         most = max(share, key=lambda side: share[side])
         return most if most in SIDES else None
 
-    def load_ml(self, side: str) -> float:
-        """Return the volume of the lesions on a side, mL."""
-        return sum(x.volume_ml for x in self.case.lesions if self.side(x) == side)
-
     def hemiliver(self, side: str) -> Segments:
         """Return the leaf segments of a hemiliver."""
         return self.present(SECTIONS[side].segments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flrsim.anatomy import SECTIONS, SEGMENTS
+from flrsim.disease import bearing_segment, territory_of
 from flrsim.errors import PlanError
 from flrsim.search.clearing import SIDES, Lesions, Segments
 
@@ -51,23 +51,18 @@ def thrombus_of(lesions: Lesions) -> Thrombus | None:
     Raises
     ------
     PlanError
-        When that lesion lies in no labelled segment.
+        When no lesion lies in a labelled segment of a hemiliver.
     """
     patient = lesions.case.patient
     grade = None if patient is None else patient.tumour.thrombus
     if patient is None or patient.disease != "hcc" or grade not in GRADES:
         return None
-    side = max(SIDES, key=lesions.load_ml)
-    if grade in FIRST_ORDER:
-        return Thrombus(grade, side, lesions.hemiliver(side))
-    own = [x for x in lesions.case.lesions if lesions.side(x) == side]
-    largest = max(own or lesions.case.lesions, key=lambda x: x.volume_ml)
-    inside = {s: share for s, share in largest.segments.items() if s in SEGMENTS}
-    if not inside:
+    segment = bearing_segment(lesions.case.lesions)
+    if segment is None:
+        names = ", ".join(x.name for x in lesions.case.lesions)
         raise PlanError(
-            f"the segment of the portal thrombus ({grade}) cannot be told: {largest.name} lies in no labelled segment; "
+            f"the segment of the portal thrombus ({grade}) cannot be told: {names} lies in no labelled segment of a hemiliver; "
             "label the liver together with its tumours, or write [[plan]] tables"
         )
-    segment = max(inside, key=lambda s: inside[s])
-    names = SECTIONS[SEGMENTS[segment].section].segments if grade == "Vp2" else (segment,)
-    return Thrombus(grade, side, lesions.present(names))
+    side = next(side for side in SIDES if segment in lesions.hemiliver(side))
+    return Thrombus(grade, side, lesions.present(territory_of(grade, segment)))
