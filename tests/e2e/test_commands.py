@@ -224,7 +224,16 @@ def test_comparison_has_the_documented_form(compared: tuple[str, dict[str, Any]]
         assert all(r.keys() >= RULE_KEYS for r in p["rules"])
         assert p["p_dropout"].keys() == {"progression", "growth", "complication", "death"}
         assert p["p_complete"] + sum(p["p_dropout"].values()) == pytest.approx(1.0, abs=1e-12)
-        assert p["axes"].keys() == {"clearance", "vessels_bile", "volume_function", "time", "risk"}
+        assert p["axes"].keys() == {
+            "clearance",
+            "vessels_bile",
+            "volume_function",
+            "time",
+            "risk",
+            "disease",
+        }
+        assert p["rules_not_supplied"]
+        assert not any(r["rule"].startswith("k_icg") for r in p["rules"])
         assert p["verdict"] in ("meets_rules", "borderline", "does_not_meet", "cannot_judge")
         assert p["blocking"]
         assert (
@@ -238,6 +247,41 @@ def test_comparison_has_the_documented_form(compared: tuple[str, dict[str, Any]]
     assert {t["source"] for t in result["telv"]} <= keys
     assert all(r["key"] for r in result["references"])
     assert len(keys) == len(result["references"])
+
+
+def test_measured_function_and_disease_elsewhere_are_judged(tmp_path: Path) -> None:
+    """A right hepatectomy with the bowel, tests of function, lung and a mutant gene: every part of it speaks."""
+    shutil.copytree(SOLITARY, tmp_path / "case")
+    file = tmp_path / "case" / "case.toml"
+    text = file.read_text().replace(
+        'disease = "crlm"\n',
+        'disease = "crlm"\nliver = { icg_r15 = 0.14, k_icg_per_min = 0.2 }\n'
+        'tumour = { primary = "in_place", ras = "mutant", extrahepatic = ["lung_resectable"] }\n',
+    )
+    file.write_text(
+        text.replace('resect = "right_hepatectomy"', 'resect = "right_hepatectomy", with_primary = "major"')
+    )
+    result = parsed(done("compare", tmp_path / "case", "--draws", DRAWS, "--json"))
+    one, other = result["plans"][1], result["plans"][0]
+    assert one["name"] == "right hepatectomy"
+    rules = {r["rule"]: r for r in one["rules"]}
+    assert (rules["icg.r15_hemi"]["met"], rules["k_icg.hemihepatectomy"]["met"]) == (False, True)
+    assert rules["k_icg_flr"]["value"] == pytest.approx(
+        0.2 * one["flr_ml_at_resection"]["median"] / result["tlv_functional_ml"]
+    )
+    assert [s for s in one["rule_conflicts"] if "ICG-R15 14 % is above 10 %" in s]
+    assert one["rules_not_supplied"] == ["LiMAx", "mebrofenin uptake of the FLR", "bilirubin", "ascites"]
+    answers = {n["rule"]: n["answer"] for n in one["disease"]}
+    assert answers == {"primary.combined_major": "forbids", "lung.resectable": "allows"}
+    assert {n["rule"] for n in other["disease"]} == {"primary.liver_first", "lung.resectable"}
+    assert (one["axes"]["disease"], other["axes"]["disease"]) == ("does_not_meet", "meets_rules")
+    assert one["verdict"] == "does_not_meet"
+    assert {"one metastasis", "RAS mutant"} <= {c["group"] for c in result["outcome_context"]}
+    assert "no forecast" in result["outcome_note"]
+    cited = {r["key"] for r in result["references"]}
+    assert {n["source"] for p in result["plans"] for n in p["disease"]} <= cited
+    assert {c["source"] for c in result["outcome_context"]} <= cited
+    assert {r["source"] for p in result["plans"] for r in p["rules"] if r["source"]} <= cited
 
 
 def test_one_stage_is_enough_for_one_right_lesion(compared: tuple[str, dict[str, Any]]) -> None:

@@ -174,6 +174,7 @@ def print_comparison(comparison: Comparison) -> None:
     """Print the plans side by side."""
     from rich.markup import escape
 
+    from flrsim.report.rules import rules_not_asked
     from flrsim.report.tables import comparison_rows
 
     console = open_console()
@@ -190,9 +191,14 @@ def print_comparison(comparison: Comparison) -> None:
     console.print(table)
     if comparison.lesions:
         _print_lesion_facts(console, comparison.lesions)
+    if missing := rules_not_asked(comparison):
+        console.print(f"tests for further rules {escape(missing)}")
+    _print_context(console, comparison)
     for plan in comparison.plans:
         _print_causes(console, plan)
     for plan in comparison.plans:
+        for sentence in plan.rule_conflicts:
+            console.print(f"contradiction, {escape(plan.name)}: {escape(sentence)}")
         for note in plan.notes:
             console.print(f"note, {escape(plan.name)}: {escape(note)}")
     _tail(console, comparison.accepted, comparison.warnings, ())
@@ -213,6 +219,22 @@ def _print_causes(console: Console, plan: PlanResult) -> None:
         for row in rows:
             table.add_row(*row)
         console.print(table)
+
+
+def _print_context(console: Console, comparison: Comparison) -> None:
+    """Print what was published on comparable groups, and what it is not."""
+    from rich.markup import escape
+
+    from flrsim.report.context import CONTEXT, context_rows
+
+    rows = context_rows(comparison)
+    if not rows:
+        return
+    table = result_table(*CONTEXT, title="what was published on comparable groups", numbers=False)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+    console.print(comparison.outcome_note)
 
 
 def _tail(console: Console, accepted: Sequence[str], warnings: Sequence[str], missing: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flrsim.report import palette
-from flrsim.report.tables import rule_family, rule_number
+from flrsim.report.rules import rule_family, rule_number
 from flrsim.results import Comparison, PlanResult, plain
 
 INCHES = (9.2, 3.3)

@@ -69,21 +69,33 @@ def probability(p: float | None) -> str:
     return percent(p)
 
 
-def against(value: float | None, threshold: float, show: Callable[[float, int], str], digits: int = 0) -> str:
+def against(
+    value: float | None,
+    threshold: float,
+    show: Callable[[float, int], str],
+    digits: int = 0,
+    *,
+    most: bool = False,
+) -> str:
     """Return a value beside the threshold it is judged by, with as many digits as show on which side it lies.
 
     19.7 % against 20 % is "19.7 %", not "20 %".
+
+    Parameters
+    ----------
+    most
+        The threshold is the most that is allowed, not the least.
     """
     if value is None:
         return NONE
     limit = show(threshold, digits)
     text = show(value, digits)
-    if value < threshold:
+    if value > threshold if most else value < threshold:
         for more in range(digits, digits + 3):
             text, limit = show(value, more), show(threshold, more)
             if text != limit:
                 return text
-        return "just below"
+        return "just above" if most else "just below"
     return text
 
 

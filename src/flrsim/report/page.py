@@ -14,7 +14,7 @@ from typing import Any
 
 from flrsim.errors import FileError
 from flrsim.evidence.records import Reference
-from flrsim.report import facts, palette, tables
+from flrsim.report import context, facts, palette, rules, tables
 from flrsim.report import format as show
 from flrsim.report.curves import growth_svg
 from flrsim.report.records import flat, records
@@ -79,6 +79,10 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         lesion_places=facts.lesion_place_rows(comparison.lesions),
         lesion_costs=facts.lesion_cost_rows(comparison.lesions),
         errors=facts.error_rows(comparison),
+        rules=rules.rule_facts(comparison),
+        rules_not_asked=rules.rules_not_asked(comparison),
+        context_head=context.CONTEXT,
+        context=context.context_rows(comparison),
         denominators=tables.denominator_rows(comparison),
         shares=tables.shares,
         assumptions=records(comparison.assumptions, ASSUMPTION_KEYS),
@@ -135,6 +139,7 @@ def _plan(
             (tables.AXES.get(k, show.words(k)), show.words(v), plan.axis_notes.get(k, ""))
             for k, v in plan.axes.items()
         ],
+        "disease": context.disease_rows(plan),
         "decisions": tables.decision_rows(plan),
         "lesions": tables.lesion_lines(comparison, plan),
         "causes": facts.cause_rows(plan),

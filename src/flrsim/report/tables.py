@@ -12,7 +12,10 @@ from typing import Any
 
 from flrsim.report import format as show
 from flrsim.report import operations, perfusion
-from flrsim.results import Comparison, LesionFate, PlanResult, Quantiles, RuleOutcome, plain
+from flrsim.report.cell import Cell
+from flrsim.report.context import DISEASE, disease_cell
+from flrsim.report.rules import conflicts, rule_cell, rule_labels
+from flrsim.results import Comparison, LesionFate, PlanResult, Quantiles, plain
 
 CLEARED = ("removed", "ablated", "vanished")
 VERDICTS = {
@@ -27,6 +30,7 @@ AXES = {
     "volume_function": "Volume and function",
     "time": "Time",
     "risk": "Risk",
+    "disease": "Disease elsewhere",
 }
 DEFINITIONS = {
     "peak_bilirubin": "peak bilirubin > 7 mg/dL",
@@ -34,26 +38,9 @@ DEFINITIONS = {
     "fifty_fifty": "50-50 criteria",
 }
 """Definitions of liver failure as printed; each stands for itself."""
-RULES: dict[str, tuple[str, str]] = {
-    "sflr": ("sFLR", "percent"),
-    "flr_fraction": ("FLR / functional liver", "percent"),
-    "flr_body_weight": ("FLR / body weight", "percent1"),
-    "kgr": ("Kinetic growth rate", "weekly"),
-    "degree_of_hypertrophy": ("Degree of hypertrophy", "points"),
-}
-"""Rule families by the start of a rule's name: what it is called, and how its number is printed."""
-
 
 FORMULA_CAUSE = "formula of TELV"
 """The cause in an sFLR's ledger that is a choice, not an error of measurement."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One printed value; `tone` is ``loud`` for what must be seen, ``quiet`` for what does not apply."""
-
-    text: str
-    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +141,11 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
         )
         add(group, label, partial(perfusion.credited, credit=credit))
     for rule, label in rule_labels(comparison):
-        add("Rules: value, distance, probability", label, partial(_rule, key=rule))
+        add("Rules: value, distance, probability", label, partial(rule_cell, key=rule))
+    add("Rules: value, distance, probability", "Contradictions", conflicts)
+    group = "Disease outside these lesions"
+    for answer in ("forbids", "warns"):
+        add(group, DISEASE[answer], partial(disease_cell, answer=answer))
     group = "Time"
     add(group, "Scan", lambda p: show.day(p.scan_day))
     add(group, "Resection", lambda p: show.day(p.resection_day))
@@ -186,42 +177,6 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
 def verdict(plan: PlanResult) -> str:
     """Return a plan's verdict in words."""
     return VERDICTS.get(plan.verdict, show.words(plan.verdict))
-
-
-def rule_labels(comparison: Comparison) -> list[tuple[tuple[Any, ...], str]]:
-    """Return every rule that any plan was held against, binding ones first, with what it is called."""
-    found: dict[tuple[Any, ...], tuple[bool, str]] = {}
-    for rule in (r for p in comparison.plans for r in p.rules):
-        title, kind = rule_family(rule.rule)
-        formula = f" ({show.words(rule.formula)})" if rule.formula and kind == "percent" else ""
-        label = f"{title}{formula} ≥ {rule_number(rule)(rule.threshold, 0)}"
-        if rule.population:
-            label += f": {show.words(rule.population)}"
-        before = found.get(_rule_key(rule), (False, label))
-        found[_rule_key(rule)] = (before[0] or rule.binding, label)
-    return [(key, label) for key, (binding, label) in sorted(found.items(), key=lambda item: not item[1][0])]
-
-
-def rule_family(name: str) -> tuple[str, str]:
-    """Return what a rule is called and how its number is printed."""
-    for start in sorted(RULES, key=len, reverse=True):
-        if name.startswith(start):
-            return RULES[start]
-    return show.words(name).capitalize(), "number"
-
-
-def rule_number(rule: RuleOutcome) -> Callable[[float, int], str]:
-    """Return the function that prints a rule's value or threshold with at least so many digits."""
-    kind = rule_family(rule.rule)[1]
-    if kind == "percent":
-        return show.percent
-    if kind == "percent1":
-        return lambda v, digits: show.percent(v, max(digits, 1))
-    if kind == "weekly":
-        return lambda v, digits: f"{show.percent(v, max(digits, 1))}/week"
-    if kind == "points":
-        return lambda v, digits: f"{show.rounded(100.0 * v, max(digits, 1))} points"
-    return lambda v, digits: show.rounded(v, max(digits, 2))
 
 
 def lesion_lines(comparison: Comparison, plan: PlanResult) -> tuple[LesionLine, ...]:
@@ -353,29 +308,6 @@ def _with_formulas(plan: PlanResult) -> str:
 def _other_law(plan: PlanResult) -> str | Cell:
     text = show.interval(plan.sflr_at_resection_other_law, show.percent)
     return Cell(f"{text}: the laws disagree", "loud") if plan.growth_law_disagrees else text
-
-
-def _rule_key(rule: RuleOutcome) -> tuple[Any, ...]:
-    return rule.rule, rule.formula or "", rule.threshold, rule.population
-
-
-def _rule(plan: PlanResult, key: tuple[Any, ...]) -> str | Cell:
-    for rule in plan.rules:
-        if _rule_key(rule) != key:
-            continue
-        parts = [show.against(rule.value, rule.threshold, rule_number(rule))]
-        if rule.distance_ml is not None:
-            short = rule.distance_ml < 0
-            parts.append(f"{show.ml(abs(rule.distance_ml))} {'short' if short else 'above'}")
-        if rule.p_pass is not None:
-            parts.append(f"P {show.probability(rule.p_pass)}")
-        if rule.inside_error:
-            parts.append("inside the error of measurement")
-        if not rule.binding:
-            parts.append("for information")
-        failed = rule.binding and rule.value is not None and rule.value < rule.threshold
-        return Cell("; ".join(parts), "loud" if failed else "")
-    return ""
 
 
 def _dropout(plan: PlanResult, reason: str) -> str:
