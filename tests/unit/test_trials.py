@@ -117,6 +117,8 @@ def test_the_digest_changes_with_every_byte_and_every_name(folder: Path) -> None
         ("n = 40", "sarcopenia = 2", "has sarcopenia = 2; a share from 0 to 1"),
         ("n = 40", 'ras = "unknown"', "has ras = 'unknown'; one of mutant, wild"),
         ("read = ", 'also = ["nobody1999"]\nread = ', "cites .nobody1999., which references.bib does not"),
+        ("read = ", 'negative = "none"\nread = ', "has negative = 'none'; a table of row ids"),
+        ("read = ", 'negative = { gone = "none" }\nread = ', "negative findings of gone, which numbers.csv"),
         ("read = ", 'also = "aoki2011"\nread = ', "has also = 'aoki2011'; a list of keys"),
         ('"mixed"', '"perhaps"', "segment_4 = 'perhaps'; one of embolized"),
         ('"nbca"', "[1]", "agent = .1.; one of"),

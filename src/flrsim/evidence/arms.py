@@ -109,13 +109,14 @@ ARM_KEYS: dict[str, Callable[[Any], Complaint]] = {
     "remnant": _share,
     "sarcopenia": _share,
     "tace": _flag,
+    "two_stage": _flag,
     "response_class": _name,
     "liver_only": _share,
     "subgroup": _name,
 } | {key: _one_of(words) for key, words in CHOICES.items()}
 """Every key of an arm with the check of its value. `sflr` is the starting one; `scan_days` count from the last stimulus,
 `resection_day` from the first step; `remnant` is the share of the liver that a resection leaves; `tace` precedes the
-stimulus; `response_class` is the row of tumour response that the regimen is read from; `liver_only` is the share without
+stimulus; `two_stage` says that the FLR is cleared of tumours in an operation before the stimulus; `response_class` is the row of tumour response that the regimen is read from; `liver_only` is the share without
 disease elsewhere; `subgroup` says in words how a part of a study was chosen, where no other key can."""
 
 

@@ -90,13 +90,14 @@ STATISTICS: dict[str, str | None] = {
     "odds_ratio": "ratio",
     "hazard_ratio": "ratio",
     "smd": "1",
+    "p_value": "1",
     "correlation": "1",
 }
 """Every statistic with its own unit; None takes the quantity's. `share_below` is written ``share_below:0.1``, its limit in
 the quantity's unit; a `correlation` is with the starting FLR; `difference`, `ratio`, `odds_ratio`, `hazard_ratio` and `smd`
-(difference over the SD between patients) are of `arm` over, or less, `against`."""
+(difference over the SD between patients) are of `arm` over, or less, `against`; a `p_value` is that of no difference."""
 
-COMPARISONS = frozenset({"difference", "ratio", "odds_ratio", "hazard_ratio", "smd"})
+COMPARISONS = frozenset({"difference", "ratio", "odds_ratio", "hazard_ratio", "smd", "p_value"})
 """Statistics of two arms."""
 
 PRINTED = frozenset({"printed_ci95", "printed_iqr", "printed_range"})
@@ -198,6 +199,7 @@ _LIMITS = {
     "share": (0.0, 1.0),
     "share_below": (0.0, 1.0),
     "correlation": (-1.0, 1.0),
+    "p_value": (0.0, 1.0),
     "sd": (0.0, math.inf),
     "ratio": (0.0, math.inf),
     "odds_ratio": (0.0, math.inf),

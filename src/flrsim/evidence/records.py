@@ -15,7 +15,7 @@ KINDS = ("reported", "derived", "calibrated", "assumed")
 """How a value came about; `derived` and `assumed` say in a note how or why."""
 
 UNITS = frozenset(
-    "1 fraction ratio mL mL/m2 g g/mL g/kg g/year kg/m2 mm cm2 day week month min year cycle 1/week 1/min 1/h "
+    "1 fraction ratio mL mL/m2 g g/mL g/kg g/year kg kg/m2 mm cm cm2 day week month min year cycle 1/week 1/min 1/h "
     "mg/dL 1e9/L ug/kg/h fraction/min/m2 mm2 fraction/mm fraction/week log_odds log_odds/cycle log_odds/fraction".split()
 )
 """Every unit a value may have."""

@@ -25,7 +25,7 @@ from flrsim.evidence.records import read_references
 SPLITS = ("calibration", "validation")
 """What a study is for."""
 
-_KEYS = {"source", "also", "title", "split", "why", "read", "assumptions", "arm"}
+_KEYS = {"source", "also", "negative", "title", "split", "why", "read", "assumptions", "arm"}
 _NEEDED = ("source", "title", "split", "why")
 _FILES = {"study.toml", "numbers.csv"}
 
@@ -39,6 +39,7 @@ class Study:
     key : name of its folder.
     source : key in the reference list.
     also : keys of further reports of the study.
+    negative : by the id of a row, what it shows to make no, or hardly any, difference.
     split : calibration or validation; `why` gives the reason.
     read : day on which it was read, ``2026-11-25``; empty when it was not noted.
     arms : by name, what is known of the arm (keys in `flrsim.evidence.arms.ARM_KEYS`) and, under ``assumed``, which of
@@ -55,6 +56,7 @@ class Study:
     arms: Mapping[str, Mapping[str, Any]]
     assumptions: tuple[str, ...]
     also: tuple[str, ...]
+    negative: Mapping[str, str]
     numbers: tuple[PrintedNumber, ...]
 
 
@@ -119,14 +121,22 @@ def read_study(study: Traversable, references: Collection[str]) -> Study:
     for key in (words["source"], *also):
         if key not in references:
             raise refuse(f'cites "{key}", which references.bib does not have')
+    negative = table.get("negative", {})
+    if not isinstance(negative, Mapping) or not all(
+        isinstance(text, str) and text for text in negative.values()
+    ):
+        raise refuse(f"has negative = {negative!r}; a table of row ids with words in quotes is needed")
     read = iso_day(table["read"]) if "read" in table else ""
     if read is None:
         raise refuse(f"was read {table['read']!r}; a date like 2026-11-25, without quotes, is needed")
     arms, texts = _read_arms(table.get("arm"), words.pop("assumptions"), where)
     numbers = _read_numbers(study / "numbers.csv", f"trials/{study.name}/numbers.csv", arms)
+    lost = sorted(set(negative) - {n.id for n in numbers})
+    if lost:
+        raise refuse(f"has negative findings of {', '.join(lost)}, which numbers.csv does not have")
     return Study(
         key=study.name, **words, read=read, arms=MappingProxyType(arms), assumptions=texts, also=tuple(also),
-        numbers=numbers,
+        negative=MappingProxyType(dict(negative)), numbers=numbers,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from flrsim.physiology.modifiers import Effect
 DEFINITIONS: dict[str, str] = {
     "peak_bilirubin": "",
     "isgls": "risk.phlf.shift.isgls",
+    "isgls_bc": "risk.phlf.shift.isgls_bc",
     "fifty_fifty": "risk.phlf.shift.fifty_fifty",
 }
 """Definitions of liver failure and the number that shifts the log odds of the first to each."""

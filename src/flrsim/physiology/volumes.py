@@ -97,7 +97,7 @@ class Volumes:
     multiplier, rate_multiplier
         Product of the growth modifiers after occlusion and after resection, (n_draws,).
     telv_ml
-        Denominator of sFLR.
+        Denominator of sFLR: one patient's, or one of every draw where the draws are different people.
     law
         ``relative`` or ``absolute``; after resection both use the same regrowth.
     """
@@ -108,7 +108,7 @@ class Volumes:
         draws: GrowthDraws,
         multiplier: Floats,
         rate_multiplier: Floats,
-        telv_ml: float,
+        telv_ml: float | Floats,
         evidence: Evidence,
         law: str,
     ) -> None:
@@ -126,7 +126,7 @@ class Volumes:
         ones = np.ones(multiplier.shape)
         start = min(course.scan_day, course.steps[0].day) if course.steps else course.scan_day
         self._phases = [_Phase(start, dict.fromkeys(self._flr, ones))]
-        self._memo: tuple[int, Mapping[str, Floats]] | None = None
+        self._memo: tuple[float, Mapping[str, Floats]] | None = None
         self._active = False  # an occlusion is at work
         occlusions = 0
         for step in course.steps:
@@ -136,15 +136,15 @@ class Volumes:
             elif step.kind == "operate":
                 self._operate(step)
 
-    def flr_ml(self, day: int) -> Floats:
+    def flr_ml(self, day: float) -> Floats:
         """Return what is to stay (after the last operation: what is left) on `day`, (n_draws,) mL."""
         return self._label * _total(self._flr, self._sizes(day))
 
-    def sflr(self, day: int) -> Floats:
+    def sflr(self, day: float) -> Floats:
         """Return the FLR over the estimated total volume."""
         return self.flr_ml(day) / self.telv_ml
 
-    def remaining_ml(self, day: int, stage: int) -> Floats:
+    def remaining_ml(self, day: float, stage: int) -> Floats:
         """Return all parenchyma in the patient on `day` after operation `stage`, (n_draws,) mL.
 
         The annotators' border lies inside the liver: before the last operation it moves mL between the FLR
@@ -175,7 +175,7 @@ class Volumes:
             total[name] += volumes.get(segment, 0.0)
         return total
 
-    def _sizes(self, day: int) -> Mapping[str, Floats]:
+    def _sizes(self, day: float) -> Mapping[str, Floats]:
         """Return every group's size relative to the imaging day."""
         if self._memo is not None and self._memo[0] == day:
             return self._memo[1]

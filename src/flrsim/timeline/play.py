@@ -14,7 +14,7 @@ import numpy as np
 
 from flrsim import draws as streams
 from flrsim.course import Course, CourseStep
-from flrsim.draws import Stream, share, spread
+from flrsim.draws import Floats, Stream, share, spread
 from flrsim.errors import CaseError
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
@@ -34,13 +34,13 @@ DEFAULT_DRAWS = 10_000
 
 
 @dataclass(frozen=True)
-class _Play:
+class Play:
     """Everything that one choice of causes needs to be played: the patient's liver and luck."""
 
     course: Course
     patient: Patient
     history: tuple[Treatment, ...]
-    telv_ml: float
+    telv_ml: float | Floats
     setting: Setting
     evidence: Evidence
     uniform: Stream
@@ -140,8 +140,8 @@ def simulate(
         raise CaseError(f"total liver volume by {telv_formula}: {size.reason}; choose another formula")
     uniform, normal = streams.patient_streams(seed, draws)
     history = (*history, *planned_treatments(course, evidence))
-    play = _Play(
-        course, patient, history, size.ml, _setting(course, history, evidence), evidence, uniform, normal
+    play = Play(
+        course, patient, history, size.ml, setting_of(course, history, evidence), evidence, uniform, normal
     )
     learnt = None
     if rescan.measured(course):
@@ -237,7 +237,7 @@ def simulate(
     )
 
 
-def _setting(course: Course, history: tuple[Treatment, ...], evidence: Evidence) -> Setting:
+def setting_of(course: Course, history: tuple[Treatment, ...], evidence: Evidence) -> Setting:
     """Return how growth is stimulated in a course."""
     occlusions = [s for s in course.steps if s.kind == "occlude"]
     if not occlusions:
@@ -254,7 +254,7 @@ def _setting(course: Course, history: tuple[Treatment, ...], evidence: Evidence)
     return Setting(segment_4_fate(course), next((s.agent for s in occlusions if s.agent), None), between)
 
 
-def _after_measurement(play: _Play, off: frozenset[str]) -> tuple[_Play, rescan.Rescan]:
+def _after_measurement(play: Play, off: frozenset[str]) -> tuple[Play, rescan.Rescan]:
     """Return the play with draws chosen by how well they foretold the measured volumes."""
     prior = play.volumes(play.liver_on()(play.growth_day), off)
     learnt, chosen = rescan.learn(play.course, prior.flr_ml, play.evidence)
