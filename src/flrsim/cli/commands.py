@@ -15,6 +15,7 @@ from flrsim.cli.evidence_commands import evidence_app
 from flrsim.cli.outputs import AsJson, check_output, emit
 from flrsim.cli.plans_command import CasePath, propose_plans, read_case
 from flrsim.cli.sensitivity_command import weigh_numbers
+from flrsim.cli.validate_command import calibrate_command, validate_command
 from flrsim.errors import CaseError
 
 # The command parser's own error, whichever library typer takes it from: BadParameter is a UsageError is a this.
@@ -35,6 +36,8 @@ app.add_typer(evidence_app, name="evidence")
 app.command("plans")(propose_plans)
 app.command("sensitivity")(weigh_numbers)
 app.command("chemo")(chemo)
+app.command("validate")(validate_command)
+app.command("calibrate")(calibrate_command)
 
 Source = Annotated[
     Path,

@@ -7,7 +7,7 @@ single overrides, take their place. Published results to hold the simulation aga
 
 from flrsim.evidence.check import check_evidence
 from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
-from flrsim.evidence.loader import Evidence, load_evidence
+from flrsim.evidence.loader import Evidence, load_evidence, load_references
 from flrsim.evidence.printed import PrintedNumber
 from flrsim.evidence.records import KINDS, UNITS, Parameter, Reference
 from flrsim.evidence.sets import freeze
@@ -26,6 +26,7 @@ __all__ = [
     "freeze",
     "load_disease_rules",
     "load_evidence",
+    "load_references",
     "load_trials",
     "trials_digest",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from flrsim.errors import EvidenceError
+from flrsim.evidence import targets
 from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
 from flrsim.evidence.folder import listing, open_folder, read_text
 from flrsim.evidence.literals import Literal, clinical_literals
@@ -47,6 +48,12 @@ def check_evidence(folder: Path | None = None, package: Traversable | None = Non
     frozen = _frozen(root, found)
     if not found:
         _try(found, "parameters", lambda: load_evidence(folder))
+    if not found:
+        _try(
+            found,
+            targets.FILE,
+            lambda: targets.check_targets(targets.load_targets(folder), load_evidence(folder), studies),
+        )
     if not found:
         # A broken file's citations are unknown, and a source that it cites is no orphan.
         found += orphans(references.values(), parameters, studies, rules)

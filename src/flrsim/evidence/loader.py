@@ -109,6 +109,17 @@ class Evidence:
         # 1 / (1 + exp(-x)) without its overflow far below zero
         return np.asarray(np.exp(-np.logaddexp(0.0, -log_odds)))
 
+    def with_numbers(self, changed: Iterable[Parameter], *, named: str) -> Evidence:
+        """Return the set with whole records replaced, spreads and all, under another name.
+
+        Raises
+        ------
+        EvidenceError
+            When the set has no record of that id.
+        """
+        new = {self[p.id].id: p for p in changed}
+        return Evidence(named, {**self._parameters, **new}, self._references, self.overridden)
+
     def ids(self) -> tuple[str, ...]:
         """Return every id, in alphabetical order."""
         return tuple(sorted(self._parameters))
@@ -215,6 +226,11 @@ def _read_all(root: Traversable) -> tuple[dict[str, Parameter], dict[str, Refere
     if not parameters:
         raise EvidenceError(f"{root / 'parameters'} holds no number; it needs .toml files with records")
     return parameters, references
+
+
+def load_references(folder: Path | None = None) -> dict[str, Reference]:
+    """Return the reference list by key, whether or not a number cites it."""
+    return read_references(read_text(open_folder(folder) / "references.bib"), where="references.bib")
 
 
 def parameter_files(root: Traversable) -> list[Traversable]:

@@ -24,6 +24,13 @@ from flrsim.results.base import (
     Run,
     plain,
 )
+from flrsim.results.calibration import (
+    CALIBRATION_SCHEMA,
+    Calibration,
+    FittedGroup,
+    FittedNumber,
+    FittedRow,
+)
 from flrsim.results.checks import (
     CheckResult,
     DoctorCheck,
@@ -51,6 +58,7 @@ from flrsim.results.plans import (
     VeinResult,
 )
 from flrsim.results.proposals import PlanProposal, ProposedPlans
+from flrsim.results.validation import VALIDATION_SCHEMA, Validation, ValidationRow, ValidationSummary
 from flrsim.results.volumes import (
     ClearanceCost,
     EstimatedVolume,
@@ -62,6 +70,7 @@ from flrsim.results.volumes import (
 )
 
 __all__ = [
+    "CALIBRATION_SCHEMA",
     "CHECK_SCHEMA",
     "CHEMO_SCHEMA",
     "COMPARISON_SCHEMA",
@@ -71,7 +80,9 @@ __all__ = [
     "PLANS_SCHEMA",
     "RESEARCH_NOTE",
     "SIMULATION_SCHEMA",
+    "VALIDATION_SCHEMA",
     "VOLUMES_SCHEMA",
+    "Calibration",
     "CheckResult",
     "ClearanceCost",
     "Comparison",
@@ -88,6 +99,9 @@ __all__ = [
     "EvidenceCheck",
     "EvidenceFinding",
     "Finding",
+    "FittedGroup",
+    "FittedNumber",
+    "FittedRow",
     "Interval",
     "LegalCheck",
     "LesionFate",
@@ -107,6 +121,9 @@ __all__ = [
     "Run",
     "SegmentVolume",
     "StageResult",
+    "Validation",
+    "ValidationRow",
+    "ValidationSummary",
     "VeinResult",
     "VesselVolume",
     "VolumeTable",
