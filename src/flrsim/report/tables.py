@@ -33,11 +33,10 @@ AXES = {
     "disease": "Disease elsewhere",
 }
 DEFINITIONS = {
-    "peak_bilirubin": "peak bilirubin > 7 mg/dL",
     "isgls": "ISGLS, any grade",
     "fifty_fifty": "50-50 criteria",
 }
-"""Definitions of liver failure as printed; each stands for itself."""
+"""Further definitions of liver failure as printed: beside the one it was modelled in, each stands for itself."""
 
 FORMULA_CAUSE = "formula of TELV"
 """The cause in an sFLR's ledger that is a choice, not an error of measurement."""

@@ -9,7 +9,7 @@ from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient
 from flrsim.rules.extent import ENUCLEATION, HEMI, LIMITED, NONE, SECTION, SEGMENT, SPOKEN, Extent, extent_of
-from flrsim.rules.result import AT_MOST, BELOW, MEASURED_LIVER, RuleResult, drawn, measured
+from flrsim.rules.result import AT_MOST, BELOW, MEASURED_LIVER, RuleResult, drawn, joined, measured
 
 _RETENTION = {HEMI: "r15_hemi", SECTION: "r15_section", SEGMENT: "r15_segment", LIMITED: "r15_limited"}
 """The step of retention up to which an extent is done, the largest extent first."""
@@ -44,7 +44,7 @@ def retention(course: Course, patient: Patient, evidence: Evidence) -> list[Rule
     if liver.ascites == "uncontrolled":
         row = measured(evidence["rules.icg.bilirubin_none"], "bilirubin", bilirubin, direction=BELOW)
         said = ["uncontrolled ascites", _said(NONE, extent), row.note]
-        return [replace(row, title="no uncontrolled ascites (ICG-R15 tree)", met=False, note=_joined(said))]
+        return [replace(row, title="no uncontrolled ascites (ICG-R15 tree)", met=False, note=joined(said))]
     if bilirubin is not None:
         allowed = _by_bilirubin(bilirubin, evidence)
         # Below a limited resection the tree asks bilirubin alone; from its step on it does not ask retention.
@@ -88,16 +88,12 @@ def _node(
 ) -> RuleResult:
     """Return the row of the step that decides."""
     parameter = evidence[f"rules.icg.{step}"]
-    said = _joined([_said(allowed, extent), *notes])
+    said = joined([_said(allowed, extent), *notes])
     return measured(parameter, quantity, value, direction=direction, note=said, whom=extent.spoken)
 
 
 def _said(allowed: int, extent: Extent) -> str:
     return f"the tree allows at most {SPOKEN[allowed]}; the plan takes {extent.spoken}"
-
-
-def _joined(parts: list[str]) -> str:
-    return "; ".join(part for part in parts if part)
 
 
 def clearance(course: Course, patient: Patient, share: Floats, evidence: Evidence) -> list[RuleResult]:

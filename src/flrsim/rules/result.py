@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -126,7 +126,7 @@ def measured(
         p_pass=p_pass,
         distance_ml=None,
         binding=False,
-        note="; ".join(part for part in notes if part),
+        note=joined(notes),
         source=parameter.source,
         quantity=quantity,
         definition=parameter.definition,
@@ -166,7 +166,7 @@ def _with_error(rule: RuleResult, relative: float) -> RuleResult:
     judged = replace(rule, error_low=low, error_high=high)
     if not judged.inside_error:
         return judged
-    return replace(judged, note="; ".join(part for part in (rule.note, error_warning(judged)) if part))
+    return replace(judged, note=joined((rule.note, error_warning(judged))))
 
 
 def error_warning(rule: RuleResult) -> str:
@@ -222,3 +222,8 @@ def _text(value: float, parameter: Parameter) -> str:
 def _scaled(value: float, unit: str) -> float:
     """Return a value as printed: shares in percent."""
     return 100 * value if unit.startswith("fraction") else value
+
+
+def joined(notes: Iterable[str]) -> str:
+    """Return notes as one text; a full stop within it would end a sentence that goes on."""
+    return "; ".join(part.removesuffix(".") for part in notes if part)
