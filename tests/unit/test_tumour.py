@@ -411,7 +411,9 @@ def test_lesions_leave_with_their_operation_and_others_stay() -> None:
     assert big.volume_ml.median == pytest.approx(84 * 2 ** ((28 + 1.2 * 31) / 75), rel=0.04)
 
 
-def test_the_lesions_in_the_liver_are_the_sum_of_each_on_treatment_too() -> None:
+@pytest.mark.parametrize("at_a_time", [64, 16_384])
+def test_the_lesions_in_the_liver_are_the_sum_of_each_on_treatment_too(at_a_time, monkeypatch) -> None:
+    monkeypatch.setattr("flrsim.tumour.lesions._AT_A_TIME", at_a_time)
     history = (Treatment("FOLFOX", 4, -50), Treatment("FOLFIRI+bevacizumab", 4, 50))
     course = two_stage()
     played = play(history, n=700, course=course)

@@ -84,6 +84,7 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("validate", "MOST_PATIENTS"): ((2000,), "virtual patients of one repetition"),
     ("validate", "PATIENTS_UNPRINTED"): ((500,), "virtual patients where a paper prints no number"),
     ("timeline", "DEFAULT_DRAWS"): ((10_000,), "Monte Carlo draws"),
+    ("tumour", "_AT_A_TIME"): ((16_384,), "draws that fit into a processor's cache"),
     ("tumour", "_DIMENSIONS"): ((3,), "a volume grows as the cube of its diameter"),
     ("tumour", "Lesions.in_liver"): ((3,), "coefficients of a cube"),
     ("tumour", "_CELLS"): ((32,), "cells along each axis of a grid of quantiles"),

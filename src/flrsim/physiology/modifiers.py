@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -232,4 +233,6 @@ def _product(factors: Mapping[str, Floats], off: Iterable[str]) -> Floats:
     unknown = sorted(set(off) - set(MODIFIERS))
     if unknown:
         raise ValueError(f"modifiers {unknown} are not known; modifiers are {', '.join(MODIFIERS)}")
-    return np.asarray(np.prod([f for name, f in factors.items() if name not in set(off)], axis=0))
+    kept = (f for name, f in factors.items() if name not in set(off))
+    # Factor by factor: np.prod would copy all of them into one table first.
+    return np.asarray(reduce(np.multiply, kept, np.ones(())))

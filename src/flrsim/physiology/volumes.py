@@ -126,7 +126,7 @@ class Volumes:
         ones = np.ones(multiplier.shape)
         start = min(course.scan_day, course.steps[0].day) if course.steps else course.scan_day
         self._phases = [_Phase(start, dict.fromkeys(self._flr, ones))]
-        self._memo: tuple[float, Mapping[str, Floats]] | None = None
+        self._memo: tuple[float, dict[str, Floats]] | None = None
         self._active = False  # an occlusion is at work
         occlusions = 0
         for step in course.steps:
@@ -138,7 +138,7 @@ class Volumes:
 
     def flr_ml(self, day: float) -> Floats:
         """Return what is to stay (after the last operation: what is left) on `day`, (n_draws,) mL."""
-        return self._label * _total(self._flr, self._sizes(day))
+        return self._label * _total(self._flr, self._sizes(day, self._flr))
 
     def sflr(self, day: float) -> Floats:
         """Return the FLR over the estimated total volume."""
@@ -155,7 +155,8 @@ class Volumes:
         left = dict(self.course.parenchyma_ml)
         for step in self.course.operations[:stage]:
             left = {s: v - (step.removed_ml or {}).get(s, 0.0) for s, v in left.items()}
-        return _total(self._by_group(left), self._sizes(day))
+        stays = self._by_group(left)
+        return _total(stays, self._sizes(day, stays))
 
     def stimulus(self) -> Stimulus | None:
         """Return how sFLR grows after the last occlusion; None without one."""
@@ -175,24 +176,33 @@ class Volumes:
             total[name] += volumes.get(segment, 0.0)
         return total
 
-    def _sizes(self, day: float) -> Mapping[str, Floats]:
-        """Return every group's size relative to the imaging day."""
-        if self._memo is not None and self._memo[0] == day:
-            return self._memo[1]
+    def _sizes(self, day: float, volumes: Mapping[str, float] | None = None) -> Mapping[str, Floats]:
+        """Return the sizes of the groups that have a volume, or of all, relative to the imaging day."""
+        if self._memo is None or self._memo[0] != day:
+            self._memo = (day, {})
+        known = self._memo[1]
+        wanted = list(self._flr)
+        if volumes is not None:
+            wanted = [group for group, volume in volumes.items() if volume > 0] or [_PERFUSED]
+        new = [group for group in wanted if group not in known]
+        if not new:
+            return known
         phase = next((p for p in reversed(self._phases) if p.day <= day), self._phases[0])
         days = float(max(day - phase.day, 0))
-        sizes = phase.start
         if phase.target is not None and phase.tau is not None:
             decay = np.exp(-days / phase.tau)
-            sizes = {g: end + (phase.start[g] - end) * decay for g, end in phase.target.items()}
+            for group in new:
+                end = phase.target[group]
+                known[group] = end + (phase.start[group] - end) * decay
         elif phase.share is not None:
             rate = self._rate if phase.rate is None else phase.rate
             gap = growth.remaining_gap(days, rate, self._evidence)
             share = np.minimum(phase.share, 1.0)
             grown = (1.0 - (1.0 - share) * gap) / share
-            sizes = {g: start * grown for g, start in phase.start.items()}
-        self._memo = (day, sizes)
-        return sizes
+            known |= {group: phase.start[group] * grown for group in new}
+        else:
+            known |= {group: phase.start[group] for group in new}
+        return known
 
     def _push(self, phase: _Phase) -> None:
         self._phases.append(phase)

@@ -17,6 +17,9 @@ from flrsim.tumour.path import Path
 from flrsim.tumour.phases import exposure, treated_phases
 from flrsim.tumour.response import Parts, PatientDraws, Response
 
+_AT_A_TIME = 16_384
+"""Draws whose numbers stay in a processor's cache while all terms of a sum are added."""
+
 
 @dataclass(frozen=True)
 class LesionAtOperation:
@@ -112,8 +115,13 @@ class Lesions:
             ml, s, r = self._volume[there, np.newaxis], parts.sensitive[there], parts.resistant[there]
             sums = (ml * s * s * s, 3 * ml * s * s * r, 3 * ml * s * r * r, ml * r * r * r)
             self._total = (epoch, done), tuple(x.sum(axis=0) for x in sums)
-        c3, c2, c1, c0 = self._total[1]
-        return percentiles(np.asarray(a * (a * (a * c3 + b * c2) + b * b * c1) + b * b * b * c0))
+        total = np.empty(a.shape)
+        for first in range(0, total.size, _AT_A_TIME):
+            part = slice(first, first + _AT_A_TIME)
+            s, r = a[part], b[part]
+            c3, c2, c1, c0 = (np.broadcast_to(c, a.shape)[part] for c in self._total[1])
+            total[part] = s * (s * (s * c3 + r * c2) + r * r * c1) + r * r * r * c0
+        return percentiles(total)
 
     def at_operations(self) -> tuple[LesionAtOperation, ...]:
         """Return every lesion that is still in the liver, operation by operation."""
