@@ -1,6 +1,7 @@
-"""Run the README's commands and put what they print, and the last timings, between its markers: ``python docs/tour.py``.
+"""Run the commands that the pages show and put what they print, and the last timings, between their markers.
 
-``python docs/tour.py --check`` changes nothing and exits 1 when the README says something else than the commands.
+``python docs/tour.py [PAGE …]`` renews all pages, or those named; with ``--check`` it changes nothing and exits 1 when a
+page says something else than the commands. A block ``<!-- run last 9: COMMAND -->`` shows the last nine lines only.
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+PAGES = ("README.md", "docs/medical-model.md", "docs/validation.md")
 BLOCK = re.compile(
-    r"(<!-- run: (?P<command>.+?) -->\n```(?:console|text)\n)(?P<text>.*?)(```\n<!-- end -->)", re.DOTALL
+    r"(<!-- run(?: last (?P<last>\d+))?: (?P<command>.+?) -->\n```(?:console|text)\n)(?P<text>.*?)(```\n<!-- end -->)",
+    re.DOTALL,
 )
-
 
 TIMINGS = ROOT / "benchmarks" / "results" / "commands.md"
 BENCH = re.compile(r"(<!-- bench -->\n).*?(<!-- end bench -->)", re.DOTALL)
 
 
-def output_of(command: str) -> str:
-    """Return what a command of the README prints, with its prompt; `flrsim` is this environment's."""
+@cache
+def output_of(command: str, last: int | None) -> str:
+    """Return what a command prints, or its last lines, with its prompt; `flrsim` is this environment's."""
     words = shlex.split(command)
     if words[0] == "flrsim":
         words = [sys.executable, "-m", "flrsim", *words[1:]]
@@ -41,25 +44,41 @@ def output_of(command: str) -> str:
             env={**os.environ, "COLUMNS": "150"},
         )
     lines = [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
-    return f"$ {command}\n" + "\n".join(lines).strip("\n") + "\n"
+    shown = "\n".join(lines).strip("\n").split("\n")
+    if last is not None:
+        shown = ["…", *shown[-last:]]
+    return f"$ {command}\n" + "\n".join(shown) + "\n"
 
 
 def renewed(text: str) -> str:
-    """Return the README with every marked block run anew, and the timings that ``make bench`` wrote last."""
-    text = BLOCK.sub(lambda m: m.group(1) + output_of(m.group("command")) + m.group(4), text)
+    """Return a page with every marked block run anew, and the timings that ``make bench`` wrote last."""
+
+    def run(found: re.Match[str]) -> str:
+        last = None if found["last"] is None else int(found["last"])
+        return found.group(1) + output_of(found["command"], last) + found.group(5)
+
+    text = BLOCK.sub(run, text)
     if TIMINGS.exists():
         text = BENCH.sub(lambda m: m.group(1) + TIMINGS.read_text() + m.group(2), text)
     return text
 
 
 def main() -> int:
-    """Renew or check the README."""
-    before = README.read_text()
-    after = renewed(before)
-    if "--check" in sys.argv[1:]:
-        return int(before != after)
-    README.write_text(after)
-    return 0
+    """Renew or check the pages."""
+    check = "--check" in sys.argv[1:]
+    named = [word for word in sys.argv[1:] if word != "--check"]
+    stale = []
+    for name in named or PAGES:
+        page = ROOT / name
+        before = page.read_text()
+        after = renewed(before)
+        if before != after:
+            stale.append(name)
+            if not check:
+                page.write_text(after)
+    if check and stale:
+        sys.stderr.write(f"out of date: {', '.join(stale)}; run python docs/tour.py and read what changed\n")
+    return int(check and bool(stale))
 
 
 if __name__ == "__main__":
