@@ -11,7 +11,7 @@ from flrsim import __version__
 from flrsim.case import LiverCase
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
-from flrsim.legality import check_plan
+from flrsim.legality import check_plan, history_of
 from flrsim.lesion_facts import lesion_facts
 from flrsim.outcome import outcome_context
 from flrsim.perfusion import Circulation, Supply
@@ -196,7 +196,7 @@ def judge_staged(
         timeline = simulate(
             course,
             case.patient,
-            case.history,
+            history_of(staged.plan, case),
             evidence,
             seed=seed,
             draws=draws,

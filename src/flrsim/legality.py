@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import replace
 
 from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, leaves
 from flrsim.case import Lesion, LiverCase
 from flrsim.errors import AnatomyError, CaseError, PlanError
+from flrsim.patient import Treatment
 from flrsim.plan import (
     AGENTS,
     CAUDATE,
@@ -132,7 +134,7 @@ def check_plan(plan: Plan, case: LiverCase) -> tuple[str, ...]:
             f"{where} leaves no segment; at least two contiguous segments with their vessels must stay"
         )
     occluded = _check_occlusions(plan, present, where)
-    _check_treatments(plan, where)
+    _check_treatments(plan, images_day(plan, case), where)
     # What a drawn cut leaves of a segment only the geometry tells: `flrsim.staging` asks again there.
     if not any(isinstance(s.action, Operate) and s.action.free for s in plan.operations):
         check_inflow(plan, present, flr)
@@ -189,8 +191,19 @@ def _check_occlusions(plan: Plan, present: tuple[str, ...], where: str) -> set[s
     return occluded
 
 
-def _check_treatments(plan: Plan, where: str) -> None:
-    """Raise for treatment of no known drugs, or of no cycle."""
+def images_day(plan: Plan, case: LiverCase) -> int:
+    """Return the day of the images relative to day 0 of a plan: its own, or the case's."""
+    return case.scan_day if plan.scan_day is None else plan.scan_day
+
+
+def history_of(plan: Plan, case: LiverCase) -> tuple[Treatment, ...]:
+    """Return the treatments before a plan: a plan that dates the images otherwise dates with them what was given."""
+    shift = images_day(plan, case) - case.scan_day
+    return tuple(replace(t, last_dose_day=t.last_dose_day + shift) for t in case.history)
+
+
+def _check_treatments(plan: Plan, images: int, where: str) -> None:
+    """Raise for treatment of no known drugs, of no cycle, or from before the images."""
     for step in plan.steps:
         if isinstance(step.action, Treat):
             try:
@@ -200,6 +213,12 @@ def _check_treatments(plan: Plan, where: str) -> None:
             if step.action.cycles < 1:
                 raise PlanError(
                     f"{where}, day {step.day}: {step.action.cycles} cycles of {step.action.regimen}; give at least one"
+                )
+            if step.day < images:
+                raise PlanError(
+                    f"{where}, day {step.day}: {step.action.regimen} begins before the images of day {images}, which would "
+                    f"show the lesions after it; give the plan its own scan_day, {step.day} or earlier, or put what was "
+                    "given already under [[treatment]]"
                 )
 
 

@@ -130,11 +130,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """A named, ordered list of dated steps."""
+    """A named, ordered list of dated steps.
+
+    Attributes
+    ----------
+    scan_day : day of the images in this plan, where treatment before the first step that touches the liver puts them
+        elsewhere than in the case; None takes the case's.
+    """
 
     name: str
     steps: tuple[Step, ...]
     caudate: str = "stays"
+    scan_day: int | None = None
 
     @property
     def operations(self) -> tuple[Step, ...]:

@@ -16,6 +16,7 @@ from flrsim.evidence import load_evidence
 from flrsim.plan import Occlude, Operate, Scan
 from flrsim.resection.plane import Plane
 from flrsim.resection.territory import territories
+from flrsim.staging import course_of, stage_plans
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import block_liver as blocks
@@ -67,6 +68,28 @@ def test_everything_in_the_file_reaches_the_case(tmp_path: Path, true_ml: dict[s
         (45, Operate(("right_hepatectomy",))),
     ]
     assert set(case.inputs_sha256) == {"case.toml", "segments.nii.gz", "lesions.nii.gz"}
+
+
+def test_a_plan_may_date_the_images_itself_and_its_course_follows(tmp_path: Path) -> None:
+    text = (
+        CASE
+        + """
+[[plan]]
+name = "treat first"
+scan_day = -90
+[[plan.step]]
+day = -84
+treat = { regimen = "FOLFOX", cycles = 4 }
+[[plan.step]]
+day = 0
+operate = { resect = "right_hepatectomy" }
+"""
+    )
+    case, plans = load_case(blocks.write_case(tmp_path, text), EVIDENCE)
+    assert [p.scan_day for p in plans] == [None, None, -90]
+    staged = stage_plans(case, plans, EVIDENCE)
+    courses = [course_of(case, s, tlv_functional_ml=1500.0, measurement_sd_fraction=0.0) for s in staged]
+    assert [c.scan_day for c in courses] == [case.scan_day, case.scan_day, -90]
 
 
 def test_a_case_is_a_toml_file_or_the_folder_that_holds_one(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from flrsim.case import LiverCase
 from flrsim.case_file import load_case
 from flrsim.errors import PlanError
 from flrsim.evidence import load_evidence
-from flrsim.legality import check_plan
+from flrsim.legality import check_plan, history_of, images_day
 from flrsim.plan import Occlude, Operate, Plan, Scan, Step, Treat, Wait, describe, resected_by
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -120,6 +121,29 @@ def test_s4_means_its_leaves() -> None:
 )
 def test_plans_are_grouped_in_families(given: Plan, family: str) -> None:
     assert given.family == family
+
+
+def test_treatment_begins_after_the_images_that_show_the_lesions_before_it(case: LiverCase) -> None:
+    treated = plan((-70, Treat("FOLFOX", 4)), (0, op("S6")))
+    with pytest.raises(
+        PlanError,
+        match=r'^plan "p", day -70: FOLFOX begins before the images of day 0, .* its own scan_day, -70 or earlier',
+    ):
+        check_plan(treated, case)
+    assert check_plan(replace(treated, scan_day=-70), case) == ()
+    with pytest.raises(PlanError, match="before the images of day -69"):
+        check_plan(replace(treated, scan_day=-69), case)
+
+
+def test_a_plan_that_dates_the_images_otherwise_dates_the_treatments_before_them_with_them(
+    case: LiverCase,
+) -> None:
+    known = replace(case, scan_day=-14)
+    (given,) = known.history
+    now, later = plan((0, op("S6"))), replace(plan((0, op("S6"))), scan_day=-84)
+    assert (images_day(now, known), images_day(later, known)) == (-14, -84)
+    assert history_of(now, known) == (given,)
+    assert history_of(later, known) == (replace(given, last_dose_day=given.last_dose_day - 70),)
 
 
 def test_a_step_is_told_in_words() -> None:

@@ -38,7 +38,7 @@ def plan_of(given: PlanTable, inside: Inside) -> Plan:
         else:
             action = Wait()
         steps.append(Step(s.day, action))
-    return Plan(given.name, tuple(steps), given.caudate)
+    return Plan(given.name, tuple(steps), given.caudate, given.scan_day)
 
 
 def _operate(given: OperateTable, where: str, inside: Inside) -> Operate:

@@ -233,6 +233,7 @@ class PlanTable(Strict):
 
     name: str = Field(min_length=1, max_length=120)
     caudate: Literal["stays", "goes"] = "stays"
+    scan_day: int | None = Field(default=None, le=0, ge=-3650)
     step: Annotated[tuple[StepTable, ...], Field(min_length=1)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flrsim.case import LiverCase
 from flrsim.course import Course, CourseLesion, CourseStep
+from flrsim.legality import images_day
 from flrsim.plan import Occlude, Operate, Scan, Treat, occluded_segments
 from flrsim.staging.operations import HALF, Operation, StagedPlan, parenchyma_ml
 
@@ -71,7 +72,7 @@ def course_of(
             for f in staged.fates
         ),
         measurement_sd_fraction=measurement_sd_fraction,
-        scan_day=case.scan_day,
+        scan_day=images_day(staged.plan, case),
     )
 
 
