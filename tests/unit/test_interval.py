@@ -10,7 +10,7 @@ import pytest
 
 from flrsim.draws import Floats
 from flrsim.evidence import load_evidence
-from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, walk
+from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.modifiers import Setting, effects
 from flrsim.physiology.volumes import GrowthDraws, Volumes
 
@@ -63,7 +63,10 @@ def play(*, staged: bool = True, amplitude_z: float = 0.0) -> Interval:
     none = injury(n=n)
     found = effects(0, MAN, (), none, Setting(), EVIDENCE, luck)
     response = first_response(volumes, course, EVIDENCE, zero)
-    return walk(course, volumes, response, 0.20, MAN, lambda day: Liver(day, (), none, found), EVIDENCE, luck)
+    reading = last_reading(volumes, course, response, EVIDENCE, zero)
+    return walk(
+        course, volumes, response, reading, 0.20, MAN, lambda day: Liver(day, (), none, found), EVIDENCE, luck
+    )
 
 
 @pytest.mark.parametrize("i", range(len(LUCK)), ids=[name for name, _, _ in LUCK])

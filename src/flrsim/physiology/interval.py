@@ -121,6 +121,24 @@ def first_response(volumes: Volumes, course: Course, evidence: Evidence, noise_z
     return None
 
 
+def last_reading(
+    volumes: Volumes, course: Course, response: Response | None, evidence: Evidence, noise_z: Floats
+) -> Floats | None:
+    """Return the sFLR as read at the volumetry that decides about the last operation, (n_draws,); None without one.
+
+    Parameters
+    ----------
+    noise_z
+        Standard normal, error of that volumetry where it is not the one that `response` was read at.
+    """
+    step = _deciding_scan(course)
+    if step is None:
+        return None
+    if response is not None and step.day == response.day:
+        return response.sflr
+    return _read_sflr(step, volumes, evidence, noise_z)
+
+
 def _read_sflr(step: CourseStep, volumes: Volumes, evidence: Evidence, noise_z: Floats) -> Floats:
     """Return the sFLR as read at a scan, (n_draws,)."""
     if step.measured_flr_ml is not None:
@@ -182,6 +200,7 @@ def walk(
     course: Course,
     volumes: Volumes,
     response: Response | None,
+    reading: Floats | None,
     threshold: float,
     patient: Patient,
     liver_on: Callable[[int], Liver],
@@ -193,6 +212,8 @@ def walk(
 
     Parameters
     ----------
+    reading
+        sFLR as read at the volumetry that decides, see `last_reading`.
     threshold
         sFLR below which nobody goes on after the volumetry.
     liver_on
@@ -208,7 +229,7 @@ def walk(
     failure: FailureRisk | None = None
     history = liver_on(course.first_day).history
     progresses = progression_day(course, patient, history, evidence, uniform("dropout.progression"))
-    known = known_day(course)
+    known, deciding = known_day(course), _deciding_scan(course)
     partition = any((s.technique or "").startswith("alpps") for s in course.steps)
     staged = last is not None and any(
         s.kind in ("operate", "occlude") and s is not last for s in course.steps
@@ -223,14 +244,8 @@ def walk(
         if last is not None and step.day > last.day:
             break
         drop(progresses < step.day, "progression")
-        if (
-            step.kind == "scan"
-            and last is not None
-            and response is not None
-            and step.day == response.day
-            and not asked
-        ):
-            drop(_refused(response, threshold, evidence, uniform), "growth")
+        if step is deciding and reading is not None:
+            drop((reading < threshold) | _slow(response, course, evidence, uniform), "growth")
             asked = True
         if step.kind not in ("operate", "occlude"):
             continue
@@ -265,15 +280,31 @@ def walk(
     return Interval(outcome, reached, died, failed, morbid, failure)
 
 
-def _refused(response: Response, threshold: float, evidence: Evidence, uniform: Stream) -> Bools:
-    """Return who is not operated on after the volumetry: too little volume, or some of the slow growers."""
-    refused = response.sflr < threshold
-    if response.kgr_per_week is not None:
-        slow = response.kgr_per_week < evidence.value("rules.kgr")
-        refused = refused | (
-            slow & (uniform("dropout.growth") < evidence.value("dropout.growth.slow_grower_refused"))
-        )
-    return refused
+def _deciding_scan(course: Course) -> CourseStep | None:
+    """Return the last volumetry between the last stimulus of growth and the last operation; None without one.
+
+    A plan that scans again, or adds a stimulus after a scan, goes on in spite of what the earlier scan shows.
+    """
+    last = course.last_operation
+    scan, occluded = None, False
+    for step in course.steps:
+        if step is last:
+            return scan
+        if step.kind == "occlude":
+            scan, occluded = None, True
+        elif step.kind == "scan" and occluded:
+            scan = step
+    return None
+
+
+def _slow(response: Response | None, course: Course, evidence: Evidence, uniform: Stream) -> Bools | np.bool_:
+    """Return who is refused for slow growth: some of the slow growers, unless another stimulus came after the scan."""
+    if response is None or response.kgr_per_week is None:
+        return np.bool_(False)
+    if any(s.kind == "occlude" and s.day >= response.day for s in course.steps):
+        return np.bool_(False)
+    refused = uniform("dropout.growth") < evidence.value("dropout.growth.slow_grower_refused")
+    return np.asarray((response.kgr_per_week < evidence.value("rules.kgr")) & refused)
 
 
 def _procedure_name(step: CourseStep, last: CourseStep | None) -> str:

@@ -20,7 +20,7 @@ from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy, rescan
 from flrsim.physiology.injury import given_by, planned_treatments, predict_injury
-from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, walk
+from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.modifiers import OF_THE_OCCLUSION, Setting, effects, growth_factor
 from flrsim.physiology.risk import PHLF_DEFINITION, by_definition
 from flrsim.physiology.telv import THRESHOLD_FORMULA, telv
@@ -153,8 +153,18 @@ def simulate(
     population = adequacy.population(patient, liver_on(day).history, evidence)
     threshold = adequacy.sflr_threshold(population.name, evidence)
     response = first_response(volumes, course, evidence, play.normal("scan.noise"))
+    reading = last_reading(volumes, course, response, evidence, play.normal("scan.noise.last"))
     ending = walk(
-        course, volumes, response, threshold, patient, liver_on, evidence, play.uniform, modifiers_off
+        course,
+        volumes,
+        response,
+        reading,
+        threshold,
+        patient,
+        liver_on,
+        evidence,
+        play.uniform,
+        modifiers_off,
     )
     lesions = Lesions(course, patient, history, evidence, play.uniform, play.normal)
     p_lesion_cleared, p_cleared = lesions.clearance()
