@@ -950,7 +950,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "unknown demo",
         command("demo", "--out", "@/demo", "--case", "nobody"),
-        'demo case "nobody" is not bundled; bundled are bilobar-two-stage, solitary-right',
+        'demo case "nobody" is not bundled; bundled are bilobar-two-stage, conversion, hcc-thrombus, small-for-size, solitary-right',
     ),
     Bad(
         "unknown evidence",

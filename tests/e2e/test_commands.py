@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from flrsim.cli import main, pictures
+from flrsim.phantom.cases import STORIES
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import block_liver as blocks
@@ -165,7 +166,7 @@ def test_check_gives_its_verdict_and_exit_code(tmp_path: Path) -> None:
     assert (code, parsed(out)["schema"]) == (1, "flrsim/error/1")
 
 
-@pytest.mark.parametrize("name", ["solitary-right", "bilobar-two-stage"])
+@pytest.mark.parametrize("name", STORIES)
 def test_bundled_cases_are_what_the_manifest_says(name: str) -> None:
     import pyvista as pv
 

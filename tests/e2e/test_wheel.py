@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from pages import loads_nothing
 
 ROOT = Path(__file__).parents[2]
-CASES = ("solitary-right", "bilobar-two-stage")
+CASES = ("bilobar-two-stage", "conversion", "hcc-thrombus", "small-for-size", "solitary-right")
 
 
 def run(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -68,7 +68,7 @@ def test_the_wheel_carries_cases_numbers_and_templates_and_no_tests(wheel: Path)
         assert "case.toml" in files
         assert {f"flrsim/meshes/{case}/{f}" for f in files} <= names
     below = ROOT / "src" / "flrsim"
-    for folder in ("evidence", "report"):
+    for folder in ("evidence", "report", "phantom"):
         data = {p for p in (below / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts}
         assert {f"flrsim/{p.relative_to(below).as_posix()}" for p in data} <= names
     assert {n.split("/")[0] for n in names} == {
@@ -88,7 +88,7 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_folder(installed: Path, tmp_pa
     assert done.returncode == 0, done.stderr
     said = done.stderr.splitlines()
     assert Path(said[0]) == installed / "flrsim" / "__init__.py"
-    assert {Path(p) for p in said[1:3]} == {installed / "flrsim" / "meshes" / c for c in CASES}
+    assert {Path(p) for p in said[1 : 1 + len(CASES)]} == {installed / "flrsim" / "meshes" / c for c in CASES}
     assert "plans side by side" in done.stdout
     assert {p.name for p in tmp_path.iterdir()} == {"flrsim-demo"}
     for words in ("phantom-solitary-right-0: segments", "TELV", "FLR now", "Verdict"):

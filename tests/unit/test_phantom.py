@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -18,7 +19,10 @@ from flrsim.phantom import (
     at_confluence,
     bilobar_lesions,
     bilobar_two_stage,
+    conversion,
+    hcc_thrombus,
     make_phantom,
+    small_for_size,
     solitary_right,
     truth,
     watershed,
@@ -208,6 +212,17 @@ def test_the_left_lateral_share_and_the_volume_are_what_was_asked(share: float) 
     assert np.isin(segments, (2, 3)).sum() / (segments > 0).sum() == pytest.approx(share, rel=0.02)
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_share_of_s4_leaves_s2_and_s3_theirs(seed: int) -> None:
+    segments = (
+        make_phantom(seed, left_lateral_share=0.12, medial_share=0.08).label_grids((3.0, 3.0, 3.0)).segments
+    )
+    whole = (segments > 0).sum()
+    assert (segments == 4).sum() / whole == pytest.approx(0.08, rel=0.02)
+    assert np.isin(segments, (2, 3)).sum() / whole == pytest.approx(0.12, rel=0.02)
+    assert ndimage.label(segments == 4, np.ones((3, 3, 3)))[1] == 1
+
+
 def test_label_grids_sample_the_label_functions_at_voxel_centres() -> None:
     phantom = bilobar(0)
     grids = phantom.label_grids((4.0, 5.0, 6.0))
@@ -320,6 +335,7 @@ def test_two_lesions_may_not_share_a_name() -> None:
     [
         ({"tlv_ml": 50.0}, "tlv_ml is 50 mL"),
         ({"left_lateral_share": 0.5}, "left_lateral_share is 0.5"),
+        ({"medial_share": 0.5}, "medial_share is 0.5"),
         ({"seed": -1}, "seed is -1"),
     ],
 )
@@ -384,6 +400,71 @@ def test_the_small_left_lesions_are_at_the_capsule_and_away_from_the_umbilical_f
         assert np.linalg.norm(s4 - lesion.centre, axis=1).min() - max(lesion.half_axes) > 15.0
 
 
+def shrunk(lesion: Lesion, share: float) -> Lesion:
+    return replace(lesion, half_axes=tuple(share * a for a in lesion.half_axes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_lesion_of_conversion_clears_the_left_liver_once_it_has_lost_a_fifth(seed: int) -> None:
+    phantom = conversion(seed)
+    (lesion,) = phantom.lesions
+    assert lesion.diameter_mm == 112.0
+    assert int(phantom.segment_at(np.array([lesion.centre]))[0]) in (5, 8)
+    # 12 of 56 mm lie past the sheet: 0.786 of its size just clears it.
+    for share, clears in ((0.77, True), (0.80, False), (1.0, False)):
+        labels = phantom.segment_at(shrunk(lesion, share).ball_points(sphere(20_000)))
+        assert (not np.isin(labels, (1, 2, 3, 4)).any()) == clears
+    # What reaches over lies in S4 and is a small part; most of the lesion lies in S5 and S8.
+    labels = phantom.segment_at(lesion.ball_points(sphere() * np.cbrt(np.linspace(0.0, 1.0, 4000))[:, None]))
+    assert 0.02 < (labels == 4).mean() < 0.05
+    assert np.isin(labels, (1, 2, 3)).mean() < 0.002
+    assert np.isin(labels, (5, 8)).mean() > 0.8
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_left_liver_of_conversion_is_small_and_without_s4_too_small(seed: int) -> None:
+    measured = truth(conversion(seed), n=1 << 13, replicates=4)
+    ml = {s: e.value for s, e in measured.parenchyma.items()}
+    # Of the 1480 mL that a woman of 168 cm and 69 kg has by formula: between the 20 % of a healthy liver and the 30 % of
+    # one after long chemotherapy, and below both without S4.
+    assert 0.25 < sum(ml[f"S{i}"] for i in (1, 2, 3, 4)) / 1480.0 < 0.30
+    assert sum(ml[f"S{i}"] for i in (1, 2, 3)) / 1480.0 < 0.18
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_small_for_size_leaves_only_the_left_lateral_section_and_s1(seed: int) -> None:
+    phantom = small_for_size(seed)
+    measured = truth(phantom, n=1 << 13, replicates=4)
+    shares = measured.lesion_shares
+    assert {s for row in shares.values() for s in row} <= {"S4", "S5", "S6", "S7", "S8", "outside"}
+    assert [x.name for x in phantom.lesions] == ["L1", "L2", "L3", "L4"]
+    assert min(shares["L2"]["S4"].value, shares["L2"]["S8"].value) > 0.3
+    assert shares["L4"]["S4"].value > 0.99
+    # Of the 1696 mL that a man of 176 cm and 79 kg has by formula.
+    stays = sum(measured.parenchyma[f"S{i}"].value for i in (1, 2, 3))
+    assert 0.155 < stays / 1696.0 < 0.18
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_thrombus_runs_in_the_right_portal_vein_and_over_the_border_of_the_posterior_section(
+    seed: int,
+) -> None:
+    phantom = hcc_thrombus(seed)
+    main, thrombus = phantom.lesions
+    assert (main.name, thrombus.name) == ("L1", "thrombus")
+    labels = phantom.segment_at(thrombus.ball_points(sphere()))
+    assert set(labels.tolist()) <= {5, 6, 7, 8}
+    assert 0.05 < np.isin(labels, (6, 7)).mean() < 0.5
+    lesion = phantom.segment_at(main.ball_points(sphere()))
+    assert set(lesion.tolist()) <= {0, 6, 7}
+    # Its axis lies in the lumen: from the trunk of the right branch along the posterior one.
+    way = np.linspace(-1.0, 1.0, 41)[:, None] * thrombus.half_axes[0] * np.array(thrombus.axes[0])
+    inside = phantom.portal.label_at(np.array(thrombus.centre) + way)
+    names = {phantom.portal_names[i] for i in inside.tolist() if i}
+    assert {"right", "right_posterior"} <= names
+    assert (inside > 0).mean() > 0.8
+
+
 def sampled_points(phantom: Phantom, segment: int) -> np.ndarray:
     grids = phantom.label_grids((3.0, 3.0, 3.0))
     return grids.affine[:3, 3] + 3.0 * np.argwhere(grids.segments == segment)
@@ -428,7 +509,7 @@ def test_a_lesion_at_the_confluence_is_placed_when_asked(seed: int) -> None:
 
 
 def test_no_two_lesions_of_a_scenario_overlap() -> None:
-    for phantom in (bilobar(0), bilobar(1), bilobar(2)):
+    for phantom in (bilobar(0), bilobar(1), bilobar(2), small_for_size(1), hcc_thrombus(0), hcc_thrombus(1)):
         for i, one in enumerate(phantom.lesions):
             for other in phantom.lesions[i + 1 :]:
                 assert other.norm(one.ball_points(sphere())).min() > 1.0

@@ -59,6 +59,9 @@ class Scenario(StrEnum):
     plain = "plain"
     solitary_right = "solitary-right"
     bilobar_two_stage = "bilobar-two-stage"
+    conversion = "conversion"
+    small_for_size = "small-for-size"
+    hcc_thrombus = "hcc-thrombus"
 
 
 class PhantomFormat(StrEnum):

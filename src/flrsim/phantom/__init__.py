@@ -2,11 +2,13 @@
 
 from flrsim.phantom.lesions import Lesion
 from flrsim.phantom.model import LabelGrids, Phantom, make_phantom
+from flrsim.phantom.places import across_middle_vein, along_right_portal, at_confluence, beside_middle_vein
 from flrsim.phantom.scenarios import (
-    at_confluence,
-    beside_middle_vein,
     bilobar_lesions,
     bilobar_two_stage,
+    conversion,
+    hcc_thrombus,
+    small_for_size,
     solitary_right,
 )
 from flrsim.phantom.truth import Estimate, PhantomTruth, truth
@@ -24,11 +26,16 @@ __all__ = [
     "TwoTree",
     "Watershed",
     "WatershedTruth",
+    "across_middle_vein",
+    "along_right_portal",
     "at_confluence",
     "beside_middle_vein",
     "bilobar_lesions",
     "bilobar_two_stage",
+    "conversion",
+    "hcc_thrombus",
     "make_phantom",
+    "small_for_size",
     "solitary_right",
     "truth",
     "watershed",

@@ -31,6 +31,7 @@ def write_phantom(
     case_id: str,
     file_format: str = "vtp",
     spacing_mm: tuple[float, float, float] = (0.8, 0.8, 1.0),
+    story: str = "",
     case_tables: str = "",
     truth_points: int = 1 << 17,
 ) -> PhantomTruth:
@@ -40,6 +41,7 @@ def write_phantom(
     ----------
     folder : made when it is missing; must not hold a case already.
     file_format : ``vtp`` interface meshes, or ``nii`` label maps of `spacing_mm`.
+    story : comment lines that open ``case.toml``.
     case_tables : TOML after ``[anatomy]``: patient, treatments, plans.
     truth_points : points of each replicate of the quadrature.
 
@@ -57,6 +59,7 @@ def write_phantom(
         else _write_label_maps(phantom, folder, spacing_mm)
     )
     lines = [
+        *([story, ""] if story else []),
         "[case]",
         f"id = {json.dumps(case_id)}",
         "",

@@ -74,6 +74,7 @@ class Phantom:
     left_lateral_share : fraction of the volume in S2 and S3.
     split_s4 : whether S4 is given as S4a (label 9) and S4b (label 10).
     lesions : in the order of their labels 1 …; where two overlap the first counts.
+    medial_share : fraction of the volume in S4 where it was asked for.
     """
 
     seed: int
@@ -81,6 +82,7 @@ class Phantom:
     left_lateral_share: float
     split_s4: bool
     lesions: tuple[Lesion, ...] = ()
+    medial_share: float | None = None
     shape: Shape = field(repr=False, kw_only=True)
     scale: float = field(repr=False, kw_only=True)
     portal: Tubes = field(repr=False, compare=False, kw_only=True)
@@ -228,6 +230,7 @@ def make_phantom(
     *,
     tlv_ml: float = 1500.0,
     left_lateral_share: float = _LATERAL_SHARE,
+    medial_share: float | None = None,
     split_s4: bool = False,
     lesions: Iterable[Lesion] = (),
 ) -> Phantom:
@@ -238,6 +241,7 @@ def make_phantom(
     seed : perturbs sizes, the turn of the vein sheets, the surface and the segments' shares smoothly.
     tlv_ml : total volume; reached within 0.2 %.
     left_lateral_share : fraction of it in S2 and S3, 0.08 … 0.25; the left lobe's size follows.
+    medial_share : fraction of it in S4, 0.06 … 0.20; None shares the rest as in an ordinary liver.
     split_s4 : give S4a and S4b in place of S4.
     lesions : in LPS mm.
     """
@@ -245,8 +249,10 @@ def make_phantom(
         raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")
     check_in_range(tlv_ml, name="tlv_ml", low=300.0, high=5000.0, unit="mL")
     check_in_range(left_lateral_share, name="left_lateral_share", low=0.08, high=0.25)
+    if medial_share is not None:
+        check_in_range(medial_share, name="medial_share", low=0.06, high=0.20)
     shape = draw_shape(int(seed), left_lateral_share / _LATERAL_SHARE)
-    shares = _draw_shares(int(seed), left_lateral_share)
+    shares = _draw_shares(int(seed), left_lateral_share, medial_share)
     # The notch of the falciform ligament moves with its cut and changes the volume a little: a second round
     # settles both.
     for _ in range(2):
@@ -262,6 +268,7 @@ def make_phantom(
         float(tlv_ml),
         float(left_lateral_share),
         split_s4,
+        medial_share=medial_share,
         shape=shape,
         scale=scale,
         portal=portal_tree(shape, centres, spreads).scaled(scale),
@@ -271,13 +278,17 @@ def make_phantom(
     return phantom.with_lesions(lesions)
 
 
-def _draw_shares(seed: int, lateral: float) -> dict[int, float]:
-    """Return the share of each segment for `seed`: S2 + S3 as asked, the others share the rest."""
+def _draw_shares(seed: int, lateral: float, medial: float | None) -> dict[int, float]:
+    """Return the share of each segment for `seed`: S2 + S3, and S4, as asked; the others share the rest."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0x5EA6]))
     raw = {s: share * (1.0 + 0.05 * rng.uniform(-1.0, 1.0)) for s, share in _SHARES.items()}
     side = raw[2] + raw[3]
     rest = sum(raw.values()) - side
-    return {s: v * (lateral / side if s in (2, 3) else (1.0 - lateral) / rest) for s, v in raw.items()}
+    shares = {s: v * (lateral / side if s in (2, 3) else (1.0 - lateral) / rest) for s, v in raw.items()}
+    if medial is None:
+        return shares
+    others = (1.0 - lateral - medial) / (1.0 - lateral - shares[4])
+    return {s: medial if s == 4 else v if s in (2, 3) else v * others for s, v in shares.items()}
 
 
 def _inside_points(shape: Shape) -> tuple[Floats, Floats, Floats]:
