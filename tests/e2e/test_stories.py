@@ -70,6 +70,28 @@ def test_four_courses_keep_the_rule_of_a_healthy_liver_and_eight_do_not() -> Non
     assert eight.axes["volume_function"] == "does_not_meet"
 
 
+def test_treatment_may_shrink_the_lesion_into_what_goes_and_eight_courses_hardly_more_often() -> None:
+    now, four, eight, embolized = (
+        plan("conversion", name)
+        for name in (
+            "operate now",
+            "four courses first",
+            "eight courses first",
+            "four courses, PVE, resection",
+        )
+    )
+    cleared = {p.name: p.lesions[0].p_cleared for p in (now, four, eight, embolized)}
+    assert all(p.lesions[0].clears_at == pytest.approx(1 - 12 / 56, abs=0.02) for p in (now, four, eight))
+    assert cleared[now.name] == 0.0
+    assert (
+        0.5 < (cleared[four.name] or 0.0) < (cleared[eight.name] or 0.0) < (cleared[four.name] or 0.0) + 0.15
+    )
+    # Five weeks after embolization without treatment it has grown again.
+    assert (cleared[embolized.name] or 0.0) < (cleared[four.name] or 0.0)
+    assert four.verdict == "borderline"
+    assert eight.verdict == "does_not_meet"
+
+
 def test_the_remnant_grew_too_slowly_and_every_rescue_brings_more() -> None:
     slow = plan("small-for-size", "PVE, right trisectionectomy")
     assert slow.verdict == "does_not_meet"

@@ -399,6 +399,7 @@ EVERYTHING = Plan(
         Step(31, Operate(territory=("portal:S8",))),
     ),
     "goes",
+    -44,
 )  # fmt: skip
 
 

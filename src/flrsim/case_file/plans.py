@@ -84,6 +84,8 @@ def plan_table(plan: Plan) -> dict[str, Any]:
     table: dict[str, Any] = {"name": plan.name}
     if plan.caudate != "stays":
         table["caudate"] = plan.caudate
+    if plan.scan_day is not None:
+        table["scan_day"] = plan.scan_day
     table["step"] = [_step(step, plan) for step in plan.steps]
     return table
 
