@@ -32,6 +32,7 @@ def chemo(
 ) -> None:
     """Play a plan after 0, 1, 2 … cycles of a regimen: what it clears, what it costs, when more of it harms."""
     from flrsim.conversion import conversion
+    from flrsim.legality import history_of
 
     case, (chosen,), evidence = read_case(case_path, [plan], propose=True)
     if case.patient is None:
@@ -39,7 +40,7 @@ def chemo(
     result = conversion(
         _course(case, chosen, evidence),
         case.patient,
-        case.history,
+        history_of(chosen, case),
         evidence,
         seed=seed,
         draws=draws,
