@@ -7,8 +7,9 @@ from flrsim.case import LiverCase
 from flrsim.disease import Disease, assess, bearing_segment
 from flrsim.error_budget import HALF_WIDTH, wall_interval
 from flrsim.evidence import Evidence
+from flrsim.legality import history_of
 from flrsim.perfusion import Supply, deprivation, perfusion_result
-from flrsim.plan import describe
+from flrsim.plan import Plan, describe
 from flrsim.plan_error import error_notes, sflr_budget
 from flrsim.remnant import vessel_answers
 from flrsim.results import (
@@ -78,7 +79,7 @@ def plan_result(
     )
     answers = vessel_answers(supply.circulation, staged, deprived)
     fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
-    disease = _disease(case, timeline, fates, evidence)
+    disease = _disease(case, staged.plan, timeline, fates, evidence)
     judgement = judge(
         staged,
         answers,
@@ -166,14 +167,14 @@ def plan_result(
 
 
 def _disease(
-    case: LiverCase, timeline: Timeline | None, fates: tuple[LesionFate, ...], evidence: Evidence
+    case: LiverCase, plan: Plan, timeline: Timeline | None, fates: tuple[LesionFate, ...], evidence: Evidence
 ) -> Disease:
     """Return what disease outside the lesions says to the plan."""
     if timeline is None or case.patient is None:
         return Disease()
     return assess(
         case.patient,
-        case.history,
+        history_of(plan, case),
         timeline.course,
         evidence,
         bearing=bearing_segment(case.lesions),

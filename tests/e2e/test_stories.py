@@ -125,6 +125,10 @@ def test_the_tumour_asks_for_more_than_the_cirrhotic_liver_has() -> None:
     assert {f.name: f.fate for f in less.lesions} == {"L1": "removed", "thrombus": "cut_through"}
     assert {f.name: f.fate for f in at_once.lesions} == {"L1": "removed", "thrombus": "removed"}
     assert sflr(at_once) < 0.40 < sflr(less)
+    # Retention says a section at most, the thrombus a hemiliver at least.
+    assert (less.axes["disease"], at_once.axes["disease"]) == ("does_not_meet", "borderline")
+    assert any("thrombus" in note.sentence for note in less.disease)
+    assert "icg.r15_hemi" in {r.rule for r in at_once.rules}
     embolized = plan(case, "TACE, PVE, right hepatectomy")
     assert embolized.verdict == "borderline"
     assert sflr(at_once) < sflr(plan(case, "radiation lobectomy, right hepatectomy")) < sflr(embolized)

@@ -16,7 +16,7 @@ from flrsim.evidence import Evidence
 from flrsim.patient import TumourBiology
 from flrsim.physiology.adequacy import population, sflr_threshold
 from flrsim.physiology.injury import Injury
-from flrsim.physiology.interval import Interval, Liver, first_response, walk
+from flrsim.physiology.interval import Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.telv import THRESHOLD_FORMULA, telv
 from flrsim.physiology.volumes import Volumes
 from flrsim.timeline.curves import play_days
@@ -55,10 +55,12 @@ class Part:
         """How the course ends for every patient."""
         play = self.play
         who = population(play.patient, self.liver_on(self.operation_day).history, play.evidence)
+        response = first_response(self.volumes, self.course, play.evidence, play.normal("scan.noise"))
         return walk(
             self.course,
             self.volumes,
-            first_response(self.volumes, self.course, play.evidence, play.normal("scan.noise")),
+            response,
+            last_reading(self.volumes, self.course, response, play.evidence, play.normal("scan.noise.last")),
             sflr_threshold(who.name, play.evidence),
             play.patient,
             self.liver_on,
