@@ -33,11 +33,13 @@ from flrsim.validate import (
 DEFAULT_DRAWS = 4000
 """Patients simulated for every arm, whatever its number."""
 MATERIAL = 0.25
-"""A fit that lowers the loss of its rows by a smaller share than this is not taken over."""
+"""Share by which a fit must lower the loss of its rows to be taken over."""
 _NORMAL = 1.96
 """Half-width of a 95 % interval in SDs; a range is read as one."""
 _STEP = 0.1
 """Step of the derivatives in SDs of the prior: shares of patients change in jumps, which a small step would miss."""
+_LIKELY = 0.95
+"""A loss below this quantile of chi-squared is what luck alone would give: the rows then ask for nothing."""
 _RATIOS = frozenset({"ratio", "odds_ratio"})
 
 
@@ -162,8 +164,9 @@ def calibrate(
     Notes
     -----
     ``Σ ((simulated - printed) / sd)² + Σ z²`` is least, z a number's way from its present value in SDs of its range,
-    ends of the range as bounds. A group whose rows are met already, whose loss falls by less than `MATERIAL`, or that
-    ends at the end of a range, is reported and not taken over: later groups are fitted with the old numbers.
+    ends of the range as bounds. A group is reported and not taken over, and later groups are fitted with the old
+    numbers, when its rows do not contradict the present ones, are no more than the numbers to be fitted, lower the
+    loss by less than `MATERIAL`, or drive a number to the end of its range.
     """
     groups = tuple(targets)
     check_targets(groups, evidence, studies)
@@ -281,9 +284,18 @@ def _fit(
 
 def _verdict(losses: Sequence[float], rows: int, numbers: Iterable[FittedNumber]) -> tuple[bool, str]:
     """Return whether a fit is taken over, and why."""
+    from scipy.stats import chi2
+
+    numbers = tuple(numbers)
     before, after = losses
-    if before <= rows:
-        return False, f"the rows are met within their SDs as it is (loss {before:.1f}, rows {rows})"
+    most = float(chi2.ppf(_LIKELY, rows))
+    if before <= most:
+        return (
+            False,
+            f"the rows do not contradict the present numbers (loss {before:.1f}, by chance up to {most:.1f})",
+        )
+    if rows <= len(numbers):
+        return False, f"rows {rows} do not determine {len(numbers)} numbers"
     if after > (1.0 - MATERIAL) * before:
         return (
             False,

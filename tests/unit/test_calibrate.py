@@ -28,6 +28,9 @@ ARM: dict[str, Any] = {
 }
 
 
+DAYS = ("7", "14", "28")
+
+
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
     return load_evidence()
@@ -55,7 +58,7 @@ def group(**changed: Any) -> TargetGroup:
         "a test",
         0.0,
         {"growth.pve.amplitude": "log", "growth.pve.tau": "log"},
-        ("madeup:day_7", "madeup:day_28"),
+        tuple(f"madeup:day_{day}" for day in DAYS),
     )
     return replace(whole, **changed)
 
@@ -66,9 +69,9 @@ def wide(evidence: Evidence) -> Evidence:
     return evidence.with_numbers([replace(evidence[id], range=r) for id, r in new.items()], named="wide")
 
 
-def rows_of(truth: Evidence) -> dict[str, float]:
+def rows_of(truth: Evidence, days: tuple[str, ...] = DAYS) -> dict[str, float]:
     """Return what a study of a very large number of patients would print, with other luck than the fit's."""
-    study = made_up({"7": 0.1, "28": 0.3})
+    study = made_up(dict.fromkeys(days, 0.1))
     arms = simulated_arms(study, at_values(truth), seed=99, replicate=4, n=40_000)
     return {str(round(n.day or 0)): simulate_row(n, arms, {}) for n in study.numbers}
 
@@ -86,7 +89,7 @@ def test_the_fit_finds_the_numbers_that_made_the_rows(evidence: Evidence) -> Non
 
 
 def test_the_range_holds_a_number_that_the_rows_pull_away(evidence: Evidence) -> None:
-    study = made_up({"7": 0.9, "28": 2.5})
+    study = made_up({"7": 0.9, "14": 1.5, "28": 2.5})
     (fitted,) = calibrate(evidence, (study,), targets=(group(),), seed=1, draws=500).groups
     for n in fitted.numbers:
         low, high = evidence[n.id].sensitivity or (0.0, 0.0)
@@ -99,18 +102,28 @@ def test_rows_that_are_met_ask_for_nothing(evidence: Evidence) -> None:
     study = made_up(rows_of(evidence))
     result = calibrate(evidence, (study,), targets=(group(between=0.3),), seed=1, draws=1000)
     assert not result.groups[0].adopted
-    assert "met within their SDs" in result.groups[0].verdict
+    assert "do not contradict the present numbers" in result.groups[0].verdict
     assert result.values == {}
 
 
+def test_rows_that_are_too_few_set_nothing(evidence: Evidence) -> None:
+    fit = {"growth.pve.amplitude": "log", "growth.pve.tau": "log"}
+    truth = with_values(evidence, {"growth.pve.amplitude": 0.48, "growth.pve.tau": 13.0})
+    study = made_up(rows_of(truth))
+    one = group(fit=fit, targets=("madeup:day_7", "madeup:day_28"))
+    (fitted,) = calibrate(wide(evidence), (study,), targets=(one,), seed=1, draws=500).groups
+    assert not fitted.adopted
+    assert fitted.verdict == "rows 2 do not determine 2 numbers"
+
+
 def test_a_validation_row_is_refused_and_never_read(evidence: Evidence) -> None:
-    held_out = made_up({"7": 0.1, "28": 0.3}, split="validation")
+    held_out = made_up({"7": 0.1, "14": 0.2, "28": 0.3}, split="validation")
     with pytest.raises(
         EvidenceError, match="madeup is declared for validation; a fit reads calibration studies"
     ):
         calibrate(evidence, (held_out,), targets=(group(),), seed=1, draws=100)
-    spoiled = made_up({"7": 9.0, "28": 9.0}, split="validation", key="other")
-    study = made_up({"7": 0.15, "28": 0.35})
+    spoiled = made_up({"7": 9.0, "14": 9.0, "28": 9.0}, split="validation", key="other")
+    study = made_up({"7": 0.15, "14": 0.25, "28": 0.35})
     alone, beside = (
         calibrate(evidence, studies, targets=(group(),), seed=1, draws=300)
         for studies in ((study,), (spoiled, study))
@@ -129,7 +142,13 @@ def test_a_validation_row_is_refused_and_never_read(evidence: Evidence) -> None:
 )
 def test_a_target_that_cannot_be_is_refused(evidence: Evidence, changed: Any, sentence: str) -> None:
     with pytest.raises(EvidenceError, match=sentence):
-        calibrate(evidence, (made_up({"7": 0.1, "28": 0.3}),), targets=(group(**changed),), seed=1, draws=100)
+        calibrate(
+            evidence,
+            (made_up({"7": 0.1, "14": 0.2, "28": 0.3}),),
+            targets=(group(**changed),),
+            seed=1,
+            draws=100,
+        )
 
 
 def test_the_packages_targets_are_calibration_rows_and_no_validation_study_is_named(
@@ -150,7 +169,7 @@ def test_the_set_that_is_written_can_be_read_and_says_how_it_came_about(
 ) -> None:
     truth = with_values(evidence, {"growth.pve.amplitude": 0.45})
     study = replace(made_up(rows_of(truth)), key="aoki2011")
-    targets = ("aoki2011:day_7", "aoki2011:day_28")
+    targets = tuple(f"aoki2011:day_{day}" for day in DAYS)
     result = calibrate(wide(evidence), (study,), targets=(group(targets=targets),), seed=1, draws=2000)
     assert isinstance(result, Calibration)
     assert set(changes(result)) == {"growth.pve.amplitude", "growth.pve.tau"}
@@ -159,7 +178,7 @@ def test_the_set_that_is_written_can_be_read_and_says_how_it_came_about(
     new = load_evidence(out)
     for id, value in result.values.items():
         p = new[id]
-        assert p.value == pytest.approx(value, rel=1e-3)
+        assert p.value == pytest.approx(value, rel=5e-3)
         assert p.kind == "calibrated"
         assert (p.sd, p.range, p.source) == (evidence[id].sd, evidence[id].range, evidence[id].source)
         assert f"Before: {evidence[id].value:g}" in p.note

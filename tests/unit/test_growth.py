@@ -130,8 +130,9 @@ def test_after_the_last_resection_the_remnant_follows_the_donor_curve() -> None:
     v = volumes(single_stage())
     total = sum(LIVER.values())
     share = 243.0 / total
+    rate = EVIDENCE.value("growth.post_resection.rate") * ONE
     assert v.flr_ml(30)[0] == pytest.approx(
-        total * (1 - (1 - share) * growth.remaining_gap(30, ONE, EVIDENCE)[0])
+        total * (1 - (1 - share) * growth.remaining_gap(30, rate, EVIDENCE)[0])
     )
 
 

@@ -56,6 +56,7 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("conversion", "MOST_CYCLES"): ((12,), "rows of a table unless told otherwise"),
     ("calibrate", "DEFAULT_DRAWS"): ((4000,), "virtual patients"),
     ("calibrate", "MATERIAL"): ((0.25,), "share by which a fit must lower its loss to be taken over"),
+    ("calibrate", "_LIKELY"): ((0.95,), "quantile of a test of fit"),
     ("calibrate", "_NORMAL"): ((1.96,), "half-width of a 95 % interval in SDs"),
     ("calibrate", "_STEP"): ((0.1,), "step of a derivative in SDs"),
     ("lesion_facts", "CONTACT_PAD_VOXELS"): ((8,), "voxels around a lesion's box"),

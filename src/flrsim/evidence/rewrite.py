@@ -14,7 +14,7 @@ from flrsim.evidence.folder import open_folder, read_text
 from flrsim.evidence.loader import load_evidence, parameter_files
 from flrsim.evidence.records import Parameter
 
-_DIGITS = 4
+_DIGITS = 3
 """Significant digits of a written value: more would claim more than a fit knows."""
 
 
