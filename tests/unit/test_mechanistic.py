@@ -100,7 +100,8 @@ def test_regrowth_with_the_published_constants_is_that_of_another_implementation
 def test_the_empirical_curve_stands_beside_it_and_the_model_says_which_it_is() -> None:
     days = [7.0, 30.0, 180.0, 365.0]
     found = mechanistic_curve(0.63, EVIDENCE, days)
-    want = [1 - 0.37 * remaining_gap(day, np.ones(1), EVIDENCE)[0] for day in days]
+    rate = np.full(1, EVIDENCE.value("growth.post_resection.rate"))
+    want = [1 - 0.37 * remaining_gap(day, rate, EVIDENCE)[0] for day in days]
     np.testing.assert_allclose(found.empirical, want, rtol=1e-12)
     assert found.difference == pytest.approx(np.sqrt(np.mean((found.volume - found.empirical) ** 2)))
     # Both were made for healthy donors: they must not lie far apart there.
