@@ -64,6 +64,10 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("perfusion", "MOST_KEYS"): ((25,), "entries of a table that still fit into memory"),
     ("physiology", "PIECE"): ((16_384,), "draws that fit into a processor's cache"),
     ("physiology", "FEW"): ((100,), "draws of equal weight below which weighted quantiles are not trusted"),
+    ("physiology", "_FAR"): (
+        (3,),
+        "standard deviations of noise beyond which no draw explains a measurement",
+    ),
     ("physiology", "injury_probabilities"): ((3,), "the three grades of sinusoidal obstruction"),
     ("physiology", "predict_injury"): ((3,), "the three grades of sinusoidal obstruction"),
     ("physiology", "STEPS_PER_HOUR"): ((100,), "steps of an integrator, short enough for the fastest signal"),

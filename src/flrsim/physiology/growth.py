@@ -13,6 +13,8 @@ exp(-t/ts)``.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from flrsim.draws import Floats
@@ -84,7 +86,13 @@ def remaining_gap(days: float, rate: Floats, evidence: Evidence) -> Floats:
     )
 
 
-def atrophy_target(tau: Floats, evidence: Evidence) -> Floats:
-    """Return the size, relative to the start, that segments without portal inflow shrink to."""
-    reached = 1.0 - np.exp(-evidence.value("growth.atrophy.day") / tau)
-    return np.asarray(1.0 - evidence.value("growth.atrophy.fraction") / reached)
+def atrophy_target(evidence: Evidence) -> float:
+    """Return the size, relative to the start, that segments without portal inflow shrink to in the end.
+
+    Notes
+    -----
+    The loss was printed for one day after embolization; at the pace of embolization it is a known share of the loss in
+    the end. A slower stimulus leads as far, later.
+    """
+    reached = 1.0 - math.exp(-evidence.value("growth.atrophy.day") / evidence.value("growth.pve.tau"))
+    return 1.0 - evidence.value("growth.atrophy.fraction") / reached

@@ -18,7 +18,7 @@ from flrsim.draws import Floats, Stream
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy
-from flrsim.physiology.injury import Injury, chemotherapy_cycles
+from flrsim.physiology.injury import Injury, chemotherapy_cycles, given_by
 from flrsim.physiology.modifiers import Effect
 from flrsim.physiology.risk import FailureRisk, death_probability, failure_risk, morbidity_probability
 from flrsim.physiology.volumes import Volumes
@@ -79,6 +79,7 @@ class Interval:
     reached_last : all operations were carried out.
     died, failed, morbid : death within 90 days of a procedure, liver failure, any major complication.
     failure : failure range at the last operation; None without operation.
+    failing : who has liver failure after the last operation, were it carried out in every draw.
     """
 
     outcome: NDArray[np.int64]
@@ -87,6 +88,7 @@ class Interval:
     failed: Bools
     morbid: Bools
     failure: FailureRisk | None
+    failing: Bools
 
     def share(self, reason: str) -> float:
         """Return the probability of one reason, or of ``complete``."""
@@ -167,6 +169,11 @@ def progression_day(
 ) -> Floats:
     """Return the day on which each draw progresses beyond resection, (n_draws,); infinity without lesions.
 
+    Parameters
+    ----------
+    history
+        Treatments given until the last operation, those that the course plans included.
+
     Notes
     -----
     Constant hazard, lower in the first weeks, counted from the first step that touches the liver: cumulative
@@ -179,9 +186,10 @@ def progression_day(
     multiplier = 1.0
     if patient.tumour.response == "progressing":
         multiplier *= evidence.value(name + "progressing")
-    if any(s.kind == "treat" and s.day > course.first_day for s in course.steps):
+    before = given_by(course.first_day, history, evidence)
+    if _cycles(given_by(_day_before_the_end(course), history, evidence)) > _cycles(before):
         multiplier *= evidence.value(name + "interval_chemotherapy")
-    if chemotherapy_cycles(history) > evidence.value("growth.many_cycles_above"):
+    if chemotherapy_cycles(before) > evidence.value("growth.many_cycles_above"):
         multiplier *= evidence.value(name + "many_cycles")
     if max(x.diameter_mm for x in course.lesions) >= evidence.value(name + "large_lesion_from"):
         multiplier *= evidence.value(name + "large_lesion")
@@ -194,6 +202,16 @@ def progression_day(
     hazard = -np.log(u) + early * min(lived, first) + late * max(lived - first, 0.0)
     weeks = np.where(hazard <= early * first, hazard / early, first + (hazard - early * first) / late)
     return course.first_day + weeks * _DAYS_PER_WEEK
+
+
+def _day_before_the_end(course: Course) -> int:
+    """Return the day before the last operation, or the last day without one: until then a dose is in the interval."""
+    last = course.last_operation
+    return last.day - 1 if last else course.steps[-1].day if course.steps else course.first_day
+
+
+def _cycles(history: tuple[Treatment, ...]) -> int:
+    return sum(t.cycles for t in history)
 
 
 def walk(
@@ -225,9 +243,9 @@ def walk(
     shape = uniform("dropout.progression").shape
     outcome = np.full(shape, _UNDER_WAY, dtype=np.int64)
     died, failed, morbid = (np.zeros(shape, dtype=bool) for _ in range(3))
-    reached = np.zeros(shape, dtype=bool)
+    reached = failing = np.zeros(shape, dtype=bool)
     failure: FailureRisk | None = None
-    history = liver_on(course.first_day).history
+    history = liver_on(last.day if last else _day_before_the_end(course)).history
     progresses = progression_day(course, patient, history, evidence, uniform("dropout.progression"))
     known, deciding = known_day(course), _deciding_scan(course)
     partition = any((s.technique or "").startswith("alpps") for s in course.steps)
@@ -265,7 +283,7 @@ def walk(
         died |= under_way & dies
         morbid |= under_way & (suffers | fails)
         if step is last:
-            reached, failure = under_way, risk
+            reached, failure, failing = under_way, risk, fails
         drop(dies, "death")
         if complication:
             drop(
@@ -277,7 +295,7 @@ def walk(
     outcome[under_way] = _COMPLETE
     if last is None:
         reached = under_way
-    return Interval(outcome, reached, died, failed, morbid, failure)
+    return Interval(outcome, reached, died, failed, morbid, failure, failing)
 
 
 def _deciding_scan(course: Course) -> CourseStep | None:
@@ -352,12 +370,13 @@ def _procedure(
     """Return failure risk, and who fails, dies and suffers a major complication after one procedure."""
     injury = liver.injury
     fails = np.zeros(injury.sos_grade.shape, dtype=bool)
-    risk = None
+    risk, p_failure = None, np.zeros(fails.shape)
     if step.kind == "operate":
         sflr = volumes.remaining_ml(step.day, step.stage or 0) / volumes.telv_ml
         risk = failure_risk(sflr, step.major, patient, liver.history, injury, liver.effects, evidence, off)
-        fails = uniform(f"phlf.{name}") < risk.middle
-    dies = uniform(f"death.{name}") < death_probability(fails, kind, patient, evidence)
+        p_failure = risk.middle
+        fails = uniform(f"phlf.{name}") < p_failure
+    dies = uniform(f"death.{name}") < death_probability(fails, p_failure, kind, patient, evidence)
     size = "major" if step.major or kind == "alpps_first" else "minor" if kind == "minor" else "occlusion"
     suffers = uniform(f"morbidity.{name}") < morbidity_probability(
         size, injury if step.kind == "operate" and "sos" not in off else None, evidence

@@ -17,7 +17,7 @@ from flrsim.draws import Floats, Stream
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.injury import Injury, chemotherapy_cycles, weeks_since
-from flrsim.regimens import BEVACIZUMAB, TACE
+from flrsim.regimens import BEVACIZUMAB, TACE, drugs
 
 MODIFIERS: dict[str, str] = {
     "sos": "sinusoidal obstruction",
@@ -140,7 +140,7 @@ def effects(
     _injury(table, patient, injury, evidence)
     _chemotherapy(table, day, history, evidence)
     _patient(table, patient)
-    if any(TACE in t.regimen for t in history):
+    if any(TACE in drugs(t.regimen) for t in history):
         table.put("tace", "modifier", table.drawn("growth.modifier.tace_before_pve", "modifier.tace"))
     if setting.segment_4 != "stays":
         id = f"growth.modifier.segment_4_{setting.segment_4}"

@@ -24,6 +24,7 @@ LEARNT_FROM = ("growth.", "volumetry.", "injury.", "modifier.", "function.")
 FEW = 100.0
 """Below this effective sample size a 10th percentile rests on fewer than ten draws: said, not hidden."""
 _LEAST = 2.0  # one draw that fits, and nothing to tell its spread
+_FAR = 3.0  # standard deviations of the noise by which the best draw may miss: one measurement in 370 lies further
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def learn(
     Raises
     ------
     PlanError
-        When hardly a draw could have given what was measured.
+        When hardly a draw could have given what was measured, or not even the best one did.
 
     Notes
     -----
@@ -82,14 +83,15 @@ def learn(
     noise = evidence.value("volumetry.rescan.noise")
     found = measured(course)
     predicted = [flr_ml(day) for day, _ in found]
-    log_weight = np.zeros(predicted[0].shape)
-    for (_, ml), volumes in zip(found, predicted, strict=True):
-        log_weight = log_weight - 0.5 * ((ml - volumes) / (noise * ml)) ** 2
+    misses = [((ml - volumes) / (noise * ml)) ** 2 for (_, ml), volumes in zip(found, predicted, strict=True)]
+    log_weight = -0.5 * np.sum(misses, axis=0)
     weight = np.exp(log_weight - log_weight.max())
     size = float(weight.sum() ** 2 / np.sum(weight**2))
-    if size < _LEAST:
-        day, ml = found[-1]
-        expected = spread(predicted[-1])
+    of_best = [float(miss[np.argmax(weight)]) for miss in misses]
+    if size < _LEAST or max(of_best) > _FAR**2:
+        worst = int(np.argmax(of_best))  # of several scans the one that the best draw misses most
+        day, ml = found[worst]
+        expected = spread(predicted[worst])
         raise PlanError(
             f"day {day}: a measured FLR of {ml:g} mL is impossible for this plan: "
             f"{expected.p10:.0f} to {expected.p90:.0f} mL were expected; check the measurement, its day, and what the FLR is"

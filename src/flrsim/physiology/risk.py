@@ -168,26 +168,38 @@ def by_definition(
     return out
 
 
-def death_probability(failed: NDArray[np.bool_], kind: str, patient: Patient, evidence: Evidence) -> Floats:
+def death_probability(
+    failed: NDArray[np.bool_], p_failure: Floats, kind: str, patient: Patient, evidence: Evidence
+) -> Floats:
     """Return the probability of death within 90 days of one procedure, given who had liver failure.
 
     Parameters
     ----------
+    failed, p_failure
+        Who has liver failure, and how probable it was, (n_draws,).
     kind
         ``major``, ``minor``, ``staged_last`` (major, after earlier operations), ``alpps_first``, ``alpps_last`` or
         ``occlusion``.
+
+    Notes
+    -----
+    ``1 - (1 - q) (1 - a failed)``, a the deaths among failures and q those from other causes. Where a published total
+    T exceeds what both make, q is raised until they make it: ``q + (1 - q) a p = T``. A total contains failure, so it
+    is never added to it; that of liver partition contains the deaths between its stages too.
     """
-    other = evidence.value("risk.death." + ("staged_last" if kind == "alpps_last" else kind))
+    value = evidence.value
+    other = value("risk.death." + ("staged_last" if kind == "alpps_last" else kind))
     if kind in ("occlusion", "alpps_first"):
         return np.full(failed.shape, other)
-    p = 1.0 - (1.0 - other) * (1.0 - evidence.value("risk.death.after_phlf") * failed)
-    # Published totals that contain failure: taken where they exceed the sum of the other causes, never added.
+    total = 0.0
     if kind == "alpps_last":
-        p = np.maximum(p, evidence.value("risk.death.alpps_last"))
+        total = 1.0 - (1.0 - value("risk.death.alpps_last")) / (1.0 - value("risk.death.alpps_first"))
     if patient.liver.fibrosis == "F4" or patient.liver.child_pugh is not None:
         grade = "a" if patient.liver.child_pugh in (None, "A") else "bc"
-        p = np.maximum(p, evidence.value(f"risk.death.cirrhosis_{grade}"))
-    return np.asarray(p, dtype=np.float64)
+        total = max(total, value(f"risk.death.cirrhosis_{grade}"))
+    after = value("risk.death.after_phlf")
+    other_causes = np.maximum(other, (total - after * p_failure) / (1.0 - after * p_failure))
+    return np.asarray(1.0 - (1.0 - other_causes) * (1.0 - after * failed), dtype=np.float64)
 
 
 def morbidity_probability(kind: str, injury: Injury | None, evidence: Evidence) -> Floats | float:

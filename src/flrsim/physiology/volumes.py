@@ -280,7 +280,7 @@ class Volumes:
             elif group.endswith("S4"):
                 target[group] = size * (1.0 + embolized_4)
             else:
-                target[group] = size * growth.atrophy_target(tau, evidence)
+                target[group] = size * growth.atrophy_target(evidence)
         self._push(_Phase(step.day, start, target=target, tau=tau))
         self.occlusion, self._active = step, True
 

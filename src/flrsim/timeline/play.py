@@ -19,7 +19,7 @@ from flrsim.errors import CaseError
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy, rescan
-from flrsim.physiology.injury import given_by, planned_treatments, predict_injury
+from flrsim.physiology.injury import chemotherapy_cycles, given_by, planned_treatments, predict_injury
 from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.modifiers import OF_THE_OCCLUSION, Setting, effects, growth_factor
 from flrsim.physiology.risk import PHLF_DEFINITION, by_definition
@@ -171,7 +171,7 @@ def simulate(
     after = round(evidence.value("rules.follow_up")) if follow_up_days is None else follow_up_days
     days, curves, function_on = play_days(
         course,
-        volumes.failing(ending.failed),
+        volumes.failing(ending.failing),
         lesions,
         day + after,
         patient,
@@ -257,8 +257,7 @@ def setting_of(course: Course, history: tuple[Treatment, ...], evidence: Evidenc
     if last is not None:
         # A cycle counts when it is given after the first occlusion and before the last operation.
         before, after = (
-            sum(t.cycles for t in given_by(day, history, evidence))
-            for day in (occlusions[0].day, last.day - 1)
+            chemotherapy_cycles(given_by(day, history, evidence)) for day in (occlusions[0].day, last.day - 1)
         )
         between = after > before
     return Setting(segment_4_fate(course), next((s.agent for s in occlusions if s.agent), None), between)

@@ -69,7 +69,7 @@ class LedgerLine:
     multiplier, function : median factors on the amplitude of growth and on the function of a mL.
     cost_ml : FLR; the median without the cause, less the median with it.
     cost_days : first day with enough volume, median with the cause less that without; None where either is never.
-    cost_function : function of the FLR, fraction of a healthy liver's.
+    cost_function : function that the FLR tends to at its size, fraction of a healthy liver's.
     cost_failure : mean probability of liver failure at the last operation, middle of the range.
     """
 
