@@ -108,14 +108,21 @@ def single_stage(*, label_sd: float = 0.0, lesions: tuple[CourseLesion, ...] = (
 
 
 def pve_of(
-    flr_ml: float, *, liver_ml: float = 1600.0, scan: int = 28, operate: int = 31, wedge: bool = False
+    flr_ml: float,
+    *,
+    liver_ml: float = 1600.0,
+    scan: int = 28,
+    operate: int = 31,
+    technique: str = "pve",
+    later: tuple[CourseStep, ...] = (),
 ) -> Course:
-    """Right PVE before a right hepatectomy; the left liver, S4 in it, has `flr_ml`."""
+    """Right PVE before a right hepatectomy; the left liver, S4 in it, has `flr_ml`; `later` come between scan and operation."""
     liver = {"S2": flr_ml / 4, "S3": flr_ml / 4, "S4": flr_ml / 2, "S5": liver_ml - flr_ml}
     kept = {s: liver[s] for s in ("S2", "S3", "S4")}
     steps = [
-        CourseStep(0, "occlude", technique="pve", occluded=("S5",)),
+        CourseStep(0, "occlude", technique=technique, occluded=("S5",)),
         CourseStep(scan, "scan"),
+        *later,
         CourseStep(operate, "operate", 1, {"S5": liver["S5"]}, major=True, extent="right hepatectomy"),
     ]
     return Course("pve", liver, kept, liver_ml, tuple(steps), (lesion("L1", 1),), 0.0, 0)

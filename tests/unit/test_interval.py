@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flrsim.course import CourseStep
 from flrsim.draws import Floats
 from flrsim.evidence import load_evidence
 from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, last_reading, walk
@@ -15,7 +17,7 @@ from flrsim.physiology.modifiers import Setting, effects
 from flrsim.physiology.volumes import GrowthDraws, Volumes
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from course_cases import MAN, injury, single_stage, two_stage
+from course_cases import MAN, injury, pve_of, single_stage, two_stage
 
 EVIDENCE = load_evidence()
 
@@ -101,6 +103,42 @@ def test_too_little_volume_stops_everyone_who_is_still_there() -> None:
 def test_fast_growers_are_not_refused() -> None:
     ending = play(amplitude_z=1.0)
     assert ending.share("growth") == 0.0
+
+
+def test_the_scan_that_decides_is_the_first_after_the_last_stimulus_and_not_before_a_measured_one() -> None:
+    course = two_stage()
+
+    def days(*steps: CourseStep) -> int | None:
+        every = sorted((*course.steps[:2], *steps, course.steps[3]), key=lambda s: s.day)
+        found = deciding_scan(replace(course, steps=tuple(every)))
+        return None if found is None else found.day
+
+    early, late = CourseStep(28, "scan"), CourseStep(42, "scan")
+    assert days() is None
+    assert days(CourseStep(7, "scan")) is None  # before anything was to grow
+    assert days(early, late) == 28
+    assert days(early, CourseStep(30, "occlude", technique="hve"), late) == 42
+    assert days(early, CourseStep(30, "occlude", technique="hve")) is None
+    assert days(early, replace(late, measured_flr_ml=400.0)) == 42
+    assert days(replace(early, measured_flr_ml=300.0), late) == 28
+    assert deciding_scan(single_stage()) is None
+
+
+def test_a_plan_that_closes_a_vein_after_a_small_scan_goes_on() -> None:
+    """Two of three draws are below 20 % at the first scan; the vein closed afterwards brings one of them above it."""
+    n = 3
+    zero, one, none = np.zeros(n), np.ones(n), injury(n=n)
+    draws = GrowthDraws(np.array([-2.5, -1.5, 1.0]), zero, zero, zero + 0.6, zero + 0.5, zero)
+    vein = (CourseStep(30, "occlude", technique="hve"), CourseStep(50, "scan"))
+    course = pve_of(260.0, operate=55, later=vein)
+    volumes = Volumes(course, draws, one, one, 1604.5, EVIDENCE, "relative")
+    assert (volumes.sflr(28) < 0.20).tolist() == [True, True, False]
+    found = effects(0, MAN, (), none, Setting(), EVIDENCE, lambda _: one * 0.999)
+    ending = walk(
+        course, volumes, first_response(volumes, course, EVIDENCE), 0.20, MAN, lambda day: Liver(day, (), none, found),
+        EVIDENCE, lambda d: one * (1e-9 if d == "dropout.progression" else 0.999),
+    )  # fmt: skip
+    assert (ending.outcome == REASONS.index("growth")).tolist() == [True, False, False]
 
 
 def test_a_single_operation_has_no_interval() -> None:

@@ -1,0 +1,217 @@
+"""What treatment does to the liver, when it is given, and what is known of the patient beside it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flrsim.course import Course, CourseStep
+from flrsim.draws import Floats, patient_streams
+from flrsim.evidence import load_evidence
+from flrsim.patient import LiverCondition, Patient, Treatment
+from flrsim.physiology.injury import given_by, injury_probabilities, planned_treatments, predict_injury
+from flrsim.timeline import Timeline, simulate
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from course_cases import MAN, SIX_FOLFOX, two_stage
+
+EVIDENCE = load_evidence()
+HALF = np.array([0.5])
+
+
+def logit(p: float) -> float:
+    return float(np.log(p / (1 - p)))
+
+
+def chances(
+    history: tuple[Treatment, ...] = SIX_FOLFOX, patient: Patient = MAN, day: int = 0, **known: object
+) -> dict[str, float]:
+    patient = replace(patient, liver=LiverCondition(**known))  # type: ignore[arg-type]
+    found = injury_probabilities(day, patient, history, EVIDENCE, HALF)
+    return {name: float(p[0]) for name, p in found.items()}
+
+
+# --- when doses are given
+
+
+def treating(day: int, regimen: str = "FOLFOX", cycles: int = 2, course: Course | None = None) -> Course:
+    """The two-stage course (0, 14, 42, 45) with a treatment on `day`."""
+    course = course or two_stage()
+    steps = sorted(
+        [*course.steps, CourseStep(day, "treat", regimen=regimen, cycles=cycles)], key=lambda s: s.day
+    )
+    return replace(course, steps=tuple(steps))
+
+
+def test_planned_treatment_has_its_first_dose_on_its_day_and_one_every_two_weeks() -> None:
+    course = treating(60, "CAPOX", 1, treating(20, "FOLFIRI", 3))
+    assert planned_treatments(course, EVIDENCE) == (
+        Treatment("FOLFIRI", 3, 48),
+        Treatment("CAPOX", 1, 60),
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "cycles", "last"),
+    [(-57, 0, None), (-56, 1, -56), (-43, 1, -56), (-42, 2, -42), (-1, 4, -14), (0, 5, 0), (13, 5, 0), (14, 6, 14), (99, 6, 14)],
+)  # fmt: skip
+def test_only_what_was_given_until_a_day_counts(day: int, cycles: int, last: int | None) -> None:
+    """Six cycles every 14 days, the last on day 14: doses on days -56, -42, -28, -14, 0, 14."""
+    found = given_by(day, (Treatment("FOLFOX", 6, 14),), EVIDENCE)
+    assert found == (() if last is None else (Treatment("FOLFOX", cycles, last),))
+
+
+def test_the_injury_of_a_day_is_that_of_the_doses_until_then() -> None:
+    history = (*SIX_FOLFOX, Treatment("FOLFOX", 4, 56))
+    for day in (0, 14, 30, 56, 80):
+        all_known = injury_probabilities(day, MAN, history, EVIDENCE, HALF)
+        given = injury_probabilities(day, MAN, given_by(day, history, EVIDENCE), EVIDENCE, HALF)
+        assert {k: v[0] for k, v in all_known.items() if "steatosis" not in k} == pytest.approx(
+            {k: v[0] for k, v in given.items() if "steatosis" not in k}
+        )
+
+
+def play(course: Course, history: tuple[Treatment, ...] = SIX_FOLFOX) -> Timeline:
+    return simulate(course, MAN, history, EVIDENCE, seed=3, draws=2000)
+
+
+def causes(played: Timeline) -> set[str]:
+    return {line.modifier for line in played.ledger}
+
+
+def test_treatment_in_the_interval_harms_the_liver_at_the_last_operation_and_not_before() -> None:
+    plain, treated = play(two_stage()), play(treating(16))
+    assert treated.injury.to_dict() == plain.injury.to_dict()
+    before, after = plain.injury_at_resection.to_dict(), treated.injury_at_resection.to_dict()
+    assert after["sos_2"] > before["sos_2"] + 0.02  # type: ignore[operator]
+    # Two cycles more: 16 weeks, which the rule of 12 weeks and that of 6 cycles see at the operation alone.
+    assert (plain.population.name, treated.population.name) == ("normal", "chemotherapy")
+    assert "many_cycles" in causes(treated) - causes(plain)
+    assert next(x for x in treated.ledger if x.modifier == "many_cycles").multiplier == 1.0
+
+
+@pytest.mark.parametrize("day", [46, 60])
+def test_treatment_after_the_last_operation_changes_nothing_before_it(day: int) -> None:
+    plain, treated = play(two_stage()), play(treating(day))
+    assert treated.injury_at_resection.to_dict() == plain.injury_at_resection.to_dict()
+    assert (treated.p_phlf_low, treated.p_phlf_high) == (plain.p_phlf_low, plain.p_phlf_high)
+    assert causes(treated) == causes(plain)
+    assert treated.p_dropout == plain.p_dropout
+    operations = [s.day for s in plain.course.operations]
+    upto = plain.days <= operations[-1]
+    n = int(np.sum(upto))
+    assert np.array_equal(treated.flr_ml.median[:n], plain.flr_ml.median[upto])
+
+
+@pytest.mark.parametrize(
+    ("course", "flagged"),
+    [
+        (two_stage(), False),
+        (treating(16), True),
+        (treating(44, cycles=1), True),
+        (treating(45, cycles=1), False),  # on the day of the operation: no cycle between
+        (treating(5, cycles=1), False),  # before the occlusion
+        (treating(5, cycles=2), True),  # the second dose on day 19
+        (treating(16, "bevacizumab", 1), False),  # no chemotherapy
+        (treating(16, "TACE", 1), False),
+    ],
+)
+def test_chemotherapy_between_occlusion_and_resection_is_flagged(course: Course, flagged: bool) -> None:
+    assert ("interval_chemotherapy" in causes(play(course, ()))) == flagged
+
+
+def test_a_history_that_reaches_into_the_interval_counts_once() -> None:
+    """Eight cycles whose last three fall between the steps are the five before and the three planned."""
+    one = play(two_stage(), (Treatment("FOLFOX", 8, 42),))
+    parts = play(treating(14, cycles=3), (Treatment("FOLFOX", 5, 0),))
+    for name in ("flr_ml", "sflr", "function"):
+        assert np.array_equal(getattr(one, name).median, getattr(parts, name).median)
+    assert one.p_phlf_high == parts.p_phlf_high
+    assert causes(one) == causes(parts)
+
+
+# --- what is known beside the history
+
+
+def test_platelets_and_apri_give_the_rate_of_their_stratum_platelets_first() -> None:
+    assert chances(platelets_per_nl=99.0)["nrh"] == 0.636
+    assert chances(platelets_per_nl=100.0)["nrh"] == 0.253
+    assert chances(platelets_per_nl=200.0)["nrh"] == 0.253
+    assert chances(platelets_per_nl=201.0)["nrh"] == 0.119
+    assert chances(apri=0.37)["nrh"] == 0.255
+    assert chances(apri=0.36)["nrh"] == 0.098
+    assert chances(apri=2.0, platelets_per_nl=300.0)["nrh"] == 0.119
+    others = {k: v for k, v in chances(platelets_per_nl=99.0).items() if k != "nrh"}
+    assert others == {k: v for k, v in chances().items() if k != "nrh"}
+    assert chances((), platelets_per_nl=50.0)["nrh"] == 0  # the strata are of treated patients
+
+
+def test_a_grown_spleen_raises_the_odds_of_every_sinusoidal_grade_and_a_normal_one_says_nothing() -> None:
+    assert chances(spleen_volume_ratio=1.29) == chances()
+    grown, plain = chances(spleen_volume_ratio=1.30), chances()
+    for grade in (1, 2, 3):
+        assert logit(grown[f"sos_{grade}"]) - logit(plain[f"sos_{grade}"]) == pytest.approx(0.9)
+    assert grown["nrh"] == plain["nrh"]
+
+
+def test_bevacizumab_and_anti_egfr_move_the_odds_by_their_share_of_the_doses() -> None:
+    evidence = load_evidence(overrides={"injury.sos.anti_egfr": 0.5})
+
+    def sos(*history: Treatment) -> float:
+        return logit(float(injury_probabilities(0, MAN, history, evidence, HALF)["sos_2"][0]))
+
+    plain = Treatment("FOLFOX", 3, -28)
+    for drug, shift in (("cetuximab", 0.5), ("panitumumab", 0.5), ("bevacizumab", -0.69)):
+        with_drug = replace(plain, regimen=f"FOLFOX+{drug}")
+        assert sos(with_drug) - sos(plain) == pytest.approx(shift)
+        earlier = replace(plain, last_dose_day=-140)
+        dose = [sum(2 ** (-w / 52) for w in range(first, first + 6, 2)) for first in (4, 20)]
+        both = sos(replace(earlier, regimen=f"FOLFOX+{drug}"), plain) - sos(earlier, plain)
+        assert both == pytest.approx(shift * dose[1] / sum(dose))
+    assert load_evidence().value("injury.sos.anti_egfr") == 0.0
+
+
+def test_steatosis_follows_fluoropyrimidine_cycles_and_wanes() -> None:
+    by_hand = -2.20 + 0.14 * sum(2 ** (-w / 8) for w in (6, 8, 10, 12, 14, 16))
+    for regimen in ("FOLFOX", "CAPOX", "S-1", "FOLFIRI", "capecitabine"):
+        assert logit(chances((Treatment(regimen, 6, -42),))["steatosis"]) == pytest.approx(by_hand)
+    assert logit(chances((Treatment("irinotecan", 6, -42),))["steatosis"]) == pytest.approx(-2.20)
+
+
+@pytest.mark.parametrize("day", [0, 400])
+def test_bile_ducts_scar_after_arterial_floxuridine_only_and_for_good(day: int) -> None:
+    found = chances((Treatment("HAI-FUDR", 6, -30), Treatment("FOLFOX", 4, -30)), day=day)
+    assert logit(found["biliary_sclerosis"]) == pytest.approx(-3.77 + 6 * 0.12)
+    assert found["biliary_sclerosis"] == pytest.approx(0.046, abs=0.001)  # 18 of 393
+    for regimen in ("FOLFOXIRI+bevacizumab", "HAI-IL2", "5-FU", "TACE"):
+        assert chances((Treatment(regimen, 12, -30),), day=day)["biliary_sclerosis"] == 0
+    uniform, _ = patient_streams(1, 4000)
+    played = predict_injury(day, MAN, (Treatment("HAI-FUDR", 6, -30),), EVIDENCE, uniform)
+    assert np.mean(played.biliary_sclerosis) == pytest.approx(0.046, abs=0.012)
+
+
+def test_a_biopsy_outranks_platelets_spleen_and_history_draw_by_draw() -> None:
+    uniform, _ = patient_streams(1, 200)
+    liver = LiverCondition(
+        sos_grade=0, nrh_grade=3, steatohepatitis=False, steatosis_fraction=0.35, platelets_per_nl=300.0,
+        spleen_volume_ratio=2.0,
+    )  # fmt: skip
+    found = predict_injury(0, replace(MAN, liver=liver), (Treatment("FOLFOXIRI", 12, -7),), EVIDENCE, uniform)
+    assert np.all(found.sos_grade == 0)
+    assert np.all(found.nrh_grade == 2)  # 2 stands for 2 to 3
+    assert not np.any(found.steatohepatitis)
+    assert np.all(found.steatosis)
+    assert found.known == {"sos", "nrh", "steatohepatitis", "steatosis"}
+    lean = replace(MAN, liver=LiverCondition(steatosis_fraction=0.29))
+    assert not np.any(predict_injury(0, lean, SIX_FOLFOX, EVIDENCE, uniform).steatosis)
+
+
+def test_the_share_of_severe_nodules_is_the_published_one() -> None:
+    uniform, _ = patient_streams(1, 20_000)
+    found = predict_injury(0, MAN, (Treatment("FOLFOX", 12, -14),), EVIDENCE, uniform)
+    severe: Floats = found.nrh_grade[found.nrh_grade > 0] == 2
+    assert np.mean(severe) == pytest.approx(14 / 87, abs=0.02)
