@@ -197,9 +197,9 @@ def walked(course: Course, luck: dict[str, list[float]], evidence: Evidence = EV
     )  # fmt: skip
 
 
-def died(course: Course, decision: str, rate: float) -> None:
+def died(course: Course, decision: str, rate: float, evidence: Evidence = EVIDENCE) -> None:
     """Assert that luck just below `rate` kills and luck just above does not."""
-    found = walked(course, {decision: [rate * 0.999, rate * 1.001]})
+    found = walked(course, {decision: [rate * 0.999, rate * 1.001]}, evidence)
     assert found.died.tolist() == [True, False]
 
 
@@ -207,12 +207,13 @@ def test_the_first_stage_of_partition_has_one_risk_and_the_second_the_rest_of_it
     died(alpps(), "death.occlusion0", 0.01)
     # The wedge of the same session is not asked again.
     assert not np.any(walked(alpps(), {"death.stage1": [0.0], "phlf.stage1": [0.0]}).died)
-    course = alpps()
-    p = walked(course, {"none": [0.5]}).failure
+    p = walked(alpps(), {"none": [0.5]}).failure
     assert p is not None
-    total = 1 - (1 - 0.06) / (1 - 0.01)
-    expected = max(0.031, (total - 0.217 * p.middle[0]) / (1 - 0.217 * p.middle[0]))
-    died(course, "death.last", expected)
+    from_failure = 0.217 * p.middle[0]
+    for both, other in ((0.06, 0.031), (0.15, 0.0)):  # what 6 % leaves is less than any staged operation has
+        total = 1 - (1 - both) / (1 - 0.01)
+        expected = max(other, (total - from_failure) / (1 - from_failure))
+        died(alpps(), "death.last", expected, load_evidence(overrides={"risk.death.alpps_last": both}))
 
 
 @pytest.mark.parametrize("technique", ["alpps_partial", "alpps_mini", "alpps_tourniquet"])

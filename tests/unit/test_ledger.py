@@ -148,3 +148,19 @@ def test_the_factors_shown_are_the_medians_of_the_draws(ill: Timeline) -> None:
         np.median(EVIDENCE.quantile("function.cholestasis", uniform("function.cholestasis")))
     )
     assert line(ill, "diabetes").function == 1.0
+
+
+def test_function_is_shown_at_the_last_operation_and_growth_where_it_is_stimulated() -> None:
+    """Old treatment has washed out at the occlusion; six cycles afterwards leave more than half with injury."""
+    planned = (CourseStep(5, "treat", regimen="FOLFOX", cycles=6),)
+    plain = pve_of(448.0, scan=90, operate=95)
+    treated = replace(plain, steps=(plain.steps[0], *planned, *plain.steps[1:]))
+    found = line(play(treated, MAN, (Treatment("FOLFOX", 11, -200),)), "sos")
+    assert found.multiplier == 1.0
+    assert 0.5 < found.function < 1.0
+
+
+def test_weeks_have_a_line_from_more_than_twelve_on() -> None:
+    for cycles, listed in ((6, False), (7, True)):
+        played = play(single_stage(), MAN, (Treatment("FOLFOX", cycles, -42),))
+        assert ("long_chemotherapy" in {x.modifier for x in played.ledger}) == listed

@@ -210,6 +210,12 @@ def test_a_measurement_that_no_draw_can_explain_is_refused_though_all_draws_are_
     assert near.effective_sample_size == pytest.approx(50)
 
 
+def test_a_measurement_that_a_single_draw_explains_is_refused() -> None:
+    largest = float(np.max(at(play(scans((42, None)), draws=500), 42)))
+    with pytest.raises(PlanError, match="is impossible for this plan"):
+        play(scans((42, largest)), draws=500)
+
+
 def test_scans_that_contradict_each_other_are_refused(prior: Timeline) -> None:
     for ml, day in ((460.0, 28), (300.0, 42)):
         play(scans((day, ml)), draws=1000)
