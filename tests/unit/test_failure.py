@@ -15,7 +15,7 @@ from flrsim.evidence import Evidence, load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
 from flrsim.physiology.function import function_per_ml, measured_function
 from flrsim.physiology.injury import Injury
-from flrsim.physiology.interval import Interval, Liver, first_response, walk
+from flrsim.physiology.interval import Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.modifiers import Setting, effects
 from flrsim.physiology.risk import FailureRisk, by_definition, death_probability, failure_risk
 from flrsim.physiology.volumes import GrowthDraws, Volumes
@@ -191,9 +191,10 @@ def walked(course: Course, luck: dict[str, list[float]], evidence: Evidence = EV
     draws = GrowthDraws(zero + 1, zero, zero, zero + 0.6, zero + 0.5, zero)
     v = Volumes(course, draws, one, one, 1604.5, evidence, "relative")
     table = effects(0, MAN, (), none, Setting(), evidence, uniform)
-    response = first_response(v, course, evidence)
+    response = first_response(v, course, evidence, zero)
+    reading = last_reading(v, course, response, evidence, zero)
     return walk(
-        course, v, response, 0.20, MAN, lambda day: Liver(day, (), none, table), evidence, uniform
+        course, v, response, reading, 0.20, MAN, lambda day: Liver(day, (), none, table), evidence, uniform
     )  # fmt: skip
 
 

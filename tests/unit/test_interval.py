@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,25 +104,6 @@ def test_fast_growers_are_not_refused() -> None:
     assert ending.share("growth") == 0.0
 
 
-def test_the_scan_that_decides_is_the_first_after_the_last_stimulus_and_not_before_a_measured_one() -> None:
-    course = two_stage()
-
-    def days(*steps: CourseStep) -> int | None:
-        every = sorted((*course.steps[:2], *steps, course.steps[3]), key=lambda s: s.day)
-        found = deciding_scan(replace(course, steps=tuple(every)))
-        return None if found is None else found.day
-
-    early, late = CourseStep(28, "scan"), CourseStep(42, "scan")
-    assert days() is None
-    assert days(CourseStep(7, "scan")) is None  # before anything was to grow
-    assert days(early, late) == 28
-    assert days(early, CourseStep(30, "occlude", technique="hve"), late) == 42
-    assert days(early, CourseStep(30, "occlude", technique="hve")) is None
-    assert days(early, replace(late, measured_flr_ml=400.0)) == 42
-    assert days(replace(early, measured_flr_ml=300.0), late) == 28
-    assert deciding_scan(single_stage()) is None
-
-
 def test_a_plan_that_closes_a_vein_after_a_small_scan_goes_on() -> None:
     """Two of three draws are below 20 % at the first scan; the vein closed afterwards brings one of them above it."""
     n = 3
@@ -134,9 +114,10 @@ def test_a_plan_that_closes_a_vein_after_a_small_scan_goes_on() -> None:
     volumes = Volumes(course, draws, one, one, 1604.5, EVIDENCE, "relative")
     assert (volumes.sflr(28) < 0.20).tolist() == [True, True, False]
     found = effects(0, MAN, (), none, Setting(), EVIDENCE, lambda _: one * 0.999)
+    response = first_response(volumes, course, EVIDENCE, zero)
+    reading = last_reading(volumes, course, response, EVIDENCE, zero)
     ending = walk(
-        course, volumes, first_response(volumes, course, EVIDENCE), 0.20, MAN, lambda day: Liver(day, (), none, found),
-        EVIDENCE, lambda d: one * (1e-9 if d == "dropout.progression" else 0.999),
+        course, volumes, response, reading, 0.20, MAN, lambda day: Liver(day, (), none, found), EVIDENCE, lambda d: one * (1e-9 if d == "dropout.progression" else 0.999),
     )  # fmt: skip
     assert (ending.outcome == REASONS.index("growth")).tolist() == [True, False, False]
 

@@ -164,13 +164,12 @@ def test_two_scans_multiply_their_weights(prior: Timeline) -> None:
 
 
 def test_a_plan_that_went_on_after_a_small_measured_volume_is_not_ended_by_it() -> None:
-    """310 mL on day 28 would have ended the plan; on day 42 the patient was scanned again, so it did not."""
+    """290 mL on day 28 would have ended the plan; on day 42 the patient was scanned again, and that reading suffices."""
     played = play(scans((28, 290.0), (42, 345.0), last_day=60))
     alone = play(scans((28, 290.0), last_day=60))
     assert alone.p_dropout["growth"] > 0.9
-    later = at(played, 42) / played.telv.ml < 0.20  # type: ignore[operator]
-    assert played.p_dropout["growth"] == pytest.approx(np.mean(later), abs=1e-12)
-    assert played.p_dropout["growth"] < 0.5
+    assert 345.0 / played.telv.ml >= 0.20  # type: ignore[operator]
+    assert played.p_dropout["growth"] < 0.2  # the slow growers of whom some are refused
 
 
 # --- what cannot be
@@ -211,9 +210,14 @@ def test_a_measurement_that_no_draw_can_explain_is_refused_though_all_draws_are_
 
 
 def test_a_measurement_that_a_single_draw_explains_is_refused() -> None:
-    largest = float(np.max(at(play(scans((42, None)), draws=500), 42)))
+    second, largest = np.sort(at(play(scans((42, None)), draws=100), 42))[-2:]
+    measured = largest / (
+        1 - 2.5 * NOISE
+    )  # the largest misses it by 2.5 times its noise, no other nearly so little
+    weights = [np.exp(-0.5 * ((measured - v) / (NOISE * measured)) ** 2) for v in (second, largest)]
+    assert effective(np.array(weights)) < 2
     with pytest.raises(PlanError, match="is impossible for this plan"):
-        play(scans((42, largest)), draws=500)
+        play(scans((42, float(measured))), draws=100)
 
 
 def test_scans_that_contradict_each_other_are_refused(prior: Timeline) -> None:
