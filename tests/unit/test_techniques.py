@@ -181,7 +181,8 @@ def test_a_failing_remnant_regrows_at_its_slower_rate_and_no_other_draw_moves() 
     for day in (-14, 0):
         assert np.array_equal(slow.flr_ml(day), v.flr_ml(day))
     for day in (7, 30, 90):
-        rate = EVIDENCE.value("growth.post_resection.failing_rate")
+        name = "growth.post_resection."
+        rate = EVIDENCE.value(name + "failing_rate") * EVIDENCE.value(name + "rate")
         fast = 0.29 * np.exp(-rate * day / 11) + 0.27 * np.exp(-rate * day / 72)
         gap = fast + 0.44 * np.exp(-day / 2100)
         assert slow.flr_ml(day)[0] == pytest.approx(whole * (1 - (1 - share) * gap), rel=1e-12)
