@@ -18,6 +18,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check src tests benchmarks docs meshes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/flrsim evidence check
 	$(BIN)/codespell src tests benchmarks docs README.md CHANGELOG.md CONTRIBUTING.md
 
 test: lint
