@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.plan import Occlude, Operate, Plan, Treat
+from flrsim.plan import ALPPS, Occlude, Operate, Plan, Treat
 from flrsim.regimens import ANTI_EGFR, TACE, drugs
 from flrsim.results import OutcomeContext
 
@@ -22,7 +22,7 @@ class _Situation:
     Attributes
     ----------
     given : drugs given before or planned.
-    staged, occluded : whether any plan operates twice, or closes portal branches.
+    staged, occluded, partitioned : whether any plan operates twice, closes portal branches, or splits the liver.
     converted : treatment before an operation of a plan, or lesions that answered treatment given before.
     """
 
@@ -32,6 +32,7 @@ class _Situation:
     given: frozenset[str]
     staged: bool
     occluded: bool
+    partitioned: bool
     converted: bool
 
     @property
@@ -53,6 +54,16 @@ class _Situation:
 _Group = tuple[str, Callable[[_Situation], bool], tuple[str, ...]]
 
 _GROUPS: tuple[_Group, ...] = (
+    (
+        "liver failure, by definition",
+        lambda s: True,
+        ("risk.death.after_isgls", "risk.death.after_peak_bilirubin", "risk.death.after_fifty_fifty"),
+    ),
+    (
+        "liver partition (ALPPS)",
+        lambda s: s.partitioned,
+        ("risk.alpps.stage1_failure", "risk.alpps.score_0"),
+    ),
     (
         "resection of colorectal metastases",
         lambda s: s.colorectal,
@@ -178,6 +189,9 @@ def outcome_context(
         given=_given(history, plans),
         staged=any(len(plan.operations) > 1 for plan in plans),
         occluded=any(isinstance(s.action, Occlude) and s.action.portal for p in plans for s in p.steps),
+        partitioned=any(
+            isinstance(s.action, Occlude) and s.action.technique in ALPPS for p in plans for s in p.steps
+        ),
         converted=any(_treats_first(plan) for plan in plans)
         or (bool(history) and patient.tumour.response == "responding"),
     )

@@ -24,6 +24,7 @@ TWICE = Plan("twice", (Step(0, Operate(wedge=("L1",), margin_mm=5)), Step(40, Op
 AFTER_PVE = Plan(
     "pve", (Step(0, Occlude("pve", ("right",))), Step(40, Operate(resect=("right_hepatectomy",))))
 )
+AFTER_SPLIT = Plan("alpps", (Step(0, Occlude("alpps_mini", ("right",))), *AFTER_PVE.steps[1:]))
 AFTER_DRUGS = Plan("drugs", (Step(-60, Treat("FOLFOX+cetuximab", 4)), *ONCE.steps))
 
 
@@ -41,12 +42,13 @@ def groups(*args: Any, **more: Any) -> set[str]:
     return {row.group for row in shown(*args, **more)}
 
 
-ALWAYS = {"resection of colorectal metastases", "several metastases", "chemotherapy alone"}
+FAILURE = "liver failure, by definition"
+ALWAYS = {FAILURE, "resection of colorectal metastases", "several metastases", "chemotherapy alone"}
 
 
 def test_a_plain_patient_sees_resection_number_and_chemotherapy_alone() -> None:
     assert groups(ill()) == ALWAYS
-    assert groups(ill("other")) == set()
+    assert groups(ill("other")) == {FAILURE}
 
 
 @pytest.mark.parametrize(("n", "value"), [(1, 0.540), (2, 0.417), (4, 0.417), (5, 0.320), (30, 0.320)])
@@ -85,6 +87,12 @@ def test_a_group_is_shown_where_it_is_comparable_and_only_there(
     assert group not in groups(ill(patient.disease, thrombus="none"))
     other = "hcc" if patient.disease == "crlm" else "crlm"
     assert group not in groups(replace(patient, disease=other), plan, history=history)
+
+
+def test_partition_is_shown_for_plans_that_split_the_liver_whatever_the_disease() -> None:
+    for disease in ("crlm", "hcc"):
+        assert "liver partition (ALPPS)" in groups(ill(disease), AFTER_SPLIT)
+        assert "liver partition (ALPPS)" not in groups(ill(disease), AFTER_PVE)
 
 
 def test_neither_history_nor_response_alone_is_a_conversion() -> None:
