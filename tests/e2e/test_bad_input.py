@@ -718,11 +718,6 @@ TABLE: tuple[Bad, ...] = (
         "segments.nii.gz: the labels 7 and 8 are both S7; join them, or name them apart",
     ),
     # plans
-    Bad(
-        "no plan",
-        case(files=lambda f: (f / "case.toml").write_text(CASE.split("[[plan]]")[0])),
-        "case blocks has no plan; add [[plan]] tables to its case.toml",
-    ),
     Bad("plan without steps", case((STEP_RIGHT, "")), "case.toml: plan.0.step: is missing"),
     Bad(
         "two plans of one name",
@@ -777,7 +772,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "unknown technique",
         case(('technique = "pve"', 'technique = "pvx"')),
-        'case.toml: plan.1.step.1.occlude.technique: is "pvx"; it must be "pve"',
+        'plan "two-stage", day 14: technique "pvx" is not one of pve, pvl, lvd, hve, alpps, alpps_partial, alpps_mini, alpps_tourniquet, alpps_rescue, y90',
     ),
     Bad(
         "unknown resection",
@@ -817,7 +812,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "two actions in a step",
         case((STEP_RIGHT, STEP_RIGHT + "\nscan = true")),
-        "case.toml: plan.0.step.0: a step does one thing; 2 of operate, occlude, scan, wait are given",
+        "case.toml: plan.0.step.0: a step does one thing; 2 of operate, occlude, treat, scan, wait are given",
     ),
     Bad(
         "volume without scan",
@@ -827,7 +822,7 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "embolization after the last operation",
         case((STEP_RIGHT, STEP_RIGHT + EMBOLIZE.format(day=20))),
-        'plan "right", day 20: no operation follows the embolization; it would serve nothing',
+        'plan "right", day 20: no operation follows the PVE; it would serve nothing',
     ),
     Bad(
         "lesion already gone",
@@ -867,7 +862,37 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "no branch",
         case(('portal = ["right"]', "portal = []")),
-        "case.toml: plan.1.step.1.occlude.portal: is empty; give at least one entry",
+        'plan "two-stage", day 14: PVE names no portal branch; HVE is added to an earlier occlusion and names none, every other technique does',
+    ),
+    # the medical model
+    Bad(
+        "veins without venous deprivation",
+        case(('technique = "pve"', 'technique = "pve", hepatic = ["right"]')),
+        'plan "two-stage", day 14: PVE closes no hepatic vein; LVD and HVE name them as hepatic = [...], others do not',
+    ),
+    Bad(
+        "venous deprivation without veins",
+        case(('technique = "pve"', 'technique = "lvd"')),
+        'plan "two-stage", day 14: LVD needs hepatic veins to close; LVD and HVE name them as hepatic = [...], others do not',
+    ),
+    Bad(
+        "unknown agent",
+        case(('technique = "pve"', 'technique = "pve", agent = "superglue"')),
+        'plan "two-stage", day 14: agent "superglue" with PVE; PVE and LVD take one of nbca, pva, gelfoam, coils, ethanol, plug',
+    ),
+    Bad(
+        "unknown site of disease",
+        case(("[patient]", '[patient.tumour]\nextrahepatic = ["moon"]\n\n[patient]')),
+        'case.toml: patient.tumour: extrahepatic site "moon" is not known; sites are lung_resectable, lung_unresectable, '
+        "peritoneum_limited, peritoneum_extensive, hilar_nodes, celiac_nodes, retroperitoneal_nodes, "
+        "retroperitoneal_nodes_multiple, other; [] says there is none",
+    ),
+    Bad(
+        "unknown cause",
+        case(options=("--without", "gravity")),
+        'Invalid value: --without "gravity": causes are sos, nrh, steatosis, many_cycles, long_chemotherapy, bevacizumab, '
+        "interval_chemotherapy, fibrosis, cholestasis, sarcopenia, diabetes, tace, segment_4, agent; see flrsim --help",
+        2,
     ),
     # outputs and usage
     Bad(
