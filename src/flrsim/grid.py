@@ -254,7 +254,9 @@ class Pieces:
 
     def region_ml(self, member: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the volume of some pieces by region, (n_regions,) mL."""
-        sizes = np.bincount(self.region[member], weights=self.size[member], minlength=len(self.grid.table))
+        sizes = whole_voxels(
+            np.bincount(self.region[member], weights=self.size[member], minlength=len(self.grid.table))
+        )
         share = np.divide(sizes, self._region_counts, out=np.zeros(len(sizes)), where=self._region_counts > 0)
         return np.asarray(self.grid.ml * share)
 
@@ -269,6 +271,15 @@ SLIVER = 1e-9
 """Parts of a voxel smaller than this are rounding and stay with the voxel's centre."""
 MOST_IN_VOXEL = 12
 """Planes that may cross one voxel; each doubles its cells."""
+
+
+def whole_voxels(sizes: NDArray[np.number]) -> NDArray[np.float64]:
+    """Return sums of voxels and parts, whole where only rounding keeps them from it.
+
+    A voxel that another plan's plane crosses is a sum of parts here: it must count as one voxel to the last digit.
+    """
+    nearest = np.rint(sizes)
+    return np.where(np.abs(sizes - nearest) < SLIVER, nearest, sizes)
 
 
 def cut_into_pieces(grid: RegionGrid, cuts: Mapping[str, NDArray[np.bool_] | CutMark]) -> Pieces:

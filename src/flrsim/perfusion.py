@@ -12,7 +12,7 @@ from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, leaves
 from flrsim.case import LiverCase
 from flrsim.errors import AnatomyError
 from flrsim.evidence import Evidence
-from flrsim.grid import PARENCHYMA, Pieces
+from flrsim.grid import PARENCHYMA, Pieces, whole_voxels
 from flrsim.plan import Operate
 from flrsim.resection.severed import Losses, deprived_places, losses
 from flrsim.resection.territory import Territories, territories
@@ -62,7 +62,7 @@ class Supply:
 
     Attributes
     ----------
-    piece : (n_rows,) piece; region : (n_rows,) its region; ml : (n_rows,) volume of the row.
+    piece : (n_rows,) piece; region : (n_rows,) its region; size : (n_rows,) voxels of the row.
     places : by tree, (n_rows,) place (`Territories.places_at`) that the row hangs on.
     vessel_piece : by tree, (n_voxels,) piece of each voxel of the tree; −1 where a centreline leaves all tissue.
     """
@@ -71,7 +71,7 @@ class Supply:
     pieces: Pieces
     piece: NDArray[np.int64]
     region: NDArray[np.int64]
-    ml: NDArray[np.float64]
+    size: NDArray[np.float64]
     places: Mapping[str, NDArray[np.int64]]
     vessel_piece: Mapping[str, NDArray[np.int64]]
 
@@ -114,19 +114,23 @@ class Supply:
         vessel_piece = {
             tree: _piece_at(pieces, where.vessels.voxels) for tree, where in circulation.trees.items()
         }
-        ml = grid.ml[region] * sums / grid.counts[region]
-        return cls(circulation, pieces, rest, region, ml, places, vessel_piece)
+        return cls(circulation, pieces, rest, region, sums.astype(np.float64), places, vessel_piece)
 
     def by_segment(self, member: NDArray[np.bool_]) -> BySegment:
-        """Return the volume of some rows by segment, mL."""
-        sums = np.bincount(
-            self.region[member], weights=self.ml[member], minlength=len(self.pieces.grid.table)
+        """Return the volume of some rows by segment, mL.
+
+        Voxels are added up first, whole numbers where no plane crosses them: how finely other plans divide the same
+        tissue changes no digit.
+        """
+        grid = self.pieces.grid
+        sums = whole_voxels(
+            np.bincount(self.region[member], weights=self.size[member], minlength=len(grid.table))
         )
         out: BySegment = {}
         for i in np.flatnonzero(sums):
-            row = self.pieces.grid.table[i]
+            row = grid.table[i]
             if row is not None and row.segment is not None:
-                out[row.segment] = out.get(row.segment, 0.0) + float(sums[i])
+                out[row.segment] = out.get(row.segment, 0.0) + float(grid.ml[i] * sums[i] / grid.counts[i])
         return dict(sorted(out.items()))
 
     def by_branch(self, tree: str, member: NDArray[np.bool_]) -> dict[str, BySegment]:
@@ -279,7 +283,7 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
             found[tree] = losses(where.vessels, gone[at], undissected[at])
         whole = [name for name, b in found[tree].branches.items() if b.lost]
         lost[tree] = deprived_places(where, found[tree].sections, whole)[supply.places[tree]]
-    either = np.zeros(len(supply.ml), dtype=np.bool_)
+    either = np.zeros(len(supply.size), dtype=np.bool_)
     for member in lost.values():
         either |= member
     by = {tree: supply.by_branch(tree, stays & member) for tree, member in lost.items()}

@@ -12,55 +12,16 @@ from hypothesis import strategies as st
 
 from flrsim.course import Course
 from flrsim.evidence import load_evidence
-from flrsim.patient import LiverCondition, Patient, Treatment
+from flrsim.patient import Patient, Treatment
 from flrsim.rules import evaluate
 from flrsim.timeline import Timeline, simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from course_cases import MAN, RIGHT, lesion, single_stage, two_stage
+from course_cases import MAN, two_stage
+from strategies import courses, histories, patients
 
 EVIDENCE = load_evidence()
 FEW = settings(max_examples=25, deadline=None)
-REGIMENS = ("FOLFOX", "FOLFIRI", "FOLFOXIRI+bevacizumab", "CAPOX+cetuximab", "bevacizumab")
-
-livers = st.builds(
-    LiverCondition,
-    steatosis_fraction=st.none() | st.floats(0, 1),
-    steatohepatitis=st.none() | st.booleans(),
-    fibrosis=st.none() | st.sampled_from(("F0", "F1", "F2", "F3", "F4")),
-    sos_grade=st.none() | st.integers(0, 3),
-    nrh_grade=st.none() | st.integers(0, 3),
-    icg_r15=st.none() | st.floats(0.02, 0.6),
-    child_pugh=st.none() | st.sampled_from("ABC"),
-)
-patients = st.builds(
-    Patient,
-    sex=st.sampled_from(("female", "male")),
-    age=st.floats(18, 90),
-    height_cm=st.floats(145, 205),
-    weight_kg=st.floats(42, 140),
-    diabetes=st.none() | st.booleans(),
-    liver=livers,
-)
-histories = st.lists(
-    st.builds(Treatment, st.sampled_from(REGIMENS), st.integers(1, 14), st.integers(-200, -7)), max_size=2
-).map(tuple)
-
-
-@st.composite
-def courses(draw: st.DrawFn) -> Course:
-    if draw(st.booleans()):
-        return single_stage(label_sd=draw(st.floats(0, 0.05)))
-    occlusion = draw(st.integers(0, 30))
-    scan = occlusion + draw(st.integers(0, 60))
-    return two_stage(
-        embolized=draw(st.sampled_from((RIGHT, ("S4", *RIGHT), ("S1", "S4", *RIGHT)))),
-        occlusion_day=occlusion,
-        scan_day=scan,
-        last_day=scan + draw(st.integers(0, 30)),
-        label_sd=draw(st.floats(0, 0.05)),
-        lesions=tuple(lesion(f"L{i}", draw(st.sampled_from((1, 2)))) for i in range(draw(st.integers(0, 9)))),
-    )
 
 
 def play(course: Course, patient: Patient, history: tuple[Treatment, ...], draws: int = 200) -> Timeline:
@@ -68,7 +29,7 @@ def play(course: Course, patient: Patient, history: tuple[Treatment, ...], draws
 
 
 @FEW
-@given(courses(), patients, histories)
+@given(courses, patients, histories)
 def test_every_number_is_finite_and_every_probability_is_one(
     course: Course, patient: Patient, history: tuple[Treatment, ...]
 ) -> None:
@@ -93,7 +54,7 @@ def test_every_number_is_finite_and_every_probability_is_one(
 
 
 @FEW
-@given(courses(), patients, histories)
+@given(courses, patients, histories)
 def test_what_stays_never_exceeds_the_cap_before_or_the_liver_after(
     course: Course, patient: Patient, history: tuple[Treatment, ...]
 ) -> None:

@@ -68,10 +68,12 @@ def test_a_played_plan_shows_all_definitions_of_the_draws_that_arrive() -> None:
     assert simulate(waiting, MAN, (), EVIDENCE, seed=1, draws=10).p_phlf_by_definition == {}
 
 
-def test_nobody_and_everybody_stay_so_by_any_definition() -> None:
-    p = FailureRisk(np.zeros(2), np.ones(2), "none")
-    for low, high in by_definition(p, np.ones(2, dtype=bool), EVIDENCE).values():
-        assert (low, high) == (0.0, 1.0)
+def test_nobody_stays_nobody_and_no_definition_passes_the_worst_published_stratum() -> None:
+    p = FailureRisk(np.zeros(2), np.array([0.7, 0.75]), "none")
+    found = by_definition(p, np.ones(2, dtype=bool), EVIDENCE)
+    assert all(low == 0.0 for low, _ in found.values())
+    assert found["isgls"][1] == 0.75  # 9 of 12
+    assert found["fifty_fifty"][1] < found["peak_bilirubin"][1] == pytest.approx(0.725)
 
 
 # --- causes
@@ -139,6 +141,20 @@ def test_weeks_count_only_without_a_known_injury_and_can_be_switched_off() -> No
     )
     off = failure(0.25, predicted, MAN, TWELVE, frozenset({"long_chemotherapy"}))
     assert (off.cause, off.low[0], off.high[0]) == ("none", pytest.approx(0.05), pytest.approx(0.15))
+
+
+@pytest.mark.parametrize("known", ["steatohepatitis", "sos", "nrh"])
+def test_a_biopsy_of_one_thing_makes_no_liver_safer_than_its_weeks_alone(known: str) -> None:
+    """The worse of injury and weeks, never both: at 25 % the weeks, at 50 % the nodules."""
+    for state in (injury(3, 0, known=known), injury(0, 2, known=known), injury(0, 0, True, known=known)):
+        for sflr in (0.25, 0.50):
+            found, weeks = failure(sflr, state, MAN, TWELVE), failure(sflr, injury(), MAN, TWELVE)
+            alone = failure(sflr, state)
+            assert found.low[0] == max(weeks.low[0], alone.low[0])
+            assert found.high[0] == max(weeks.high[0], alone.high[0])
+    both = failure(0.50, injury(0, 2, known="nrh"), MAN, TWELVE)
+    assert both.cause == "injury"
+    assert failure(0.25, injury(2, known="sos"), MAN, TWELVE).cause == "weeks of chemotherapy"
 
 
 def test_diabetes_is_added_to_whatever_the_liver_says() -> None:

@@ -137,6 +137,18 @@ def test_a_vein_closed_later_does_not_pass_the_cap() -> None:
     assert v.flr_ml(89)[0] == pytest.approx(0.75 * TELV, rel=1e-3)
 
 
+@pytest.mark.parametrize("law", ["relative", "absolute"])
+def test_the_cap_is_that_of_all_that_stays_a_deprived_part_included(law: str) -> None:
+    """S1 stays but loses its branch: it shrinks, and the others may not grow to the cap beside it."""
+    course = two_stage(embolized=("S1", "S4", "S5", "S6", "S7", "S8"), scan_day=200, last_day=300, lesions=())
+    draws = GrowthDraws(ZERO + 9, ZERO, ZERO, ZERO + BETA, ZERO + 0.5, ZERO)
+    v = Volumes(course, draws, ONE, ONE, 800.0, EVIDENCE, law)
+    start = v.flr_ml(14)[0] / 243.0
+    assert v.flr_ml(299)[0] < 0.75 * 800
+    shrunk = 37.0 * start * 0.21 / (1 - np.exp(-3))
+    assert v.flr_ml(299)[0] == pytest.approx(0.75 * 800 - shrunk, rel=1e-9)
+
+
 def test_a_rescue_partition_leads_as_far_as_its_series_and_no_less_far_than_the_occlusion() -> None:
     def course(day: int) -> Course:
         rescue = CourseStep(day, "occlude", technique="alpps_rescue")

@@ -1,7 +1,7 @@
 """What can go wrong with an operation: liver failure as a range, death within 90 days, major complications.
 
 One cause enters liver failure once: a measured function if there is one, else a known injury, else weeks of
-chemotherapy.
+chemotherapy; where a biopsy is not of all that chemotherapy does, the worse of injury and weeks.
 """
 
 from __future__ import annotations
@@ -84,10 +84,28 @@ def failure_risk(
         return FailureRisk(
             np.zeros(sflr.shape), np.full(sflr.shape, evidence.value("risk.phlf.minor_high")), "minor"
         )
-    shift, binary_extra, odds, cause = _causes(patient, history, injury, found, evidence, off)
     function = measured_function(patient, evidence)
     effective = sflr * (1.0 if function is None else function)
     cirrhosis = "fibrosis" not in off and population(patient, history, evidence).name == "cirrhosis"
+    ranges = [
+        _range(effective, cirrhosis, *cause, evidence)
+        for cause in _causes(patient, cirrhosis, history, injury, found, evidence, off)
+    ]
+    worst = max(ranges, key=lambda r: float(np.mean(r.middle)))
+    low, high = (np.max([getattr(r, end) for r in ranges], axis=0) for end in ("low", "high"))
+    return FailureRisk(low, high, worst.cause)
+
+
+def _range(
+    effective: Floats,
+    cirrhosis: bool,
+    shift: float,
+    binary_extra: float,
+    odds: Floats,
+    cause: str,
+    evidence: Evidence,
+) -> FailureRisk:
+    """Return the range that both published forms span, with one cause at work."""
     step_id = "small_remnant_below_cirrhosis" if cirrhosis else "small_remnant_below"
     binary = (
         evidence.value("risk.phlf.binary.intercept")
@@ -118,36 +136,34 @@ def failure_risk(
 
 def _causes(
     patient: Patient,
+    cirrhosis: bool,
     history: tuple[Treatment, ...],
     injury: Injury,
     found: Mapping[str, Effect],
     evidence: Evidence,
     off: frozenset[str],
-) -> tuple[float, float, Floats, str]:
-    """Return shift of the curve, addition to the binary form, added log odds, and their cause."""
-    shift = extra = 0.0
+) -> list[tuple[float, float, Floats, str]]:
+    """Return shift of the curve, addition to the binary form, added log odds, and their cause; the worst counts."""
+    shift = evidence.value("risk.phlf.curve.shift_cirrhosis") if cirrhosis else 0.0
     odds = np.zeros(injury.sos_grade.shape)
-    if "fibrosis" not in off and population(patient, history, evidence).name == "cirrhosis":
-        shift += evidence.value("risk.phlf.curve.shift_cirrhosis")
     if "diabetes" not in off:
         odds = odds + found["diabetes"].failure
     if measured_function(patient, evidence) is not None:
-        return shift, extra, odds, "measured function"
+        return [(shift, 0.0, odds, "measured function")]
     known = {"sos": "sos", "nrh": "nrh", "steatohepatitis": "steatosis"}
     counted = [cause for name, cause in known.items() if name in injury.known and cause not in off]
     counted = [cause for cause in counted if np.any(found[cause].failure != 0)]
-    for cause in counted:
-        odds = odds + found[cause].failure
-    if counted:
-        return shift, extra, odds, "injury"
-    if injury.known >= {"sos", "nrh"}:
-        return shift, extra, odds, "none"  # a biopsy that found nothing outranks the weeks
+    by_injury = odds + sum((found[cause].failure for cause in counted), np.zeros(odds.shape))
+    causes = [(shift, 0.0, by_injury, "injury" if counted else "none")]
     weeks = chemotherapy_weeks(history, evidence)
-    if "long_chemotherapy" not in off and weeks > evidence.value("rules.chemotherapy_weeks"):
+    long = "long_chemotherapy" not in off and weeks > evidence.value("rules.chemotherapy_weeks")
+    # A biopsy of sinusoids and nodules outranks the weeks. One that leaves them open does not: a found injury would
+    # make the liver safer than the weeks alone. So the worse of the two stands, never both.
+    if long and not injury.known >= {"sos", "nrh"}:
         shift += evidence.value("risk.phlf.curve.shift_chemotherapy")
-        extra += evidence.value("risk.phlf.binary.long_chemotherapy")
-        return shift, extra, odds, "weeks of chemotherapy"
-    return shift, extra, odds, "none"
+        extra = evidence.value("risk.phlf.binary.long_chemotherapy")
+        causes.append((shift, extra, odds, "weeks of chemotherapy"))
+    return causes
 
 
 def by_definition(
@@ -158,13 +174,15 @@ def by_definition(
     Notes
     -----
     The model speaks of peak bilirubin. One series counted the same patients by three definitions; the differences
-    of their log odds carry the range over, and the definitions are never mixed.
+    of their log odds carry the range over, and the definitions are never mixed. No definition passes the worst
+    published stratum.
     """
+    cap = evidence.value("risk.phlf.cap")
     out = {}
     for name, id in DEFINITIONS.items():
         shift = evidence.value(id) if id else 0.0
         low, high = (_expit(_logit(p[who]) + shift) if shift else p[who] for p in (risk.low, risk.high))
-        out[name] = (float(np.mean(low)), float(np.mean(high)))
+        out[name] = (float(np.mean(np.minimum(low, cap))), float(np.mean(np.minimum(high, cap))))
     return out
 
 

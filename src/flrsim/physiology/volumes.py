@@ -266,7 +266,9 @@ class Volumes:
             gain = growth.absolute_gain(multiplier, draws.amplitude_z, technique, evidence)
             amplitude = gain * self.telv_ml / base
             tau = growth.absolute_tau(multiplier, draws.absolute_tau_u, technique, evidence)
-        room = evidence.value("growth.cap_sflr") * self.telv_ml / base - 1.0
+        # The cap is that of all that stays, a part of it that this occlusion deprives included.
+        deprived = self._label * _total(self._flr, start) - base
+        room = (evidence.value("growth.cap_sflr") * self.telv_ml - deprived) / base - 1.0
         amplitude = np.minimum(amplitude, np.maximum(room, 0.0))
         embolized_4 = evidence.value("growth.segment_4.embolized_growth") * amplitude
         target = {}

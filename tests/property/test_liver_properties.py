@@ -1,0 +1,287 @@
+"""What must hold of injury, growth and liver failure for any patient, history and plan."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from flrsim.course import Course, CourseStep
+from flrsim.draws import Floats, patient_streams
+from flrsim.evidence import load_evidence
+from flrsim.patient import LiverCondition, Patient, Treatment
+from flrsim.physiology.function import function_per_ml
+from flrsim.physiology.injury import Injury, predict_injury
+from flrsim.physiology.modifiers import ALL_OFF, Setting, effects
+from flrsim.physiology.risk import FailureRisk, by_definition, failure_risk
+from flrsim.timeline import Timeline, simulate
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from course_cases import MAN, injury, pve_of, single_stage, two_stage
+from strategies import FIRST_STIMULI, histories, patients, staged, treated
+
+EVIDENCE = load_evidence()
+FEW = settings(max_examples=30, deadline=None)
+MANY = settings(max_examples=300, deadline=None)
+DRAWS = 200
+UNIFORM, _ = patient_streams(5, DRAWS)
+CAP = EVIDENCE.value("risk.phlf.cap")
+
+grades = st.fixed_dictionaries({"sos_grade": st.integers(0, 2), "nrh_grade": st.integers(0, 2)})
+
+
+def play(course: Course, patient: Patient, history: tuple[Treatment, ...], **more: object) -> Timeline:
+    return simulate(course, patient, history, EVIDENCE, seed=5, draws=DRAWS, **more)  # type: ignore[arg-type]
+
+
+def liver_on(
+    day: int, patient: Patient, history: tuple[Treatment, ...]
+) -> tuple[Injury, Floats, Floats, FailureRisk]:
+    """Return injury, function per mL, product of the growth factors of injury, and failure at sFLR 25 %."""
+    state = predict_injury(day, patient, history, EVIDENCE, UNIFORM)
+    table = effects(day, patient, history, state, Setting(), EVIDENCE, UNIFORM)
+    risk = failure_risk(np.full(DRAWS, 0.25), True, patient, history, state, table, EVIDENCE)
+    brakes = table["sos"].growth * table["nrh"].growth * table["steatosis"].growth
+    return state, function_per_ml(patient, table, EVIDENCE), brakes, risk
+
+
+def worse_livers(known: LiverCondition) -> list[LiverCondition]:
+    """Return the same liver with one thing worse, or as bad as it was."""
+    sos, nrh, fat = known.sos_grade, known.nrh_grade, known.steatosis_fraction or 0.0
+    return [
+        replace(known, sos_grade=None if sos is None else min(sos + 1, 3)),
+        replace(known, nrh_grade=None if nrh is None else min(nrh + 1, 3)),
+        replace(known, steatohepatitis=True),
+        replace(known, steatosis_fraction=max(fat, 0.4)),
+        replace(known, fibrosis="F4"),
+        replace(known, cholestasis="undrained"),
+    ]
+
+
+# --- injury
+
+
+@MANY
+@example(MAN, (Treatment("FOLFOX", 12, -42),), {"sos_grade": 1, "nrh_grade": 0}, "sos", 0.25)
+@given(patients, treated, grades, st.sampled_from(("both", "sos", "nrh")), st.floats(0.05, 0.6))
+def test_more_injury_never_improves_function_or_lowers_the_risk_of_failure(
+    patient: Patient, history: tuple[Treatment, ...], found: dict[str, int], biopsy: str, sflr: float
+) -> None:
+    """One grade more of anything that was looked at, everything else alike."""
+    unknown = {"sos_grade": None, "nrh_grade": None}
+    looked_at = {k: v for k, v in found.items() if biopsy in ("both", k[:3])}
+    better = replace(patient.liver, **{**unknown, **looked_at})  # type: ignore[arg-type]
+    better = replace(better, steatohepatitis=False, steatosis_fraction=0.0)
+
+    def state(liver: LiverCondition) -> tuple[Floats, FailureRisk]:
+        person = replace(patient, liver=liver)
+        harm = predict_injury(0, person, history, EVIDENCE, UNIFORM)
+        table = effects(0, person, history, harm, Setting(), EVIDENCE, UNIFORM)
+        risk = failure_risk(np.full(DRAWS, sflr), True, person, history, harm, table, EVIDENCE)
+        return function_per_ml(person, table, EVIDENCE), risk
+
+    function, risk = state(better)
+    for worse in worse_livers(better):
+        less, more = state(worse)
+        assert np.all(less <= function)
+        assert np.all(more.low >= risk.low - 1e-12)
+        assert np.all(more.high >= risk.high - 1e-12)
+
+
+@FEW
+@given(patients, histories, grades)
+def test_more_injury_never_improves_the_function_of_a_played_remnant(
+    patient: Patient, history: tuple[Treatment, ...], found: dict[str, int]
+) -> None:
+    known = replace(patient.liver, steatohepatitis=False, steatosis_fraction=0.0, **found)  # type: ignore[arg-type]
+    better = play(two_stage(), replace(patient, liver=known), history)
+    for liver in worse_livers(known):
+        worse = play(two_stage(), replace(patient, liver=liver), history)
+        for one, other in zip(worse.decisions, better.decisions, strict=True):
+            assert np.all(one.function <= other.function * (1 + 1e-12))
+        for end in ("p10", "median", "p90"):
+            # After the operation failing draws grow more slowly; more of them fail.
+            assert np.all(getattr(worse.function, end) <= getattr(better.function, end) * (1 + 1e-9))
+
+
+@MANY
+@given(patients, treated, st.integers(0, 300), st.integers(1, 300))
+def test_longer_washout_never_worsens_the_liver(
+    patient: Patient, history: tuple[Treatment, ...], day: int, more: int
+) -> None:
+    sooner, later = (liver_on(d, patient, history) for d in (day, day + more))
+    for name in ("sos_grade", "nrh_grade", "steatohepatitis", "steatosis", "biliary_sclerosis"):
+        assert np.all(getattr(later[0], name) <= getattr(sooner[0], name))
+    assert np.all(later[1] >= sooner[1])
+    assert np.all(later[2] >= sooner[2])
+    assert np.all(later[3].low <= sooner[3].low)
+    assert np.all(later[3].high <= sooner[3].high)
+
+
+@FEW
+@given(
+    patients,
+    st.sampled_from(("FOLFOX", "FOLFIRI", "CAPOX", "S-1", "FOLFOXIRI")),
+    st.integers(1, 6),
+    st.integers(-200, -7),
+)
+def test_a_liver_that_a_biopsy_finds_unharmed_is_an_untreated_one(
+    patient: Patient, regimen: str, cycles: int, last: int
+) -> None:
+    """Up to six cycles: more have a brake of their own, whatever the biopsy says."""
+    clean = replace(patient.liver, sos_grade=0, nrh_grade=0, steatohepatitis=False, steatosis_fraction=0.0)
+    healthy = replace(patient, liver=clean)
+    treated, untreated = (
+        play(two_stage(lesions=()), healthy, h) for h in ((Treatment(regimen, cycles, last),), ())
+    )
+    for name in ("flr_ml", "sflr", "function"):
+        for end in ("p10", "median", "p90"):
+            assert np.array_equal(
+                getattr(getattr(treated, name), end), getattr(getattr(untreated, name), end)
+            )
+    assert (treated.p_phlf_low, treated.p_phlf_high) == (untreated.p_phlf_low, untreated.p_phlf_high)
+    assert (treated.p_complete, treated.p_dropout) == (untreated.p_complete, untreated.p_dropout)
+
+
+@FEW
+@given(patients, histories)
+def test_with_all_causes_off_no_history_and_no_condition_shows_in_volume(
+    patient: Patient, history: tuple[Treatment, ...]
+) -> None:
+    plain = replace(patient, liver=LiverCondition(), diabetes=None, sarcopenia=None)
+    sick, healthy = (
+        play(two_stage(), p, h, modifiers_off=ALL_OFF) for p, h in ((patient, history), (plain, ()))
+    )
+    upto = sick.days <= sick.course.operations[-1].day
+    assert np.array_equal(sick.flr_ml.median[upto], healthy.flr_ml.median[upto])
+    assert sick.ledger == ()
+
+
+# --- growth
+
+
+@FEW
+@given(patients, histories, st.floats(0, 0.05))
+def test_an_interval_of_no_days_leaves_what_a_single_operation_leaves(
+    patient: Patient, history: tuple[Treatment, ...], sd: float
+) -> None:
+    at_once = play(single_stage(label_sd=sd), patient, history).at_resection
+    played = play(
+        two_stage(occlusion_day=0, scan_day=0, last_day=0, label_sd=sd), patient, history
+    ).at_resection
+    assert at_once is not None
+    assert played is not None
+    assert played.flr_ml == pytest.approx(at_once.flr_ml, rel=1e-12)
+    assert played.sflr == pytest.approx(at_once.sflr, rel=1e-12)
+    assert played.sflr_absolute == pytest.approx(at_once.sflr_absolute, rel=1e-12)
+
+
+@FEW
+@given(patients, histories, st.sampled_from(FIRST_STIMULI), st.integers(0, 40), st.integers(1, 90))
+def test_growth_starts_at_what_the_last_stage_left_and_stays_below_the_cap(
+    patient: Patient, history: tuple[Treatment, ...], technique: str, occlusion: int, wait: int
+) -> None:
+    """Scans on the day of the stimulus and after it; the same wedge without a stimulus says what was left."""
+    plain = two_stage(occlusion_day=occlusion, scan_day=occlusion + wait, last_day=occlusion + wait)
+    scan = CourseStep(occlusion, "scan")
+    first, stimulus, *rest = plain.steps
+    stimulated = replace(plain, steps=(first, replace(stimulus, technique=technique), scan, *rest))
+    # Causes are those of the day of the stimulus, which the plan without one does not have.
+    left, start = (
+        play(c, patient, history, modifiers_off=ALL_OFF).decisions[1]
+        for c in (replace(plain, steps=(first, scan, *rest)), stimulated)
+    )
+    assert start.day == left.day == occlusion
+    assert start.flr_ml == pytest.approx(left.flr_ml, rel=1e-12)
+    _, start, late, *_ = play(stimulated, patient, history).decisions
+    most = np.maximum(EVIDENCE.value("growth.cap_sflr"), start.sflr)
+    for sflr in (late.sflr, late.sflr_absolute):
+        assert np.all(sflr >= start.sflr * (1 - 1e-12))
+        assert np.all(sflr <= most * (1 + 1e-12))
+
+
+@FEW
+@given(staged(), patients, histories)
+def test_no_remnant_in_the_body_passes_the_cap_whatever_was_done_to_it(
+    course: Course, patient: Patient, history: tuple[Treatment, ...]
+) -> None:
+    played = play(course, patient, history)
+    start = played.decisions[0].sflr
+    # A wedge may regrow what it took before the stimulus, no more than the whole liver.
+    regrown = start * sum(course.parenchyma_ml.values()) / (sum(course.parenchyma_ml.values()) - 5.0)
+    most = np.maximum(EVIDENCE.value("growth.cap_sflr"), regrown)
+    for decision in played.decisions:
+        assert np.all(decision.sflr <= most * (1 + 1e-9))
+        assert np.all(decision.sflr_absolute <= most * (1 + 1e-9))
+
+
+@FEW
+@given(patients, histories, st.integers(21, 100))
+def test_growth_rate_times_weeks_is_the_degree_of_hypertrophy(
+    patient: Patient, history: tuple[Treatment, ...], days: int
+) -> None:
+    response = play(two_stage(scan_day=14 + days, last_day=16 + days), patient, history).response
+    assert response is not None
+    assert response.kgr_per_week is not None
+    assert response.kgr_per_week * days / 7 == pytest.approx(response.degree_of_hypertrophy, rel=1e-12)
+
+
+@FEW
+@given(st.floats(0.15, 0.35))
+def test_hypertrophy_in_a_month_hardly_depends_on_the_starting_size(start: float) -> None:
+    """Within 3 points of that at the reference, for the median of all draws, the exponent of size drawn as well."""
+
+    def gain(sflr: float) -> float:
+        telv = 1604.512
+        played = simulate(
+            pve_of(sflr * telv, liver_ml=1700.0), MAN, (), EVIDENCE, seed=5, draws=2000, modifiers_off=ALL_OFF
+        )
+        scan = played.decisions[0]
+        assert scan.day == 28
+        return float(np.median(scan.sflr) - sflr)
+
+    assert abs(gain(start) - gain(EVIDENCE.value("growth.reference_sflr"))) < 0.03
+
+
+# --- failure
+
+
+@MANY
+@given(patients, histories, st.lists(st.floats(0.01, 1.2), min_size=DRAWS, max_size=DRAWS), st.booleans())
+def test_no_stack_of_risks_passes_the_worst_published_stratum(
+    patient: Patient, history: tuple[Treatment, ...], sizes: list[float], major: bool
+) -> None:
+    state = predict_injury(0, patient, history, EVIDENCE, UNIFORM)
+    table = effects(0, patient, history, state, Setting(), EVIDENCE, UNIFORM)
+    risk = failure_risk(np.array(sizes), major, patient, history, state, table, EVIDENCE)
+    assert np.all((0 <= risk.low) & (risk.low <= risk.high) & (risk.high <= CAP))
+    for low, high in by_definition(risk, np.ones(DRAWS, dtype=bool), EVIDENCE).values():
+        assert 0 <= low <= high <= CAP
+
+
+def test_the_worst_of_everything_is_the_worst_published_stratum() -> None:
+    ill = injury(3, 2, True, steatosis=True, known="sos nrh steatohepatitis", n=DRAWS)
+    history = (Treatment("FOLFOX+bevacizumab", 14, -7),)
+    person = replace(MAN, diabetes=True, liver=LiverCondition(fibrosis="F4", child_pugh="C"))
+    table = effects(0, person, history, ill, Setting(), EVIDENCE, UNIFORM)
+    risk = failure_risk(np.full(DRAWS, 0.05), True, person, history, ill, table, EVIDENCE)
+    assert np.all(risk.high == CAP)
+    assert by_definition(risk, np.ones(DRAWS, dtype=bool), EVIDENCE)["isgls"][1] == CAP
+
+
+@MANY
+@given(patients, histories)
+def test_less_liver_is_never_safer(person: Patient, history: tuple[Treatment, ...]) -> None:
+    state = predict_injury(0, person, history, EVIDENCE, UNIFORM)
+    table = effects(0, person, history, state, Setting(), EVIDENCE, UNIFORM)
+    sizes = UNIFORM("any")
+    larger, smaller = (
+        failure_risk(x, True, person, history, state, table, EVIDENCE) for x in (sizes, 0.5 * sizes)
+    )
+    assert np.all(smaller.low >= larger.low - 1e-12)
+    assert np.all(smaller.high >= larger.high - 1e-12)
