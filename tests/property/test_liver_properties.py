@@ -16,8 +16,8 @@ from flrsim.draws import Floats, patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
 from flrsim.physiology.function import function_per_ml
-from flrsim.physiology.injury import Injury, predict_injury
-from flrsim.physiology.modifiers import ALL_OFF, Setting, effects
+from flrsim.physiology.injury import Injury, given_by, predict_injury
+from flrsim.physiology.modifiers import ALL_OFF, Setting, effects, growth_factor
 from flrsim.physiology.risk import FailureRisk, by_definition, failure_risk
 from flrsim.timeline import Timeline, simulate
 
@@ -42,12 +42,12 @@ def play(course: Course, patient: Patient, history: tuple[Treatment, ...], **mor
 def liver_on(
     day: int, patient: Patient, history: tuple[Treatment, ...]
 ) -> tuple[Injury, Floats, Floats, FailureRisk]:
-    """Return injury, function per mL, product of the growth factors of injury, and failure at sFLR 25 %."""
+    """Return injury, function per mL, product of the growth factors, and failure at sFLR 25 %."""
     state = predict_injury(day, patient, history, EVIDENCE, UNIFORM)
     table = effects(day, patient, history, state, Setting(), EVIDENCE, UNIFORM)
     risk = failure_risk(np.full(DRAWS, 0.25), True, patient, history, state, table, EVIDENCE)
-    brakes = table["sos"].growth * table["nrh"].growth * table["steatosis"].growth
-    return state, function_per_ml(patient, table, EVIDENCE), brakes, risk
+    # What bevacizumab does is disputed: without it growth may be slower as well as faster.
+    return state, function_per_ml(patient, table, EVIDENCE), growth_factor(table, {"bevacizumab"}), risk
 
 
 def worse_livers(known: LiverCondition) -> list[LiverCondition]:
@@ -69,7 +69,7 @@ def worse_livers(known: LiverCondition) -> list[LiverCondition]:
 @MANY
 @example(MAN, (Treatment("FOLFOX", 12, -42),), {"sos_grade": 1, "nrh_grade": 0}, "sos", 0.25)
 @given(patients, treated, grades, st.sampled_from(("both", "sos", "nrh")), st.floats(0.05, 0.6))
-def test_more_injury_never_improves_function_or_lowers_the_risk_of_failure(
+def test_more_injury_never_improves_growth_or_function_or_lowers_the_risk_of_failure(
     patient: Patient, history: tuple[Treatment, ...], found: dict[str, int], biopsy: str, sflr: float
 ) -> None:
     """One grade more of anything that was looked at, everything else alike."""
@@ -78,16 +78,17 @@ def test_more_injury_never_improves_function_or_lowers_the_risk_of_failure(
     better = replace(patient.liver, **{**unknown, **looked_at})  # type: ignore[arg-type]
     better = replace(better, steatohepatitis=False, steatosis_fraction=0.0)
 
-    def state(liver: LiverCondition) -> tuple[Floats, FailureRisk]:
+    def state(liver: LiverCondition) -> tuple[Floats, Floats, FailureRisk]:
         person = replace(patient, liver=liver)
         harm = predict_injury(0, person, history, EVIDENCE, UNIFORM)
         table = effects(0, person, history, harm, Setting(), EVIDENCE, UNIFORM)
         risk = failure_risk(np.full(DRAWS, sflr), True, person, history, harm, table, EVIDENCE)
-        return function_per_ml(person, table, EVIDENCE), risk
+        return growth_factor(table), function_per_ml(person, table, EVIDENCE), risk
 
-    function, risk = state(better)
+    growth, function, risk = state(better)
     for worse in worse_livers(better):
-        less, more = state(worse)
+        slower, less, more = state(worse)
+        assert np.all(slower <= growth)
         assert np.all(less <= function)
         assert np.all(more.low >= risk.low - 1e-12)
         assert np.all(more.high >= risk.high - 1e-12)
@@ -162,6 +163,17 @@ def test_with_all_causes_off_no_history_and_no_condition_shows_in_volume(
     assert sick.ledger == ()
 
 
+@MANY
+@given(treated, st.integers(-200, 200))
+def test_what_was_given_until_a_day_is_a_part_of_what_is_given(
+    history: tuple[Treatment, ...], day: int
+) -> None:
+    given_then = given_by(day, history, EVIDENCE)
+    assert all(t.last_dose_day <= day and t.cycles >= 1 for t in given_then)
+    assert sum(t.cycles for t in given_then) <= sum(t.cycles for t in history)
+    assert given_by(10_000, history, EVIDENCE) == history
+
+
 # --- growth
 
 
@@ -231,21 +243,16 @@ def test_growth_rate_times_weeks_is_the_degree_of_hypertrophy(
     assert response.kgr_per_week * days / 7 == pytest.approx(response.degree_of_hypertrophy, rel=1e-12)
 
 
-@FEW
-@given(st.floats(0.15, 0.35))
-def test_hypertrophy_in_a_month_hardly_depends_on_the_starting_size(start: float) -> None:
-    """Within 3 points of that at the reference, for the median of all draws, the exponent of size drawn as well."""
-
-    def gain(sflr: float) -> float:
-        telv = 1604.512
-        played = simulate(
-            pve_of(sflr * telv, liver_ml=1700.0), MAN, (), EVIDENCE, seed=5, draws=2000, modifiers_off=ALL_OFF
-        )
+def test_points_gained_by_day_28_hardly_depend_on_the_start() -> None:
+    """Medians of all draws within 3 points of each other either way, over starting sFLR 15 to 35 %."""
+    telv, gains = 1604.512, []
+    for sflr in np.linspace(0.15, 0.35, 9):
+        course = pve_of(sflr * telv, liver_ml=1700.0)
+        played = simulate(course, MAN, (), EVIDENCE, seed=5, draws=2000, modifiers_off=ALL_OFF)
         scan = played.decisions[0]
         assert scan.day == 28
-        return float(np.median(scan.sflr) - sflr)
-
-    assert abs(gain(start) - gain(EVIDENCE.value("growth.reference_sflr"))) < 0.03
+        gains.append(float(np.median(scan.sflr)) - sflr)
+    assert max(gains) - min(gains) <= 2 * 0.03
 
 
 # --- failure
