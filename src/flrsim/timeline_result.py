@@ -59,14 +59,16 @@ def injury_shares(timeline: Timeline) -> dict[str, Any]:
 
 def rescan_result(timeline: Timeline) -> dict[str, Any] | None:
     """Return what measured volumes said; None where nothing was measured."""
-    learnt = timeline.rescan
-    if learnt is None:
+    learnt, absolute = timeline.rescan, timeline.rescan_absolute
+    if learnt is None or absolute is None:
         return None
     return {
         "days": list(learnt.days),
         "measured_ml": list(learnt.measured_ml),
         "predicted_ml": [of_spread(s) for s in learnt.predicted_ml],
         "effective_sample_size": learnt.effective_sample_size,
+        "predicted_ml_absolute": [of_spread(s) for s in absolute.predicted_ml],
+        "effective_sample_size_absolute": absolute.effective_sample_size,
         "draws": learnt.n_draws,
     }
 
@@ -108,17 +110,20 @@ def tumour_notes(timeline: Timeline | None) -> tuple[str, ...]:
 
 
 def _measured(timeline: Timeline) -> list[str]:
-    learnt = timeline.rescan
-    if learnt is None:
+    learnt, absolute = timeline.rescan, timeline.rescan_absolute
+    if learnt is None or absolute is None:
         return []
     said = [
         f"day {day}: FLR measured {ml:.0f} mL, {s.median:.0f} mL ({s.p10:.0f} to {s.p90:.0f}) were expected"
         for day, ml, s in zip(learnt.days, learnt.measured_ml, learnt.predicted_ml, strict=True)
     ]
-    worth = f"{learnt.effective_sample_size:.0f} of {learnt.n_draws} draws"
+    worth = (
+        f"{learnt.effective_sample_size:.0f} of {learnt.n_draws} draws, "
+        f"{absolute.effective_sample_size:.0f} by the absolute growth law"
+    )
     return [
         f"{'; '.join(said)}; everything later follows from it (worth {worth})",
-        *filter(None, [learnt.note]),
+        *filter(None, [learnt.note, absolute.note]),
     ]
 
 

@@ -18,6 +18,7 @@ from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition
 from flrsim.physiology.rescan import FEW, chosen_streams, learn
 from flrsim.timeline import Timeline, simulate
+from flrsim.timeline_result import growth_notes
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from course_cases import MAN, SIX_FOLFOX, lesion, pve_of, single_stage, two_stage
@@ -139,6 +140,98 @@ def test_a_measurement_on_the_day_of_the_occlusion_says_nothing_of_growth(prior:
     assert np.quantile(at(played, 42), [0.1, 0.5, 0.9]) == pytest.approx(
         np.quantile(at(prior, 42), [0.1, 0.5, 0.9]), rel=0.01
     )
+
+
+# --- either growth law with its own draws
+
+
+def by_law(played: Timeline, day: int, law: str) -> Floats:
+    """FLR of every draw at a scan under a growth law, mL."""
+    scan = next(d for d in played.decisions if d.day == day and d.kind == "scan")
+    assert played.telv.ml is not None
+    return (scan.sflr if law == "relative" else scan.sflr_absolute) * played.telv.ml
+
+
+@pytest.mark.parametrize("law", ["relative", "absolute"])
+@pytest.mark.parametrize("quantile", [0.023, 0.16, 0.5, 0.84, 0.977])
+def test_each_law_is_weighted_by_its_own_prediction(prior: Timeline, law: str, quantile: float) -> None:
+    flr = by_law(prior, 42, law)
+    measured = float(np.quantile(flr, quantile))
+    played, weight = play(scans((28, None), (42, measured))), weights(flr, measured)
+    learnt = played.rescan if law == "relative" else played.rescan_absolute
+    assert learnt is not None
+    assert learnt.law == law
+    assert learnt.effective_sample_size == pytest.approx(effective(weight), rel=1e-9)
+    assert learnt.predicted_ml[0].median == pytest.approx(np.median(flr))
+    error = 3 * NOISE * measured / np.sqrt(effective(weight))
+    for day in (28, 42):
+        expected = weighted_quantiles(by_law(prior, day, law), weight, 0.1, 0.5, 0.9)
+        found = np.quantile(by_law(played, day, law), [0.1, 0.5, 0.9])
+        assert found == pytest.approx(expected, abs=2 * error)
+        assert np.subtract(*found[[2, 0]]) < np.subtract(*np.quantile(by_law(prior, day, law), [0.9, 0.1]))
+
+
+@pytest.mark.parametrize("law", ["relative", "absolute"])
+def test_a_measurement_equal_to_what_a_law_predicted_keeps_its_median(prior: Timeline, law: str) -> None:
+    predicted = float(np.median(by_law(prior, 42, law)))
+    played = play(scans((28, None), (42, predicted)))
+    # A skewed prior has a little more weight on its steep side: 1 %.
+    assert np.median(by_law(played, 42, law)) == pytest.approx(predicted, rel=0.01)
+
+
+@pytest.mark.parametrize("law", ["relative", "absolute"])
+@pytest.mark.parametrize("sds", [-2.0, 2.0])
+def test_a_nearly_normal_prior_moves_as_the_conjugate_normal_says_under_either_law(
+    law: str, sds: float
+) -> None:
+    """A day after the occlusion hardly anything has grown: what is uncertain is the border, which is normal."""
+
+    def course(measured: float | None) -> Course:
+        return replace(scans((15, measured)), measurement_sd_fraction=0.012)
+
+    before = by_law(play(course(None), draws=20_000), 15, law)
+    mean, sd = float(np.mean(before)), float(np.std(before))
+    assert sd > 0.06 * mean  # wider than the noise of a scan
+    measured = mean + sds * sd
+    noise = NOISE * measured
+    posterior = by_law(play(course(measured), draws=20_000), 15, law)
+    moved = (measured - mean) * noise**-2 / (sd**-2 + noise**-2)
+    assert np.median(posterior) - mean == pytest.approx(moved, rel=0.1)
+    assert np.std(posterior) == pytest.approx((sd**-2 + noise**-2) ** -0.5, rel=0.15)
+
+
+def test_both_laws_end_near_a_measured_volume_and_the_verdicts_agree_where_it_is_clear(
+    prior: Timeline,
+) -> None:
+    """Corrected by the draws of the relative law, the absolute law would keep a median far from what was measured."""
+    measured = float(np.quantile(at(prior, 42), 0.9))
+    played = play(scans((28, None), (42, measured)))
+    for law in ("relative", "absolute"):
+        assert np.median(by_law(played, 42, law)) == pytest.approx(measured, rel=NOISE)
+    borrowed = np.random.default_rng(1).choice(
+        by_law(prior, 42, "absolute"), 20_000, p=(w := weights(at(prior, 42), measured)) / w.sum()
+    )
+    assert abs(np.median(borrowed) / measured - 1.0) > NOISE
+
+
+def test_a_measurement_that_only_the_absolute_law_cannot_explain_is_said_and_not_refused(
+    prior: Timeline,
+) -> None:
+    flr = normal_prior(400.0, 20.0)
+    with pytest.raises(PlanError, match="is impossible for this plan"):
+        learn(scans((42, 700.0)), lambda day: flr, EVIDENCE)
+    missed, _ = learn(scans((42, 700.0)), lambda day: flr, EVIDENCE, "absolute")
+    assert not missed.explained
+    assert missed.note.startswith(
+        "hardly a draw of the absolute growth law could have given the measured FLR"
+    )
+    played = play(scans((42, 350.0)))
+    assert played.rescan_absolute is not None
+    assert played.rescan_absolute.explained
+    said = growth_notes(replace(played, rescan_absolute=missed))
+    assert missed.note in said
+    worth = f"{missed.effective_sample_size:.0f} by the absolute growth law)"
+    assert any(note.endswith(worth) for note in said)
 
 
 # --- two scans

@@ -36,6 +36,8 @@ class Rescan:
     days, measured_ml : of each measured FLR.
     predicted_ml : what was expected on that day before any measurement.
     effective_sample_size : number of equally weighted draws that would be worth as much.
+    law : growth law that predicted.
+    explained : a draw of this law could have given what was measured.
     """
 
     days: tuple[int, ...]
@@ -43,14 +45,21 @@ class Rescan:
     predicted_ml: tuple[Spread, ...]
     effective_sample_size: float
     n_draws: int
+    law: str = "relative"
+    explained: bool = True
 
     @property
     def note(self) -> str:
         """What must be said about the measurement; empty when nothing must."""
+        if not self.explained:
+            return (
+                f"hardly a draw of the {self.law} growth law could have given the measured FLR: "
+                f"{self.effective_sample_size:.0f} of {self.n_draws} draws are worth as much as all; do not read its verdict"
+            )
         if self.effective_sample_size >= FEW:
             return ""
         return (
-            f"the measured FLR lies at the edge of what was predicted: {self.effective_sample_size:.0f} of "
+            f"the measured FLR lies at the edge of what the {self.law} growth law predicted: {self.effective_sample_size:.0f} of "
             f"{self.n_draws} draws are worth as much as all; take more draws, and check the measurement"
         )
 
@@ -61,19 +70,20 @@ def measured(course: Course) -> tuple[tuple[int, float], ...]:
 
 
 def learn(
-    course: Course, flr_ml: Callable[[int], Floats], evidence: Evidence
+    course: Course, flr_ml: Callable[[int], Floats], evidence: Evidence, law: str = "relative"
 ) -> tuple[Rescan, NDArray[np.int64]]:
     """Return what the measurements of a course say of its draws, and the draws that the weights choose, (n_draws,).
 
     Parameters
     ----------
     flr_ml
-        The predicted FLR of every draw on a day, (n_draws,) mL.
+        The predicted FLR of every draw on a day, (n_draws,) mL, under `law`.
 
     Raises
     ------
     PlanError
-        When hardly a draw could have given what was measured, or not even the best one did.
+        When hardly a draw could have given what was measured, or not even the best one did. Plans are played by the
+        relative law; where the absolute law alone fails so, the result says it.
 
     Notes
     -----
@@ -88,7 +98,8 @@ def learn(
     weight = np.exp(log_weight - log_weight.max())
     size = float(weight.sum() ** 2 / np.sum(weight**2))
     of_best = [float(miss[np.argmax(weight)]) for miss in misses]
-    if size < _LEAST or max(of_best) > _FAR**2:
+    explained = not (size < _LEAST or max(of_best) > _FAR**2)
+    if not explained and law == "relative":
         worst = int(np.argmax(of_best))  # of several scans the one that the best draw misses most
         day, ml = found[worst]
         expected = spread(predicted[worst])
@@ -100,7 +111,8 @@ def learn(
     edges = np.cumsum(weight)
     chosen = np.searchsorted(edges, (np.arange(n) + 0.5) / n * edges[-1]).astype(np.int64)
     days, ml_measured = zip(*found, strict=True)
-    return Rescan(days, ml_measured, tuple(spread(v) for v in predicted), size, n), np.minimum(chosen, n - 1)
+    learnt = Rescan(days, ml_measured, tuple(spread(v) for v in predicted), size, n, law, explained)
+    return learnt, np.minimum(chosen, n - 1)
 
 
 def chosen_streams(stream: Stream, chosen: NDArray[np.int64]) -> Stream:

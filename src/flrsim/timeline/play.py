@@ -143,12 +143,16 @@ def simulate(
     play = Play(
         course, patient, history, size.ml, setting_of(course, history, evidence), evidence, uniform, normal
     )
-    learnt = None
+    by_absolute, learnt, learnt_absolute = play, None, None
     if rescan.measured(course):
-        play, learnt = _after_measurement(play, modifiers_off)
+        # Each law has its own draws that foretold the measurement: the draws of one would leave the other uncorrected.
+        by_absolute, learnt_absolute = _after_measurement(play, modifiers_off, "absolute")
+        play, learnt = _after_measurement(play, modifiers_off, "relative")
     liver_on = play.liver_on()
     grown = liver_on(play.growth_day)
-    volumes, absolute = play.volumes(grown, modifiers_off), play.volumes(grown, modifiers_off, "absolute")
+    volumes = play.volumes(grown, modifiers_off)
+    grown_absolute = grown if learnt is None else by_absolute.liver_on()(play.growth_day)
+    absolute = by_absolute.volumes(grown_absolute, modifiers_off, "absolute")
     day = play.decision_day
     population = adequacy.population(patient, liver_on(day).history, evidence)
     threshold = adequacy.sflr_threshold(population.name, evidence)
@@ -240,6 +244,7 @@ def simulate(
         used=evidence.used,
         overridden=evidence.overridden,
         rescan=learnt,
+        rescan_absolute=learnt_absolute,
         p_lesion_cleared=p_lesion_cleared,
         p_cleared=p_cleared,
         p_new_lesion=lesions.p_new_lesion(day),
@@ -263,10 +268,10 @@ def setting_of(course: Course, history: tuple[Treatment, ...], evidence: Evidenc
     return Setting(segment_4_fate(course), next((s.agent for s in occlusions if s.agent), None), between)
 
 
-def _after_measurement(play: Play, off: frozenset[str]) -> tuple[Play, rescan.Rescan]:
-    """Return the play with draws chosen by how well they foretold the measured volumes."""
-    prior = play.volumes(play.liver_on()(play.growth_day), off)
-    learnt, chosen = rescan.learn(play.course, prior.flr_ml, play.evidence)
+def _after_measurement(play: Play, off: frozenset[str], law: str) -> tuple[Play, rescan.Rescan]:
+    """Return the play with draws chosen by how well they foretold the measured volumes under a growth law."""
+    prior = play.volumes(play.liver_on()(play.growth_day), off, law)
+    learnt, chosen = rescan.learn(play.course, prior.flr_ml, play.evidence, law)
     return replace(
         play,
         uniform=rescan.chosen_streams(play.uniform, chosen),

@@ -117,7 +117,7 @@ class Timeline:
     p_phlf_low, p_phlf_high : mean over the draws that reach the last operation.
     p_phlf_by_definition : the same range by each definition of liver failure, never mixed.
     injury_at_resection : on the day of the last operation.
-    rescan : what measured volumes said of the draws; None without one.
+    rescan, rescan_absolute : what measured volumes said of the draws under either growth law; None without one.
     p_textbook : complete, all lesions cleared, no liver failure, no major complication, no death.
     p_lesion_cleared : by lesion: goes whole with one operation, of its size on that day.
     p_cleared : all lesions do.
@@ -165,6 +165,7 @@ class Timeline:
     used: tuple[str, ...]
     overridden: tuple[str, ...] = field(default=())
     rescan: Rescan | None = None
+    rescan_absolute: Rescan | None = None
     p_lesion_cleared: Mapping[str, float] = field(default_factory=dict)
     p_cleared: float = 1.0
     p_new_lesion: float = 0.0
