@@ -77,7 +77,7 @@ def growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
     """Return what must be read beside the volumes."""
     if timeline is None:
         return ()
-    notes = []
+    notes = list(timeline.growth_remarks)
     if timeline.growth_law_disagrees:
         laws = timeline.growth_laws
         notes.append(

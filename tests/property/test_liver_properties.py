@@ -94,6 +94,29 @@ def test_more_injury_never_improves_growth_or_function_or_lowers_the_risk_of_fai
         assert np.all(more.high >= risk.high - 1e-12)
 
 
+@MANY
+@example(MAN, "FOLFOX", 6, 1, -42)
+@given(
+    patients,
+    st.sampled_from(("FOLFOX", "FOLFIRI", "CAPOX", "FOLFOXIRI+bevacizumab")),
+    st.integers(1, 14),
+    st.integers(1, 6),
+    st.integers(-200, -7),
+)
+def test_more_cycles_never_speed_growth_and_count_once_with_the_injury_that_they_leave(
+    patient: Patient, regimen: str, cycles: int, more: int, last_dose: int
+) -> None:
+    few, many = (Treatment(regimen, n, last_dose) for n in (cycles, cycles + more))
+    unlooked = replace(patient, liver=replace(patient.liver, platelets_per_nl=None, apri=None))
+    before, after = (liver_on(0, unlooked, (t,)) for t in (few, many))
+    assert np.all(after[2] <= before[2])
+    table = effects(0, unlooked, (many,), after[0], Setting(), EVIDENCE, UNIFORM)
+    left = table["sos"].growth * table["nrh"].growth
+    worse = np.minimum(left, table["many_cycles"].growth)
+    others = ALL_OFF - {"sos", "nrh", "many_cycles"}
+    assert np.array_equal(growth_factor(table, others), worse)
+
+
 @FEW
 @given(patients, histories, grades)
 def test_more_injury_never_improves_the_function_of_a_played_remnant(

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flrsim.course import Course, CourseStep
 from flrsim.draws import patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
 from flrsim.physiology.injury import Injury
 from flrsim.physiology.modifiers import (
     ALL_OFF,
+    FOUND_WITH,
     MODIFIERS,
     OF_THE_OCCLUSION,
     Effect,
@@ -23,13 +25,16 @@ from flrsim.physiology.modifiers import (
     effects,
     function_factor,
     growth_factor,
+    growth_factors,
+    not_found_with,
 )
 from flrsim.physiology.risk import failure_risk
 from flrsim.plan import AGENTS
 from flrsim.timeline import simulate
+from flrsim.timeline.play import Play, setting_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from course_cases import MAN, SIX_FOLFOX, injury, two_stage
+from course_cases import MAN, SIX_FOLFOX, injury, pve_of, two_stage
 
 EVIDENCE = load_evidence()
 U = 0.25
@@ -62,6 +67,7 @@ class Case:
     setting: Setting = field(default_factory=Setting)
 
 
+TACED = (Treatment("tace", 1, -30),)
 CASES = [
     Case("nothing", None),
     Case("sinusoids 1", None, state=injury(1)),
@@ -91,9 +97,14 @@ CASES = [
     Case("little muscle", "sarcopenia", "sarcopenia", patient=replace(MAN, sarcopenia=True)),
     Case("diabetes", "diabetes", "diabetes", failure="diabetes", patient=replace(MAN, diabetes=True)),
     Case("no diabetes", None, patient=replace(MAN, diabetes=False, sarcopenia=False)),
-    Case("TACE", "tace", "tace_before_pve", history=(Treatment("tace", 1, -30),)),
-    Case("S4 embolized", "segment_4", "segment_4_embolized", setting=Setting("embolized")),
-    Case("S4 open", "segment_4", "segment_4_open", setting=Setting("open")),
+    Case("TACE", "tace", "tace_before_pve", history=TACED, setting=Setting(techniques=("pve",))),
+    Case("TACE before a partition", None, history=TACED, setting=Setting(techniques=("alpps",))),
+    Case("TACE before a ligation", None, history=TACED, setting=Setting(techniques=("pvl",))),
+    Case("TACE without a stimulus", None, history=TACED),
+    Case("S4 embolized", "segment_4", "segment_4_embolized", setting=Setting("embolized", techniques=("pve",))),
+    Case("S4 open", "segment_4", "segment_4_open", setting=Setting("open", techniques=("pvl",))),
+    Case("S4 open, veins closed too", None, setting=Setting("open", techniques=("lvd",))),
+    Case("S4 embolized, then a vein", "segment_4", "segment_4_embolized", setting=Setting("embolized", techniques=("pve", "hve"))),
     *(Case(a, "agent", f"agent_{a}", setting=Setting(agent=a)) for a in AGENTS),
 ]  # fmt: skip
 
@@ -130,7 +141,7 @@ def everything() -> Case:
     history = (Treatment("FOLFOX+bevacizumab", 8, -14), Treatment("TACE", 1, -30))
     state = injury(3, 2, True, steatosis=True, known="sos nrh steatohepatitis steatosis")
     patient = replace(MAN, liver=ill, diabetes=True, sarcopenia=True)
-    setting = Setting("open", "gelfoam", interval_chemotherapy=True)
+    setting = Setting("open", "gelfoam", interval_chemotherapy=True, techniques=("pve",))
     return Case("everything", None, state=state, patient=patient, history=history, setting=setting)
 
 
@@ -138,7 +149,9 @@ def everything() -> Case:
 def test_a_cause_switched_off_is_neutral_and_leaves_the_others(off: str) -> None:
     table = found(everything())
     one = frozenset({off})
-    assert growth_factor(table, one) * table[off].growth == pytest.approx(growth_factor(table))
+    # Of cycles and the injury that they left the stronger brake counts; without one of them the other is left.
+    if off not in ("sos", "nrh", "many_cycles"):
+        assert growth_factor(table, one) * table[off].growth == pytest.approx(growth_factor(table))
     assert function_factor(table, one) * table[off].function == pytest.approx(function_factor(table))
     rest = ALL_OFF - one
     assert growth_factor(table, rest) == pytest.approx(table[off].growth)
@@ -194,6 +207,79 @@ def test_what_belongs_to_the_occlusion_does_not_act_on_regrowth() -> None:
     of_occlusion = np.prod([table[name].growth for name in OF_THE_OCCLUSION], axis=0)
     assert regrowth * of_occlusion == pytest.approx(growth_factor(table))
     assert {"segment_4", "agent", "bevacizumab", "interval_chemotherapy", "tace"} == OF_THE_OCCLUSION
+
+
+def fourth_goes(technique: str) -> Course:
+    """Segment 4 goes too, its branches left open; ``hve`` is a vein closed after an embolization."""
+    first = pve_of(400.0, technique="pve" if technique == "hve" else technique)
+    goes = {"S4": first.parenchyma_ml["S4"], "S5": first.parenchyma_ml["S5"]}
+    kept = {s: v for s, v in first.flr_ml.items() if s != "S4"}
+    last = replace(first.steps[-1], removed_ml=goes)
+    later = [CourseStep(14, "occlude", technique="hve", occluded=("S5",))] if technique == "hve" else []
+    return replace(first, flr_ml=kept, steps=(first.steps[0], *later, first.steps[1], last))
+
+
+@pytest.mark.parametrize("technique", ["pve", "pvl", "lvd", "hve", "alpps", "y90"])
+def test_a_factor_found_with_embolization_acts_on_no_other_stimulus(technique: str) -> None:
+    """Segment 4 left open and arterial embolization before: growth of a play with them and of one without."""
+    played = {
+        off: simulate(
+            fourth_goes(technique),
+            MAN,
+            TACED,
+            EVIDENCE,
+            seed=3,
+            draws=99,
+            modifiers_off=frozenset(off.split()),
+        )
+        for off in ("", "segment_4", "tace")
+    }
+    for off, acts in (("segment_4", ("pve", "pvl", "hve")), ("tace", ("pve", "hve"))):
+        same = np.array_equal(played[""].flr_ml.median, played[off].flr_ml.median)
+        assert same == (technique not in acts)
+        said = [
+            r
+            for r in played[""].growth_remarks
+            if MODIFIERS[off] in r and f"none is assumed for {technique}" in r
+        ]
+        assert len(said) == (technique not in FOUND_WITH[off])
+        assert any(x.modifier == off for x in played[""].ledger) == (technique in acts)
+
+
+def test_in_a_plan_of_two_stimuli_the_factor_acts_on_its_own_alone() -> None:
+    """Growth that a vein closed later adds is the same with segment 4 embolized as without the factor."""
+    table = found(Case("", None, setting=Setting("embolized", techniques=("pve", "hve"))))
+    assert growth_factor(table, not_found_with("pve")) == table["segment_4"].growth != 1
+    assert growth_factor(table, not_found_with("hve")) == 1
+    uniform, normal = patient_streams(4, 50)
+    course = fourth_goes("hve")
+    play = Play(course, MAN, TACED, 1600.0, setting_of(course, TACED, EVIDENCE), EVIDENCE, uniform, normal)
+    stimulus = play.volumes(play.liver_on()(14), frozenset()).stimulus()
+    assert stimulus is not None
+    # What brakes or helps growth changes its time constant as well; here nothing does.
+    assert np.array_equal(stimulus.tau, EVIDENCE.lognormal("growth.hve.tau", normal("growth.tau")))
+
+
+@pytest.mark.parametrize(
+    ("sos", "nrh", "cycles"), [(0, 0, 7), (2, 0, 7), (0, 1, 7), (3, 2, 7), (3, 2, 6), (0, 0, 6)]
+)
+def test_cycles_and_the_injury_that_they_left_count_once_the_stronger_brake_in_every_draw(
+    sos: int, nrh: int, cycles: int
+) -> None:
+    uniform, _ = patient_streams(4, 400)
+    table = effects(
+        0, MAN, (Treatment("FOLFOX", cycles, -70),), injury(sos, nrh, n=400), Setting(), EVIDENCE, uniform
+    )
+    left = table["sos"].growth * table["nrh"].growth
+    alone = table["many_cycles"].growth
+    assert np.array_equal(growth_factor(table), np.minimum(left, alone))
+    assert np.array_equal(growth_factor(table, {"sos", "nrh"}), alone)
+    assert np.array_equal(growth_factor(table, {"many_cycles"}), left)
+    # The rows of the ledger multiply to what acts.
+    shown = growth_factors(table)
+    assert np.prod(list(shown.values()), axis=0) == pytest.approx(growth_factor(table), rel=1e-12)
+    assert np.array_equal(shown["sos"], table["sos"].growth)
+    assert np.all(shown["many_cycles"] <= 1)
 
 
 def test_fat_counts_once_the_stronger_brake_in_every_draw() -> None:

@@ -23,7 +23,7 @@ MODIFIERS: dict[str, str] = {
     "sos": "sinusoidal obstruction",
     "nrh": "nodular regenerative hyperplasia",
     "steatosis": "steatosis or steatohepatitis",
-    "many_cycles": "more than 6 cycles of chemotherapy",
+    "many_cycles": "more than 6 cycles of chemotherapy, as far as it brakes more than sinusoidal and nodular injury",
     "long_chemotherapy": "more than 12 weeks of chemotherapy",
     "bevacizumab": "bevacizumab shortly before the occlusion",
     "interval_chemotherapy": "chemotherapy between occlusion and resection",
@@ -40,6 +40,12 @@ MODIFIERS: dict[str, str] = {
 OF_THE_OCCLUSION = frozenset({"segment_4", "agent", "bevacizumab", "interval_chemotherapy", "tace"})
 """Causes that belong to an occlusion, not to the regrowth after an operation."""
 
+FOUND_WITH: dict[str, tuple[str, ...]] = {"segment_4": ("pve", "pvl"), "tace": ("pve",)}
+"""Stimuli with which the factor of a cause was found; on another stimulus the cause has no factor."""
+
+_LEFT_BY_CYCLES = ("sos", "nrh")
+"""Injury through which many cycles of chemotherapy act."""
+
 ALL_OFF = frozenset(MODIFIERS)
 
 
@@ -52,11 +58,13 @@ class Setting:
     segment_4 : ``stays``, ``embolized`` or ``open``: what becomes of segment 4.
     agent : embolization agent; None when not said.
     interval_chemotherapy : chemotherapy is given between the occlusion and the last operation.
+    techniques : stimuli of the plan; without one no cause that was found with a stimulus acts.
     """
 
     segment_4: str = "stays"
     agent: str | None = None
     interval_chemotherapy: bool = False
+    techniques: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,9 +148,9 @@ def effects(
     _injury(table, patient, injury, evidence)
     _chemotherapy(table, day, history, evidence)
     _patient(table, patient)
-    if any(TACE in drugs(t.regimen) for t in history):
+    if _embolized(history) and _found_with("tace", setting):
         table.put("tace", "modifier", table.drawn("growth.modifier.tace_before_pve", "modifier.tace"))
-    if setting.segment_4 != "stays":
+    if setting.segment_4 != "stays" and _found_with("segment_4", setting):
         id = f"growth.modifier.segment_4_{setting.segment_4}"
         table.put("segment_4", "modifier", table.drawn(id, "modifier.segment_4"))
     if setting.agent is not None:
@@ -153,6 +161,39 @@ def effects(
         values = table.drawn("growth.modifier.interval_chemotherapy", "modifier.interval_chemotherapy")
         table.put("interval_chemotherapy", "modifier", values)
     return table.effects()
+
+
+def not_found_with(technique: str) -> frozenset[str]:
+    """Return the causes whose factor was found with other stimuli than `technique`."""
+    return frozenset(cause for cause, techniques in FOUND_WITH.items() if technique not in techniques)
+
+
+def without_factor(setting: Setting, history: tuple[Treatment, ...]) -> tuple[str, ...]:
+    """Return what is said of causes that are present and have no factor on a stimulus of the plan.
+
+    Parameters
+    ----------
+    history
+        Treatments given until the stimulus.
+    """
+    present = {"segment_4": setting.segment_4 != "stays", "tace": _embolized(history)}
+    said = []
+    for cause, techniques in FOUND_WITH.items():
+        others = [t for t in dict.fromkeys(setting.techniques) if t not in techniques]
+        if present[cause] and others:
+            said.append(
+                f"{MODIFIERS[cause]}: its factor on growth was found with {' and '.join(techniques)}; none is assumed "
+                f"for {' and '.join(others)}"
+            )
+    return tuple(said)
+
+
+def _found_with(cause: str, setting: Setting) -> bool:
+    return any(technique in FOUND_WITH[cause] for technique in setting.techniques)
+
+
+def _embolized(history: tuple[Treatment, ...]) -> bool:
+    return any(TACE in drugs(t.regimen) for t in history)
 
 
 def _injury(table: _Table, patient: Patient, injury: Injury, evidence: Evidence) -> None:
@@ -219,20 +260,47 @@ def _patient(table: _Table, patient: Patient) -> None:
         table.put("diabetes", "failure", table.drawn("risk.phlf.diabetes", "failure.diabetes"))
 
 
+def growth_factors(found: Mapping[str, Effect], off: Iterable[str] = ()) -> dict[str, Floats]:
+    """Return the growth factor of every cause that is not switched off, (n_draws,) each, as it acts beside the others.
+
+    Notes
+    -----
+    Many cycles and the sinusoidal and nodular injury that they leave are one cause seen twice. In every draw the
+    stronger brake counts: the cycles act only as far as they brake more than the injury of that draw.
+    """
+    factors = _kept({name: e.growth for name, e in found.items()}, off)
+    if "many_cycles" in factors:
+        factors["many_cycles"] = np.minimum(factors["many_cycles"] / _left_by_cycles(factors), 1.0)
+    return factors
+
+
 def growth_factor(found: Mapping[str, Effect], off: Iterable[str] = ()) -> Floats:
-    """Return the product of all growth factors that are not switched off, (n_draws,)."""
-    return _product({name: e.growth for name, e in found.items()}, off)
+    """Return the product of `growth_factors`, (n_draws,)."""
+    factors = _kept({name: e.growth for name, e in found.items()}, off)
+    # The minimum itself and not a product that rounds: more injury speeds no draw, not by the last digit.
+    brake = _left_by_cycles(factors)
+    if "many_cycles" in factors:
+        brake = np.minimum(brake, factors["many_cycles"])
+    rest = {name: f for name, f in factors.items() if name not in (*_LEFT_BY_CYCLES, "many_cycles")}
+    return _product({"cycles and their injury": brake, **rest})
+
+
+def _left_by_cycles(factors: Mapping[str, Floats]) -> Floats:
+    return _product({name: factors[name] for name in _LEFT_BY_CYCLES if name in factors})
 
 
 def function_factor(found: Mapping[str, Effect], off: Iterable[str] = ()) -> Floats:
     """Return the product of all function factors that are not switched off, (n_draws,)."""
-    return _product({name: e.function for name, e in found.items()}, off)
+    return _product(_kept({name: e.function for name, e in found.items()}, off))
 
 
-def _product(factors: Mapping[str, Floats], off: Iterable[str]) -> Floats:
+def _kept(factors: Mapping[str, Floats], off: Iterable[str]) -> dict[str, Floats]:
     unknown = sorted(set(off) - set(MODIFIERS))
     if unknown:
         raise ValueError(f"modifiers {unknown} are not known; modifiers are {', '.join(MODIFIERS)}")
-    kept = (f for name, f in factors.items() if name not in set(off))
+    return {name: f for name, f in factors.items() if name not in set(off)}
+
+
+def _product(factors: Mapping[str, Floats]) -> Floats:
     # Factor by factor: np.prod would copy all of them into one table first.
-    return np.asarray(reduce(np.multiply, kept, np.ones(())))
+    return np.asarray(reduce(np.multiply, factors.values(), np.ones(())))

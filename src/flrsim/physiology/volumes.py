@@ -95,7 +95,8 @@ class Volumes:
     Parameters
     ----------
     multiplier, rate_multiplier
-        Product of the growth modifiers after occlusion and after resection, (n_draws,).
+        Product of the growth modifiers after occlusion and after resection, (n_draws,); that after occlusion may
+        be given by technique, where not every cause acts on every stimulus.
     telv_ml
         Denominator of sFLR: one patient's, or one of every draw where the draws are different people.
     law
@@ -106,7 +107,7 @@ class Volumes:
         self,
         course: Course,
         draws: GrowthDraws,
-        multiplier: Floats,
+        multiplier: Floats | Mapping[str, Floats],
         rate_multiplier: Floats,
         telv_ml: float | Floats,
         evidence: Evidence,
@@ -123,7 +124,7 @@ class Volumes:
         self._label = 1.0 + self._offset_ml / flr
         self._names = _group_names(course)
         self._flr = self._by_group(course.flr_ml)
-        ones = np.ones(multiplier.shape)
+        ones = np.ones(draws.amplitude_z.shape)
         start = min(course.scan_day, course.steps[0].day) if course.steps else course.scan_day
         self._phases = [_Phase(start, dict.fromkeys(self._flr, ones))]
         self._memo: tuple[float, dict[str, Floats]] | None = None
@@ -249,8 +250,10 @@ class Volumes:
         the size that the other segments tend to stays that of the first: occluding in two sittings is no
         second stimulus. A vein closed later and a rescue partition are.
         """
-        evidence, draws, multiplier = self._evidence, self._draws, self._multiplier
-        technique = step.technique or ""
+        evidence, draws, technique = self._evidence, self._draws, step.technique or ""
+        multiplier = (
+            self._multiplier[technique] if isinstance(self._multiplier, Mapping) else self._multiplier
+        )
         previous = self._phases[-1].target if self._active else None
         start = self._sizes(step.day)
         base = self._label * _total({g: v for g, v in self._flr.items() if not _occluded(g, number)}, start)

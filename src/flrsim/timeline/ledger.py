@@ -14,7 +14,7 @@ from flrsim.physiology import adequacy
 from flrsim.physiology.function import function_per_ml
 from flrsim.physiology.injury import chemotherapy_weeks
 from flrsim.physiology.interval import Liver
-from flrsim.physiology.modifiers import ALL_OFF, MODIFIERS
+from flrsim.physiology.modifiers import ALL_OFF, MODIFIERS, growth_factor, growth_factors
 from flrsim.physiology.risk import failure_risk
 from flrsim.physiology.volumes import Volumes
 from flrsim.timeline.types import EarliestDay, LedgerLine
@@ -102,19 +102,19 @@ def ledger(
         return float(np.median(volumes.flr_ml(day))), first, float(np.median(sflr * worth)), failure
 
     as_is = state(off)
+    acting = growth_factors(grown.effects, off)
     lines = []
     for name in active:
-        one, other = grown.effects[name], at_last.effects[name]
-        lines.append(_line(name, MODIFIERS[name], one.growth, other.function, as_is, state(off | {name})))
+        function = at_last.effects[name].function
+        lines.append(_line(name, MODIFIERS[name], acting[name], function, as_is, state(off | {name})))
     if active:
         every = off | set(active)
-        growth_all = np.prod([grown.effects[n].growth for n in active], axis=0)
         function_all = np.prod([at_last.effects[n].function for n in active], axis=0)
         lines.append(
             _line(
                 "all",
                 "all causes together",
-                growth_all,
+                growth_factor(grown.effects, off),
                 function_all,
                 as_is,
                 state(frozenset(every) | ALL_OFF),

@@ -21,7 +21,14 @@ from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy, rescan
 from flrsim.physiology.injury import chemotherapy_cycles, given_by, planned_treatments, predict_injury
 from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, last_reading, walk
-from flrsim.physiology.modifiers import OF_THE_OCCLUSION, Setting, effects, growth_factor
+from flrsim.physiology.modifiers import (
+    OF_THE_OCCLUSION,
+    Setting,
+    effects,
+    growth_factor,
+    not_found_with,
+    without_factor,
+)
 from flrsim.physiology.risk import PHLF_DEFINITION, by_definition
 from flrsim.physiology.telv import THRESHOLD_FORMULA, telv
 from flrsim.physiology.volumes import GrowthDraws, Volumes, segment_4_fate
@@ -89,12 +96,12 @@ class Play:
         """Return the volumes under a growth law; causes in `off` do nothing.
 
         How segment 4 was treated, and what was given around the occlusion, belong to it and not to the regrowth
-        after an operation.
+        after an operation; what was found with one technique acts on that technique alone.
         """
         return Volumes(
             self.course,
             self.growth_draws(),
-            growth_factor(liver.effects, off),
+            {t: growth_factor(liver.effects, off | not_found_with(t)) for t in self.setting.techniques},
             growth_factor(liver.effects, off | OF_THE_OCCLUSION),
             self.telv_ml,
             self.evidence,
@@ -249,6 +256,7 @@ def simulate(
         p_cleared=p_cleared,
         p_new_lesion=lesions.p_new_lesion(day),
         tumour_remarks=lesions.remarks,
+        growth_remarks=without_factor(play.setting, grown.history),
     )
 
 
@@ -265,7 +273,12 @@ def setting_of(course: Course, history: tuple[Treatment, ...], evidence: Evidenc
             chemotherapy_cycles(given_by(day, history, evidence)) for day in (occlusions[0].day, last.day - 1)
         )
         between = after > before
-    return Setting(segment_4_fate(course), next((s.agent for s in occlusions if s.agent), None), between)
+    return Setting(
+        segment_4_fate(course),
+        next((s.agent for s in occlusions if s.agent), None),
+        between,
+        tuple(s.technique or "" for s in occlusions),
+    )
 
 
 def _after_measurement(play: Play, off: frozenset[str], law: str) -> tuple[Play, rescan.Rescan]:

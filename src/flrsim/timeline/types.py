@@ -123,6 +123,7 @@ class Timeline:
     p_cleared : all lesions do.
     p_new_lesion : by the last decision a lesion has appeared that the images do not show.
     tumour_remarks : what had to be assumed about the response to treatment.
+    growth_remarks : causes that are present and have no factor on the stimulus of this plan.
     ledger : modifiers that differ from 1, and ``all`` of them together.
     used : ids of the numbers that were read.
     """
@@ -170,6 +171,7 @@ class Timeline:
     p_cleared: float = 1.0
     p_new_lesion: float = 0.0
     tumour_remarks: tuple[str, ...] = ()
+    growth_remarks: tuple[str, ...] = ()
 
     @property
     def at_resection(self) -> Decision | None:
