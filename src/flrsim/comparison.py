@@ -33,7 +33,7 @@ from flrsim.results import (
 )
 from flrsim.staging import StagedPlan, course_of, stage_plans
 from flrsim.timeline import Timeline, simulate
-from flrsim.volumetry import liver_intervals, segment_volumes, tlv_functional_ml
+from flrsim.volumetry import contacts_cm2, liver_intervals, segment_volumes, tlv_functional_ml
 
 Progress = Callable[[str], None]
 GRAMS_PER_KG = 1000.0
@@ -136,6 +136,7 @@ def compare(
         tlv_interval=tlv_error,
         tlv_functional_interval=functional_error,
         outcome_context=context,
+        contacts_cm2=contacts_cm2(case, evidence),
     )
     return Compared(result, staged, tuple(timelines))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flrsim.anatomy import SEGMENTS
 from flrsim.case import LiverCase
+from flrsim.conduct import fallbacks, plan_dates
 from flrsim.disease import Disease, assess, bearing_segment
 from flrsim.error_budget import HALF_WIDTH, wall_interval
 from flrsim.evidence import Evidence
@@ -11,7 +12,7 @@ from flrsim.legality import history_of
 from flrsim.perfusion import Supply, deprivation, perfusion_result
 from flrsim.plan import Plan, describe
 from flrsim.plan_error import error_notes, sflr_budget
-from flrsim.remnant import vessel_answers
+from flrsim.remnant import staying_segments, vessel_answers
 from flrsim.results import (
     DayQuantiles,
     EstimatedVolume,
@@ -163,6 +164,9 @@ def plan_result(
         rule_conflicts=conflicts(rules),
         rules_not_supplied=() if patient is None else tests_not_supplied(patient),
         disease=disease.notes,
+        staying=staying_segments(staged, deprived),
+        dates=plan_dates(staged.plan, case),
+        fallbacks=fallbacks(staged, case, evidence),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, VEIN_PROXIES, leaves
 from flrsim.perfusion import Circulation, Deprivation, spoken, summed, total
 from flrsim.plan import Operate
+from flrsim.results import StayingSegment
 from flrsim.staging import StagedPlan
 
 
@@ -51,6 +53,36 @@ def vessel_answers(
     else:
         out.append(VesselAnswer("contiguity", "yes", "what stays is one part"))
     return tuple(out)
+
+
+def staying_segments(staged: StagedPlan, deprived: Deprivation) -> tuple[StayingSegment, ...]:
+    """Return each segment of which parenchyma stays, with the fate of its portal branch and its hepatic veins."""
+    flr = staged.flr_ml
+    return tuple(
+        StayingSegment(
+            name,
+            flr[name],
+            *_own_branch(name, deprived.lost.get("portal_vein")),
+            {v: _vein_fate(v, deprived.lost.get("hepatic_vein")) for v in segment.drainage},
+        )
+        for name, segment in SEGMENTS.items()
+        if name in flr
+    )
+
+
+def _own_branch(segment: str, lost: Mapping[str, bool] | None) -> tuple[str, str]:
+    """Return the outermost labelled portal branch of a segment and its fate; its own name where none is labelled."""
+    way = SEGMENTS[segment].portal
+    known = [b for b in way if lost is not None and b in lost]
+    if lost is None or not known:
+        return way[-1], "not_supplied"
+    return known[-1], "lost" if any(lost[b] for b in known) else "kept"
+
+
+def _vein_fate(vein: str, lost: Mapping[str, bool] | None) -> str:
+    if lost is None or vein not in lost:
+        return "not_supplied"
+    return "lost" if lost[vein] else "kept"
 
 
 def _inflow(circulation: Circulation, deprived: Deprivation, whole: list[str]) -> VesselAnswer:

@@ -31,20 +31,11 @@ def measure(case: LiverCase, evidence: Evidence, *, telv: tuple[EstimatedVolume,
     telv
         Estimated total liver volumes, where a patient is known.
     """
-    grid = case.grid
     segments = segment_volumes(case, evidence)
     tlv = sum(s.volume_ml for s in segments)
     lesion_inside = sum(s.lesion_ml for s in segments)
-    area = case.contact_cm2
-    least = evidence.value("volumetry.contact.min_area")
     size = next((t.ml for t in telv if t.formula == THRESHOLD_FORMULA), None)
     whole, functional = liver_intervals(case, evidence)
-    contacts = {
-        f"{a}|{b}": float(area[i, j])
-        for i, a in enumerate(grid.segments, start=1)
-        for j, b in enumerate(grid.segments, start=1)
-        if i < j and area[i, j] >= least
-    }
     return VolumeTable(
         schema=VOLUMES_SCHEMA,
         case=case.name,
@@ -53,8 +44,8 @@ def measure(case: LiverCase, evidence: Evidence, *, telv: tuple[EstimatedVolume,
         segments=segments,
         lesions=lesion_facts(case, evidence, telv_ml=size),
         vessels=tuple(VesselVolume(v.name, v.tree, v.branch, v.volume_ml) for v in case.vessels),
-        contacts_cm2=contacts,
-        outer_surface_cm2=float(np.sum(area[0])),
+        contacts_cm2=contacts_cm2(case, evidence),
+        outer_surface_cm2=float(np.sum(case.contact_cm2[0])),
         telv=telv,
         accepted=case.accepted.sentences(),
         warnings=case.warnings,
@@ -63,6 +54,17 @@ def measure(case: LiverCase, evidence: Evidence, *, telv: tuple[EstimatedVolume,
         tlv_interval=whole,
         tlv_functional_interval=functional,
     )
+
+
+def contacts_cm2(case: LiverCase, evidence: Evidence) -> dict[str, float]:
+    """Return the smoothed area that two segments share by ``S4|S5``, cm²; specks left out."""
+    area, least = case.contact_cm2, evidence.value("volumetry.contact.min_area")
+    return {
+        f"{a}|{b}": float(area[i, j])
+        for i, a in enumerate(case.grid.segments, start=1)
+        for j, b in enumerate(case.grid.segments, start=1)
+        if i < j and area[i, j] >= least
+    }
 
 
 def segment_volumes(case: LiverCase, evidence: Evidence) -> tuple[SegmentVolume, ...]:

@@ -12,7 +12,7 @@ from flrsim.case import LiverCase, Vessel, VesselFile, assemble
 from flrsim.evidence import load_evidence
 from flrsim.perfusion import Circulation, Deprivation, Supply, deprivation, perfusion_result, summed, total
 from flrsim.plan import Operate, Plan, Step
-from flrsim.remnant import VesselAnswer, vessel_answers
+from flrsim.remnant import VesselAnswer, staying_segments, vessel_answers
 from flrsim.resection.plane import Plane
 from flrsim.staging import StagedPlan, stage_plans
 
@@ -200,3 +200,26 @@ def test_credits_are_those_of_the_evidence_and_shares_are_of_the_estimated_volum
     for c in result.credited:
         assert c.flr_ml == pytest.approx(found.credited_ml(c.credit))
         assert c.sflr == pytest.approx(c.flr_ml / 1000.0)
+
+
+def test_each_segment_that_stays_says_what_it_hangs_on() -> None:
+    case = toy()
+    staged = plan_of(case, "right_trisectionectomy")
+    found, _ = asked(case, staged)
+    staying = {s.name: s for s in staying_segments(staged, found)}
+    assert set(staying) == set(staged.flr_ml)
+    assert {s.name: s.ml for s in staying.values()} == staged.flr_ml
+    s2 = staying["S2"]
+    # This liver's portal vein is labelled no finer than left and right, it has no left hepatic vein; nobody can supply ducts.
+    assert (s2.portal, s2.portal_fate, s2.duct) == ("left", "kept", "not_supplied")
+    assert s2.veins == {"left": "not_supplied"}
+
+
+def test_a_segment_whose_branch_is_taken_does_not_keep_it() -> None:
+    _, segment = encased("portal_vein", "right")
+    case, _ = encased("portal_vein", segment)
+    staged = wedge_of(case)
+    found, _ = asked(case, staged)
+    fates = {s.name: (s.portal, s.portal_fate) for s in staying_segments(staged, found)}
+    assert fates[segment] == (segment, "lost")
+    assert {f for s, (_, f) in fates.items() if s != segment} == {"not_supplied"}

@@ -41,6 +41,7 @@ from flrsim.results.checks import (
     Repair,
     Repaired,
 )
+from flrsim.results.conduct import Fallback, PlanDate, StayingSegment
 from flrsim.results.conversion import Conversion, ConversionRow
 from flrsim.results.plans import (
     Comparison,
@@ -98,6 +99,7 @@ __all__ = [
     "EstimatedVolume",
     "EvidenceCheck",
     "EvidenceFinding",
+    "Fallback",
     "Finding",
     "FittedGroup",
     "FittedNumber",
@@ -109,6 +111,7 @@ __all__ = [
     "NearestVessel",
     "OutcomeContext",
     "PerfusionResult",
+    "PlanDate",
     "PlanProposal",
     "PlanResult",
     "ProposedPlans",
@@ -121,6 +124,7 @@ __all__ = [
     "Run",
     "SegmentVolume",
     "StageResult",
+    "StayingSegment",
     "Validation",
     "ValidationRow",
     "ValidationSummary",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flrsim.results.base import OUTCOME_NOTE, RESEARCH_NOTE, DayQuantiles, Interval, Quantiles, Result, Run
+from flrsim.results.conduct import Fallback, PlanDate, StayingSegment
 from flrsim.results.volumes import EstimatedVolume, LesionVolume, SegmentVolume
 
 
@@ -273,12 +274,16 @@ class PlanResult(Result):
     rule_conflicts: tuple[str, ...] = ()
     rules_not_supplied: tuple[str, ...] = ()
     disease: tuple[DiseaseNote, ...] = ()
+    staying: tuple[StayingSegment, ...] = ()
+    dates: tuple[PlanDate, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 @dataclass(frozen=True)
 class Comparison(Result):
     """All plans of a case side by side, grouped by family, never ranked by one number.
 
+    `contacts_cm2` is the smoothed area that two segments share, by ``S4|S5``.
     `outcome_context` is published survival of comparable groups; `outcome_note` says what it is not.
     """
 
@@ -302,3 +307,4 @@ class Comparison(Result):
     tlv_functional_interval: Interval | None = None
     outcome_context: tuple[OutcomeContext, ...] = ()
     outcome_note: str = OUTCOME_NOTE
+    contacts_cm2: Mapping[str, float] = field(default_factory=dict)
