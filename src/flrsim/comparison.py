@@ -15,6 +15,7 @@ from flrsim.legality import check_plan, history_of
 from flrsim.lesion_facts import lesion_facts
 from flrsim.outcome import outcome_context
 from flrsim.perfusion import Circulation, Supply
+from flrsim.physiology.function import function_remarks
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
 from flrsim.plan import Operate, Plan
 from flrsim.plan_error import flr_error
@@ -130,7 +131,11 @@ def compare(
         lesions=lesions,
         plans=tuple(results),
         accepted=case.accepted.sentences(),
-        warnings=(*case.warnings, *circulation.remarks),
+        warnings=(
+            *case.warnings,
+            *circulation.remarks,
+            *(() if case.patient is None else function_remarks(case.patient, evidence)),
+        ),
         assumptions=tuple(_assumption(p) for p in numbers if p.kind == "assumed"),
         references=tuple(plain(r) for r in evidence.references(sorted(used), also=ruled)),
         tlv_interval=tlv_error,

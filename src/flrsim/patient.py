@@ -40,7 +40,7 @@ class LiverCondition:
     fibrosis : METAVIR stage F0 … F4.
     sos_grade, nrh_grade : biopsy grades 0 … 3 of sinusoidal obstruction and nodular regenerative hyperplasia.
     icg_r15 : indocyanine green retention at 15 min, fraction.
-    child_pugh : A, B or C, cirrhotic livers only.
+    child_pugh : A, B or C, cirrhotic livers only; without a stage of fibrosis it stands for F4.
     k_icg_per_min : plasma disappearance rate of indocyanine green of the whole liver, 1/min.
     limax_ug_kg_h : maximal liver function capacity of the whole liver, µg/kg/h.
     mebrofenin_flr : uptake of mebrofenin by the FLR, fraction/min/m².
@@ -68,6 +68,16 @@ class LiverCondition:
     platelets_per_nl: float | None = None
     apri: float | None = None
     spleen_volume_ratio: float | None = None
+
+    @property
+    def stage(self) -> str | None:
+        """Stage of fibrosis; F4 where only a Child-Pugh class was given, which is a class of cirrhosis."""
+        return "F4" if self.fibrosis is None and self.child_pugh is not None else self.fibrosis
+
+    @property
+    def cirrhotic(self) -> bool:
+        """Whether thresholds and risks of cirrhosis hold: F3, F4, or any Child-Pugh class."""
+        return self.stage in ("F3", "F4") or self.child_pugh is not None
 
 
 @dataclass(frozen=True)

@@ -120,11 +120,12 @@ def test_a_measured_function_outranks_injury_and_weeks() -> None:
     share = measured_function(measured, EVIDENCE)
     assert share == pytest.approx(-np.log(0.2) / 15 / 0.18)
     ill = injury(3, 2, True, known="sos nrh steatohepatitis")
-    found = failure(0.35, ill, measured, TWELVE)
-    # So much less liver: 21 % instead of 35 %, where the binary form gives less than the floor of 5 %.
-    curve = 1 / (1 + np.exp(-(2.60 - 19.0 * 0.35 * share)))
-    assert (found.low[0], found.high[0]) == pytest.approx((0.05, curve))
-    plain = failure(0.35, injury(), measured)
+    found = failure(0.30, ill, measured, TWELVE)
+    # A normal liver of so much less volume: 18 % instead of 30 %, below the 20 % where risk is flat.
+    at_20, curve = (1 / (1 + np.exp(-(2.60 - 19.0 * x))) for x in (0.20, 0.30 * share))
+    assert (found.low[0], found.high[0]) == pytest.approx((at_20, max(curve, 0.34)))
+    assert failure(0.35, ill, measured, TWELVE).high[0] == pytest.approx(0.15)  # 21 %
+    plain = failure(0.30, injury(), measured)
     assert (found.low[0], found.high[0]) == (plain.low[0], plain.high[0])
     assert found.cause == "measured function"
     table = effects(0, measured, TWELVE, ill, Setting(), EVIDENCE, lambda _: np.array([0.5]))

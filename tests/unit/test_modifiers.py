@@ -91,6 +91,8 @@ CASES = [
     Case("F2", None, patient=liver(fibrosis="F2")),
     Case("F3", "fibrosis", "fibrosis_3", "fibrosis_3", patient=liver(fibrosis="F3")),
     Case("F4", "fibrosis", "fibrosis_4", "fibrosis_4", patient=liver(fibrosis="F4")),
+    Case("Child-Pugh B, stage unknown", "fibrosis", "fibrosis_4", "fibrosis_4", patient=liver(child_pugh="B")),
+    Case("Child-Pugh A, F1", None, patient=liver(child_pugh="A", fibrosis="F1")),
     Case("drained", "cholestasis", "cholestasis_drained", patient=liver(cholestasis="drained")),
     Case("jaundiced", "cholestasis", "cholestasis_undrained", "cholestasis", patient=liver(cholestasis="undrained")),
     Case("no cholestasis", None, patient=liver(cholestasis="none")),
@@ -114,8 +116,9 @@ def found(case: Case) -> dict[str, Effect]:
 
 
 def test_every_cause_has_a_case() -> None:
-    # Weeks of chemotherapy act through the forms of liver failure alone; see test_failure.
-    assert {c.cause for c in CASES} - {None} == set(MODIFIERS) - {"long_chemotherapy"}
+    # Weeks of chemotherapy act through the forms of liver failure alone, a measurement in place of the predicted
+    # causes; see test_failure and test_measured_function.
+    assert {c.cause for c in CASES} - {None} == set(MODIFIERS) - {"long_chemotherapy", "measured_function"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
@@ -162,7 +165,8 @@ def test_a_cause_switched_off_is_neutral_and_leaves_the_others(off: str) -> None
 def test_everything_acts_at_once_and_can_all_be_switched_off() -> None:
     case = everything()
     table = found(case)
-    assert {name for name, e in table.items() if e.active} == set(MODIFIERS) - {"long_chemotherapy"}
+    acting = {name for name, e in table.items() if e.active}
+    assert acting == set(MODIFIERS) - {"long_chemotherapy", "measured_function"}
 
     def risk(patient: Patient, history: tuple[Treatment, ...], off: frozenset[str] = frozenset()) -> float:
         p = failure_risk(np.array([0.35]), True, patient, history, case.state, table, EVIDENCE, off)

@@ -189,7 +189,8 @@ def compare(
         list[str] | None, typer.Option("--without", help="Switch a cause off, e.g. sos; may be repeated.")
     ] = None,
     without_modifiers: Annotated[
-        bool, typer.Option(help="Switch every cause off; thresholds and measured tests stay as they are.")
+        bool,
+        typer.Option(help="Switch every cause off, a measured function too; thresholds stay as they are."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -376,7 +376,7 @@ def _procedure(
         risk = failure_risk(sflr, step.major, patient, liver.history, injury, liver.effects, evidence, off)
         p_failure = risk.middle
         fails = uniform(f"phlf.{name}") < p_failure
-    dies = uniform(f"death.{name}") < death_probability(fails, p_failure, kind, patient, evidence)
+    dies = uniform(f"death.{name}") < death_probability(fails, p_failure, kind, patient, evidence, off)
     size = "major" if step.major or kind == "alpps_first" else "minor" if kind == "minor" else "occlusion"
     suffers = uniform(f"morbidity.{name}") < morbidity_probability(
         size, injury if step.kind == "operate" and "sos" not in off else None, evidence

@@ -28,6 +28,7 @@ MODIFIERS: dict[str, str] = {
     "bevacizumab": "bevacizumab shortly before the occlusion",
     "interval_chemotherapy": "chemotherapy between occlusion and resection",
     "fibrosis": "fibrosis F3 or cirrhosis",
+    "measured_function": "function as measured",
     "cholestasis": "cholestasis",
     "sarcopenia": "sarcopenia",
     "diabetes": "diabetes",
@@ -142,7 +143,8 @@ def effects(
     Notes
     -----
     Steatosis and steatohepatitis are one cause: the stronger brake counts, once. Which causes enter the risk of
-    failure together is decided in `flrsim.physiology.risk`: each history enters once.
+    failure together is decided in `flrsim.physiology.risk`: each history enters once. A measured function is no
+    factor beside the others: it outranks them in `flrsim.physiology.function`.
     """
     table = _Table(injury.sos_grade.shape, evidence, uniform)
     _injury(table, patient, injury, evidence)
@@ -244,8 +246,8 @@ def _chemotherapy(table: _Table, day: int, history: tuple[Treatment, ...], evide
 def _patient(table: _Table, patient: Patient) -> None:
     """Enter what was known of the patient and the liver before any treatment."""
     liver = patient.liver
-    if liver.fibrosis in ("F3", "F4"):
-        grade = f"fibrosis_{liver.fibrosis[1]}"
+    if liver.stage in ("F3", "F4"):
+        grade = f"fibrosis_{liver.stage[1]}"
         table.put("fibrosis", "modifier", table.drawn(f"growth.modifier.{grade}", "modifier.fibrosis"))
         table.put("fibrosis", "function", table.drawn(f"function.{grade}", "function.fibrosis"))
     if liver.cholestasis in ("drained", "undrained"):

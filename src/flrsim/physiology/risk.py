@@ -1,7 +1,7 @@
 """What can go wrong with an operation: liver failure as a range, death within 90 days, major complications.
 
-One cause enters liver failure once: a measured function if there is one, else a known injury, else weeks of
-chemotherapy; where a biopsy is not of all that chemotherapy does, the worse of injury and weeks.
+One cause enters liver failure once: a measured function if there is one, else cirrhosis with a known injury, else
+with weeks of chemotherapy; where a biopsy is not of all that chemotherapy does, the worse of injury and weeks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.physiology.adequacy import population, sflr_threshold
+from flrsim.physiology.adequacy import sflr_threshold
 from flrsim.physiology.function import measured_function
 from flrsim.physiology.injury import Injury, chemotherapy_weeks
 from flrsim.physiology.modifiers import Effect
@@ -27,6 +27,9 @@ DEFINITIONS: dict[str, str] = {
     "fifty_fifty": "risk.phlf.shift.fifty_fifty",
 }
 """Definitions of liver failure and the number that shifts the log odds of the first to each."""
+
+MEASURED = "measured function"
+"""The cause that stands for all others that a test of function would see."""
 
 PHLF_DEFINITION = (
     "hepatic insufficiency after major resection: low and high of two published forms, peak bilirubin "
@@ -77,19 +80,20 @@ def failure_risk(
     Binary form ``logit p = a + b [chemotherapy > 12 weeks] + c [sFLR <= 30 %]``, curve
     ``logit p = a' + b' (sFLR - shift)``. The binary form was found above 20 % sFLR; below it, the low end is
     the curve at 20 % and the high end at least the published stratum. In a normal liver above 20 % the range
-    is flat; it is the least for any major resection. No stack of causes is above the worst published stratum.
-    A minor resection has the rate of all hepatectomies at most.
+    is flat; it is the least for any major resection. A liver whose function was measured is a normal liver of so
+    much less volume: cirrhosis, injury and weeks are in the measurement. No stack of causes is above the worst
+    published stratum. A minor resection has the rate of all hepatectomies at most.
     """
     if not major:
         return FailureRisk(
             np.zeros(sflr.shape), np.full(sflr.shape, evidence.value("risk.phlf.minor_high")), "minor"
         )
-    function = measured_function(patient, evidence)
+    function = measured_function(patient, evidence, off)
     effective = sflr * (1.0 if function is None else function)
-    cirrhosis = "fibrosis" not in off and population(patient, history, evidence).name == "cirrhosis"
+    cirrhosis = function is None and "fibrosis" not in off and patient.liver.cirrhotic
     ranges = [
         _range(effective, cirrhosis, *cause, evidence)
-        for cause in _causes(patient, cirrhosis, history, injury, found, evidence, off)
+        for cause in _causes(function is not None, cirrhosis, history, injury, found, evidence, off)
     ]
     worst = max(ranges, key=lambda r: float(np.mean(r.middle)))
     low, high = (np.max([getattr(r, end) for r in ranges], axis=0) for end in ("low", "high"))
@@ -126,7 +130,7 @@ def _range(
         _expit(np.log(p / (1.0 - p)) + odds)
         for p in (evidence.value("risk.phlf.flat_low"), evidence.value("risk.phlf.flat_high"))
     )
-    if cause == "none" and not cirrhosis:
+    if cause in ("none", MEASURED) and not cirrhosis:
         low, high = np.where(small, low, floor), np.where(small, high, flat_high)
     cap = evidence.value("risk.phlf.cap")
     low = np.minimum(np.maximum(low, floor), cap)
@@ -135,7 +139,7 @@ def _range(
 
 
 def _causes(
-    patient: Patient,
+    measured: bool,
     cirrhosis: bool,
     history: tuple[Treatment, ...],
     injury: Injury,
@@ -148,8 +152,8 @@ def _causes(
     odds = np.zeros(injury.sos_grade.shape)
     if "diabetes" not in off:
         odds = odds + found["diabetes"].failure
-    if measured_function(patient, evidence) is not None:
-        return [(shift, 0.0, odds, "measured function")]
+    if measured:
+        return [(shift, 0.0, odds, MEASURED)]
     known = {"sos": "sos", "nrh": "nrh", "steatohepatitis": "steatosis"}
     counted = [cause for name, cause in known.items() if name in injury.known and cause not in off]
     counted = [cause for cause in counted if np.any(found[cause].failure != 0)]
@@ -187,7 +191,12 @@ def by_definition(
 
 
 def death_probability(
-    failed: NDArray[np.bool_], p_failure: Floats, kind: str, patient: Patient, evidence: Evidence
+    failed: NDArray[np.bool_],
+    p_failure: Floats,
+    kind: str,
+    patient: Patient,
+    evidence: Evidence,
+    off: frozenset[str] = frozenset(),
 ) -> Floats:
     """Return the probability of death within 90 days of one procedure, given who had liver failure.
 
@@ -198,6 +207,8 @@ def death_probability(
     kind
         ``major``, ``minor``, ``staged_last`` (major, after earlier operations), ``alpps_first``, ``alpps_last`` or
         ``occlusion``.
+    off
+        Causes that do nothing.
 
     Notes
     -----
@@ -212,7 +223,7 @@ def death_probability(
     total = 0.0
     if kind == "alpps_last":
         total = 1.0 - (1.0 - value("risk.death.alpps_last")) / (1.0 - value("risk.death.alpps_first"))
-    if patient.liver.fibrosis == "F4" or patient.liver.child_pugh is not None:
+    if "fibrosis" not in off and (patient.liver.stage == "F4" or patient.liver.child_pugh is not None):
         grade = "a" if patient.liver.child_pugh in (None, "A") else "bc"
         total = max(total, value(f"risk.death.cirrhosis_{grade}"))
     after = value("risk.death.after_phlf")

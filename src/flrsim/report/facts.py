@@ -73,7 +73,7 @@ def cause_rows(plan: PlanResult) -> list[list[str]]:
         [
             str(line["text"]),
             f"× {show.rounded(line['value'], 2)}",
-            f"× {show.rounded(line['function'], 2)}",
+            "in the measured" if line["function"] is None else f"× {show.rounded(line['function'], 2)}",
             _change(-line["cost_ml"], "mL", 0),
             _change(None if line["cost_points"] is None else -line["cost_points"], "points", 1),
             _change(line["cost_days"], "days", 0),

@@ -11,7 +11,7 @@ from flrsim.draws import PERCENTILES, Floats, share
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy
-from flrsim.physiology.function import function_per_ml
+from flrsim.physiology.function import function_per_ml, measured_function, measurements
 from flrsim.physiology.injury import chemotherapy_weeks
 from flrsim.physiology.interval import Liver
 from flrsim.physiology.modifiers import ALL_OFF, MODIFIERS, growth_factor, growth_factors
@@ -78,13 +78,26 @@ def ledger(
     weeks = chemotherapy_weeks(at_last.history, evidence)
     if "long_chemotherapy" not in off and weeks > evidence.value("rules.chemotherapy_weeks"):
         active = [name for name in MODIFIERS if name in {*active, "long_chemotherapy"}]
+    measured = measured_function(patient, evidence, off)
+    texts = dict(MODIFIERS)
+    if measured is not None:
+        active = [name for name in MODIFIERS if name in {*active, "measured_function"}]
+        texts["measured_function"] += f" ({measurements(patient, evidence)[0].test})"
+
+    def worth(name: str) -> float | None:
+        """Return the median factor on function; None where the measurement contains it."""
+        if measured is not None and name in ("measured_function", "all"):
+            return measured
+        names = active if name == "all" else [name]
+        factor = np.prod([at_last.effects[n].function for n in names], axis=0)
+        return None if measured is not None and np.any(factor != 1) else float(np.median(factor))
 
     def state(without: frozenset[str]) -> tuple[float, float, float, float]:
         volumes = grow(grown, without)
         floor = adequacy.floor_day(volumes.course.first_day, volumes.occlusion, at_last.history, evidence)
         first = float(np.median(_first_days(volumes, threshold, floor, evidence)))
         sflr = volumes.sflr(day)
-        worth = function_per_ml(patient, at_last.effects, evidence, without)
+        per_ml = function_per_ml(patient, at_last.effects, evidence, without)
         last = volumes.course.last_operation
         failure = 0.0
         if last is not None:
@@ -99,27 +112,17 @@ def ledger(
                 without,
             )
             failure = float(np.mean(risk.middle))
-        return float(np.median(volumes.flr_ml(day))), first, float(np.median(sflr * worth)), failure
+        return float(np.median(volumes.flr_ml(day))), first, float(np.median(sflr * per_ml)), failure
 
     as_is = state(off)
     acting = growth_factors(grown.effects, off)
     lines = []
     for name in active:
-        function = at_last.effects[name].function
-        lines.append(_line(name, MODIFIERS[name], acting[name], function, as_is, state(off | {name})))
+        lines.append(_line(name, texts[name], acting[name], worth(name), as_is, state(off | {name})))
     if active:
-        every = off | set(active)
-        function_all = np.prod([at_last.effects[n].function for n in active], axis=0)
-        lines.append(
-            _line(
-                "all",
-                "all causes together",
-                growth_factor(grown.effects, off),
-                function_all,
-                as_is,
-                state(frozenset(every) | ALL_OFF),
-            )
-        )
+        together = growth_factor(grown.effects, off)
+        rid = state(off | set(active) | ALL_OFF)
+        lines.append(_line("all", "all causes together", together, worth("all"), as_is, rid))
     return tuple(lines)
 
 
@@ -127,7 +130,7 @@ def _line(
     name: str,
     text: str,
     growth: Floats,
-    function: Floats,
+    function: float | None,
     as_is: tuple[float, float, float, float],
     without: tuple[float, float, float, float],
 ) -> LedgerLine:
@@ -136,7 +139,7 @@ def _line(
         name,
         text,
         multiplier=float(np.median(growth)),
-        function=float(np.median(function)),
+        function=function,
         cost_ml=without[0] - as_is[0],
         cost_days=later if np.isfinite(as_is[1]) and np.isfinite(without[1]) else None,
         cost_function=without[2] - as_is[2],

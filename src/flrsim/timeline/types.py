@@ -66,7 +66,8 @@ class LedgerLine:
 
     Attributes
     ----------
-    multiplier, function : median factors on the amplitude of growth and on the function of a mL.
+    multiplier, function : median factors on the amplitude of growth and on the function of a mL; that on function is
+        None where a measured function contains it.
     cost_ml : FLR; the median without the cause, less the median with it.
     cost_days : first day with enough volume, median with the cause less that without; None where either is never.
     cost_function : function that the FLR tends to at its size, fraction of a healthy liver's.
@@ -76,7 +77,7 @@ class LedgerLine:
     modifier: str
     text: str
     multiplier: float
-    function: float
+    function: float | None
     cost_ml: float
     cost_days: float | None
     cost_function: float
