@@ -147,7 +147,6 @@ def _row(
     cleared = lesions.all_cleared()
     burden = spread(lesions.burden(last.day)) if course.lesions else None
     injury = played.injury_at_resection
-    threshold = adequacy.sflr_threshold(played.population.name, evidence)
     row = ConversionRow(
         cycles=sum(t.cycles for t in given),
         last_dose_day=given[0].last_dose_day if given else None,
@@ -164,8 +163,8 @@ def _row(
         steatohepatitis=share(injury.steatohepatitis),
         function_per_ml=float(np.median(at.function / at.sflr)),
         population=played.population.name,
-        sflr_threshold=threshold,
-        p_volume=share(at.sflr >= threshold),
+        sflr_threshold=adequacy.volume_rule(played.population.name, evidence).value,
+        p_volume=played.growth_laws.p_pass_relative,
     )
     return row, lesions.remarks, played.used
 

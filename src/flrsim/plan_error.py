@@ -62,7 +62,8 @@ def error_notes(
     notes = [f"{r.title}: {error_warning(r)}" for r in rules if r.inside_error]
     for r in (r for r in rules if r.binding and not r.inside_error):
         value = r.value or 0.0
-        # The thresholds were found with one formula: that others say otherwise is told, and lowers nothing.
+        # A rule was found with one formula: that others say otherwise is told, and lowers nothing. One that was found
+        # with the measured liver has no other.
         now = next((t.ml for t in formulas if t.formula == r.formula), None)
         others = [
             t.formula
@@ -71,6 +72,7 @@ def error_notes(
         ]
         if others:
             notes.append(
-                f"{r.title}: by {', '.join(others)} the plan would stand on the other side of it; the rule was found with {r.formula}"
+                f"{r.title}: by {', '.join(others)} the plan would stand on the other side of it; "
+                f"the rule was found with {r.denominator or r.formula}"
             )
     return tuple(notes)

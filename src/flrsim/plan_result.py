@@ -280,4 +280,5 @@ def _rule(r: RuleResult) -> RuleOutcome:
         direction=r.direction,
         met=r.met,
         verified=r.verified,
+        denominator=r.denominator,
     )

@@ -277,7 +277,9 @@ def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Ev
         return Axis(name, CANNOT_JUDGE, "no patient was supplied: the FLR cannot be held against body size")
     bound = next(r for r in rules if r.binding)
     value, p = bound.value or 0.0, bound.p_pass or 0.0
-    said = f"sFLR {_percent(value, bound.threshold)} against {100 * bound.threshold:.0f} %"
+    said = (
+        f"{bound.quantity or 'sFLR'} {_percent(value, bound.threshold)} against {100 * bound.threshold:.0f} %"
+    )
     distance = bound.distance_ml or 0.0
     short = f", short by {-distance:.0f} mL" if distance < 0 else f", {distance:.0f} mL above"
     said = f"{said}{short} (rule met in {100 * p:.0f} % of draws)"

@@ -28,8 +28,9 @@ from flrsim.error_budget import (
     smoothing,
     wall_interval,
 )
-from flrsim.evidence import load_evidence
+from flrsim.evidence import MEASURED_LIVER, load_evidence
 from flrsim.io.structures import from_closed_surfaces
+from flrsim.plan_error import error_notes
 from flrsim.results import EstimatedVolume
 from flrsim.rules import RuleResult, with_error
 from flrsim.volumetry import liver_intervals, segment_volumes
@@ -251,6 +252,21 @@ def test_the_warning_names_the_rule_and_both_ends() -> None:
     assert close.note.endswith("the 20 % rule lies inside the error of 19.9–25.3 %")
     (weight,) = with_error((rule(0.0052, threshold=0.005, formula="body weight"),), 0.1)
     assert weight.note.endswith("the 0.5 % rule lies inside the error of 0.47–0.57 %")
+
+
+def test_where_only_the_formula_decides_the_note_names_the_denominator_of_the_rule() -> None:
+    formulas = tuple(
+        EstimatedVolume(n, ml, "", "") for n, ml in (("vauthey2002", 1600.0), ("urata1995", 1200.0))
+    )
+    own = replace(rule(0.18), denominator="vauthey2002")
+    assert error_notes((own,), formulas) == (
+        "sFLR ≥ 20%: by urata1995 the plan would stand on the other side of it; the rule was found with vauthey2002",
+    )
+    # Asked with another formula than its own, it is still the rule's own that it was found with.
+    asked = replace(own, formula="urata1995", value=0.24)
+    assert error_notes((asked,), formulas)[0].endswith("found with vauthey2002")
+    # A rule found with the liver on the images has nothing to do with any formula.
+    assert error_notes((replace(own, formula=MEASURED_LIVER, denominator=MEASURED_LIVER),), formulas) == ()
 
 
 def test_rates_have_no_error_of_volume() -> None:

@@ -91,6 +91,10 @@ def test_values_of_the_package_are_those_of_the_sources() -> None:
             ("value = 1.0", 'value = 0.5\nspread = { kind = "logit_sd", value = 1 }'),
             "needs a fraction above 0",
         ),
+        (
+            ("value = 1.0", 'value = 1.0\ndenominator = "liver"'),
+            "has the denominator 'liver'; denominators are body",
+        ),
         (("value = 1.0", "value = 1.0\nrange = [2, 3]"), "has the bounds 2 and 3; low <= 1 <= high"),
         (("value = 1.0", "value = 1.0\nrange = [0.5]"), "range = .low, high. is needed"),
         (("value = 1.0", "value = 1.0\nrange = [0.5, nan]"), "low <= 1 <= high"),

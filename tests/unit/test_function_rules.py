@@ -219,7 +219,10 @@ def test_limax_of_the_remnant_and_of_the_whole_liver() -> None:
     assert "below the normal" not in found["rules.limax.remnant_critical"].note
     low = rows(man(limax_ug_kg_h=139))
     assert low["rules.limax.none_below"].met is False
-    assert low["rules.limax.remnant_critical"].note == "the whole liver's 139 is below the normal 315"
+    assert low["rules.limax.remnant_critical"].note == (
+        "the whole liver's 139 is below the normal 315; "
+        "found with total liver, CT, here asked with functional liver, measured"
+    )
 
 
 @pytest.mark.parametrize(("uptake", "met"), [(0.0269, True), (0.0268, False)])

@@ -212,6 +212,11 @@ def test_injury_lowers_function_and_a_measurement_outranks_it() -> None:
         (LiverCondition(steatohepatitis=True), 0, "chemotherapy", ()),
         (LiverCondition(steatosis_fraction=0.30), 0, "chemotherapy", ()),
         (LiverCondition(steatosis_fraction=0.29), 0, "normal", ()),
+        (LiverCondition(sos_grade=2), 0, "chemotherapy", ()),
+        (LiverCondition(sos_grade=1), 0, "normal", ()),
+        (LiverCondition(sos_grade=0, nrh_grade=0), 6, "normal", ("chemotherapy",)),
+        (LiverCondition(nrh_grade=1), 0, "chemotherapy", ()),
+        (LiverCondition(sos_grade=3, fibrosis="F4"), 0, "cirrhosis", ()),
         (LiverCondition(fibrosis="F3"), 8, "cirrhosis", ()),
         (LiverCondition(child_pugh="A"), 0, "cirrhosis", ()),
         (LiverCondition(fibrosis="F2"), 0, "normal", ()),
@@ -222,6 +227,27 @@ def test_the_binding_threshold(liver: LiverCondition, cycles: int, name: str, al
     found = adequacy.population(replace(MAN, liver=liver), history, EVIDENCE)
     assert (found.name, found.also) == (name, also)
     assert found.reason
+
+
+def test_an_injury_shown_by_biopsy_is_named_as_the_reason() -> None:
+    def reason(**known: int) -> str:
+        return adequacy.population(replace(MAN, liver=LiverCondition(**known)), (), EVIDENCE).reason  # type: ignore[arg-type]
+
+    assert reason(sos_grade=3) == "sinusoidal obstruction grade 3, biopsy"
+    assert reason(sos_grade=1, nrh_grade=2) == "nodular regenerative hyperplasia grade 2, biopsy"
+    assert reason(sos_grade=1) == "no chemotherapy, sinusoidal obstruction grade 1 only"
+    assert reason() == "no chemotherapy, no known injury"
+
+
+def test_each_rule_needs_its_own_share_of_its_own_denominator() -> None:
+    """A liver of 1200 mL in a body whose formula says 1500: 40 % of it is 480 mL, 32 % by the formula."""
+
+    def needed(name: str) -> float:
+        return 1500.0 * adequacy.least_sflr(name, 1200.0, 1500.0, EVIDENCE)
+
+    assert needed("cirrhosis") == pytest.approx(480.0)
+    assert needed("normal") == pytest.approx(300.0)
+    assert needed("chemotherapy") == pytest.approx(450.0)
 
 
 def test_waiting_times_set_a_floor() -> None:

@@ -15,10 +15,12 @@ from comparison_fixture import HOSTILE, comparison, lesion, plan, png, two_stage
 
 from flrsim.error_budget import Cause, interval
 from flrsim.errors import FileError
+from flrsim.evidence import MEASURED_LIVER
 from flrsim.report import ReportPicture, comparison_rows, render_html, write_html
 from flrsim.report import format as show
 from flrsim.report.curves import growth_svg, rule_lines
 from flrsim.report.facts import cause_rows, error_rows, lesion_cost_rows, lesion_place_rows
+from flrsim.report.rules import rule_facts
 from flrsim.report.tables import denominator_rows, lesion_lines
 from flrsim.results import (
     ClearanceCost,
@@ -29,6 +31,7 @@ from flrsim.results import (
     PerfusionResult,
     Quantiles,
     RemnantPart,
+    RuleOutcome,
     VeinResult,
 )
 
@@ -345,6 +348,25 @@ def test_rule_lines_are_thresholds_in_millilitres() -> None:
         "sFLR 20 %": pytest.approx(320.8),
         "FLR / body weight 0.5 %": pytest.approx(375.0),
     }
+
+
+def test_a_rule_found_with_the_measured_liver_has_its_line_and_its_name_by_it() -> None:
+    # 40 % of the functional liver, not of an estimated volume.
+    rule = RuleOutcome(
+        "sflr.cirrhosis", 0.40, MEASURED_LIVER, "cirrhosis", 0.35, 0.2, -70.0, True, "", "k",
+        quantity="FLR / functional liver", denominator=MEASURED_LIVER,
+    )  # fmt: skip
+    shown = replace(comparison(), plans=(replace(two_stage(), rules=(rule,)),))
+    assert rule_lines(shown, shown.plans[0]) == [
+        ("FLR / functional liver 40 %", pytest.approx(0.4 * shown.tlv_functional_ml))
+    ]
+    labels = [r.label for r in comparison_rows(shown) if r.group.startswith("Rules")]
+    assert labels == ["FLR / functional liver ≥ 40 %: cirrhosis"]
+    assert rule_facts(shown)[0][2] == MEASURED_LIVER
+    other = replace(rule, denominator="total liver, CT")
+    assert rule_facts(replace(shown, plans=(replace(two_stage(), rules=(other,)),)))[0][2] == (
+        f"{MEASURED_LIVER} (found with total liver, CT)"
+    )
 
 
 def test_the_curve_is_drawn_with_band_rules_and_days_and_stays_byte_stable() -> None:

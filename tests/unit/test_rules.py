@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flrsim.course import Course, CourseStep
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
-from flrsim.rules import RuleResult, binding, evaluate
+from flrsim.rules import RuleResult, binding, conflicts, evaluate
 from flrsim.timeline import simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from course_cases import MAN, SIX_FOLFOX, single_stage, two_stage
 
 EVIDENCE = load_evidence()
+CIRRHOTIC = replace(MAN, liver=LiverCondition(fibrosis="F4"))
 
 
 def rows(
@@ -52,10 +54,55 @@ def test_six_folfox_stand_on_the_step_and_show_both_rows() -> None:
 
 
 def test_cirrhosis_has_its_own_thresholds() -> None:
-    found = rows(single_stage(), replace(MAN, liver=LiverCondition(fibrosis="F4")))
+    found = rows(single_stage(), CIRRHOTIC)
     assert found["rules.sflr.cirrhosis"].binding
     assert found["rules.flr_body_weight.cirrhosis"].threshold == 0.008
     assert len(found) == 2
+
+
+def test_the_rule_of_cirrhosis_is_asked_of_the_measured_liver_without_lesions() -> None:
+    """243 of 1373 mL on the images, against 40 % of them, 549 mL; by formula the man has 1604.5 mL."""
+    rule = rows(single_stage(), CIRRHOTIC)["rules.sflr.cirrhosis"]
+    assert rule.formula == rule.denominator == "functional liver, measured"
+    assert rule.title == "FLR / functional liver ≥ 40%"
+    assert rule.value == pytest.approx(243 / 1373)
+    assert rule.distance_ml == pytest.approx(243 - 0.4 * 1373, abs=1e-6)
+    assert "vauthey" not in rule.note
+    assert conflicts([rule, replace(rule, binding=False, met=True)])[0].startswith(
+        "FLR / functional liver 18 % is below 40 %"
+    )
+    # Another formula for sFLR is no other denominator of this rule.
+    other = rows(single_stage(), CIRRHOTIC, telv_formula="urata1995")["rules.sflr.cirrhosis"]
+    assert (other.value, other.formula, other.note) == (rule.value, rule.formula, rule.note)
+
+
+@pytest.mark.parametrize(("share", "enough"), [(0.399, False), (0.401, True)])
+def test_everything_asks_cirrhosis_for_the_same_millilitres(share: float, enough: bool) -> None:
+    """A whole liver of 1000 mL in a man with 1604.5 by formula: 40 % of it is 25 % by the formula."""
+    liver = {"S2": 1000 * share, "S5": 1000 * (1 - share)}
+    steps = (CourseStep(0, "operate", 1, {"S5": liver["S5"]}, major=True),)
+    course = Course("hemi", liver, {"S2": liver["S2"]}, 1000.0, steps)
+    played = simulate(course, CIRRHOTIC, (), EVIDENCE, seed=1, draws=500)
+    rule = binding(evaluate(played, CIRRHOTIC, EVIDENCE))
+    assert rule.p_pass == float(enough)
+    assert rule.met == enough
+    assert played.growth_laws.threshold == pytest.approx(400 / 1604.5, rel=1e-4)
+    assert (played.growth_laws.p_pass_relative, played.growth_laws.p_pass_absolute) == (enough, enough)
+    assert played.earliest[0].never == float(not enough)
+    assert played.earliest[0].threshold == 0.40
+
+
+def test_every_rule_on_a_share_names_the_denominator_that_it_was_found_with() -> None:
+    shares = [
+        id for id in EVIDENCE.ids() if id.startswith(("rules.sflr.", "rules.flr_body_weight.", "rules.kgr"))
+    ]
+    assert len(shares) == 6
+    assert all(EVIDENCE[id].denominator for id in shares)
+    assert [EVIDENCE[f"rules.sflr.{n}"].denominator for n in ("normal", "chemotherapy", "cirrhosis")] == [
+        "vauthey2002",
+        "vauthey2002",
+        "functional liver, measured",
+    ]
 
 
 def test_flr_per_body_weight() -> None:

@@ -308,6 +308,23 @@ def test_a_first_order_thrombus_leaves_nothing_to_embolize(evidence: Evidence) -
         )
 
 
+def test_cirrhosis_is_asked_of_the_liver_that_was_measured(evidence: Evidence) -> None:
+    """S1 to S4 are half of the block liver and 40 % of it suffice, however large the man's formula."""
+    from flrsim.search.measure import Measure
+
+    ill = replace(LARGE, liver=LiverCondition(fibrosis="F4"))
+    measured, by_formula = (
+        Measure(liver(RIGHT, patient=p, history=()), evidence).of(
+            [Plan("right", (Step(0, Operate(resect=("right_hepatectomy",))),))]
+        )[0]
+        for p in (ill, LARGE)
+    )
+    assert (measured.rule, measured.of) == (0.40, "FLR / functional liver")
+    assert measured.ratio == measured.share
+    assert (by_formula.rule, by_formula.of) == (0.20, "sFLR")
+    assert by_formula.ratio < by_formula.share
+
+
 def test_a_stimulus_without_numbers_is_not_proposed(tmp_path: Path, evidence: Evidence) -> None:
     class Without(Evidence):
         def __contains__(self, id: object) -> bool:

@@ -40,6 +40,7 @@ def print_parameter(parameter: Parameter, sources: Sequence[Reference], studies:
     console.print(f"[bold]{parameter.id}[/bold] = {parameter.value:g} {parameter.unit}  ({parameter.kind})")
     rows = {
         "definition": parameter.definition,
+        "denominator": parameter.denominator,
         "spread": _spread(parameter),
         "range": "" if parameter.range is None else "{:g} to {:g}".format(*parameter.range),
         "population": parameter.population,

@@ -9,12 +9,14 @@ from flrsim.evidence.check import check_evidence
 from flrsim.evidence.disease_rules import DiseaseRule, load_disease_rules
 from flrsim.evidence.loader import Evidence, load_evidence, load_references
 from flrsim.evidence.printed import PrintedNumber
-from flrsim.evidence.records import KINDS, UNITS, Parameter, Reference
+from flrsim.evidence.records import BODY_WEIGHT, KINDS, MEASURED_LIVER, UNITS, Parameter, Reference
 from flrsim.evidence.sets import freeze
 from flrsim.evidence.trials import Study, load_trials, trials_digest
 
 __all__ = [
+    "BODY_WEIGHT",
     "KINDS",
+    "MEASURED_LIVER",
     "UNITS",
     "DiseaseRule",
     "Evidence",

@@ -20,6 +20,12 @@ UNITS = frozenset(
 )
 """Every unit a value may have."""
 
+MEASURED_LIVER = "functional liver, measured"
+"""Denominator: the liver on the images without its lesions."""
+BODY_WEIGHT = "body weight"
+DENOMINATORS = frozenset({"vauthey2002", MEASURED_LIVER, "total liver, CT", BODY_WEIGHT})
+"""Every denominator that a threshold of volume may have been found with; a formula stands for the volume that it estimates."""
+
 SPREADS = {
     "range": ("low", "high"),
     "ci95": ("low", "high"),
@@ -29,7 +35,18 @@ SPREADS = {
 }
 """Kinds of spread and the keys each one needs; an SD is on the number's own scale, its logarithm or its log odds."""
 
-_KEYS = {"value", "unit", "spread", "range", "kind", "definition", "source", "note", "verified"}
+_KEYS = {
+    "value",
+    "unit",
+    "spread",
+    "range",
+    "kind",
+    "definition",
+    "denominator",
+    "source",
+    "note",
+    "verified",
+}
 _SOURCE_KEYS = {"key", "where", "population", "n", "read"}
 
 _CHECKSUM_LETTERS = 12
@@ -52,6 +69,7 @@ class Parameter:
     definition : what exactly the number measures.
     range : low and high between which a sensitivity analysis moves the value.
     read : day on which the page was read, ``2026-11-25``; empty when it was not noted.
+    denominator : of `DENOMINATORS`, what a threshold on a share of the liver was found with; empty for other numbers.
     """
 
     id: str
@@ -71,6 +89,7 @@ class Parameter:
     definition: str = ""
     range: tuple[float, float] | None = None
     read: str = ""
+    denominator: str = ""
 
     @property
     def sensitivity(self) -> tuple[float, float] | None:
@@ -89,6 +108,7 @@ def checksum(parameters: Mapping[str, Parameter]) -> str:
     """Return a short checksum of all values with their spreads and ranges; words about them do not enter it."""
     text = "\n".join(
         f"{id}={p.value!r} {p.unit} {p.low!r} {p.high!r} {p.sd!r} {p.spread} {p.range!r}"
+        + (f" {p.denominator}" if p.denominator else "")
         for id, p in sorted(parameters.items())
     )
     return hashlib.sha256(text.encode()).hexdigest()[:_CHECKSUM_LETTERS]
@@ -211,7 +231,11 @@ def _read_record(path: str, entry: Mapping[str, Any], where: str) -> Parameter:
         raise refuse(f"has the unit {unit!r}; units are {', '.join(sorted(UNITS))}")
     if not isinstance(verified, bool):
         raise refuse(f"has verified = {verified!r}; true or false is needed")
-    note = _words(entry, "note", refuse)
+    note, denominator = _words(entry, "note", refuse), _words(entry, "denominator", refuse)
+    if "denominator" in entry and denominator not in DENOMINATORS:
+        raise refuse(
+            f"has the denominator {denominator!r}; denominators are {', '.join(sorted(DENOMINATORS))}"
+        )
     source = _read_source(entry.get("source", {}), refuse)
     spread, low, high, sd = _read_spread(entry.get("spread"), value, unit, refuse)
     if kind == "assumed" and (spread is None or not note):
@@ -223,7 +247,7 @@ def _read_record(path: str, entry: Mapping[str, Any], where: str) -> Parameter:
     return Parameter(
         id=path, value=value, unit=unit, low=low, high=high, sd=sd, spread=spread, kind=kind, note=note,
         verified=verified, definition=_words(entry, "definition", refuse),
-        range=_read_range(entry.get("range"), value, refuse), **source,
+        range=_read_range(entry.get("range"), value, refuse), denominator=denominator, **source,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SET_SCHEMA = "flrsim/parameter-set/1"
 
-MEASURED = ("value", "unit", "low", "high", "sd", "spread", "range", "kind", "source")
+MEASURED = ("value", "unit", "low", "high", "sd", "spread", "range", "kind", "source", "denominator")
 """What of a number makes the set another one when it changes; words about it may be improved."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from flrsim.anatomy import COUINAUD_LABELS
 from flrsim.course import CourseStep
 from flrsim.draws import Floats
-from flrsim.evidence import Evidence
+from flrsim.evidence import MEASURED_LIVER, Evidence, Parameter
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.injury import chemotherapy_weeks, weeks_since
 from flrsim.physiology.volumes import Stimulus
@@ -39,7 +39,11 @@ class Population:
 
 
 def population(patient: Patient, history: tuple[Treatment, ...], evidence: Evidence) -> Population:
-    """Return the population whose sFLR threshold is binding for this patient."""
+    """Return the population whose sFLR threshold is binding for this patient.
+
+    An injury that chemotherapy causes and a biopsy has shown counts as long chemotherapy, whatever was given; that
+    the threshold holds for it is assumed.
+    """
     liver = patient.liver
     if liver.fibrosis in ("F3", "F4") or liver.child_pugh is not None:
         return Population("cirrhosis", f"fibrosis {liver.fibrosis}" if liver.fibrosis else "cirrhosis")
@@ -50,17 +54,53 @@ def population(patient: Patient, history: tuple[Treatment, ...], evidence: Evide
         return Population("chemotherapy", "steatohepatitis")
     if steatosis >= evidence.value("growth.steatosis_high_from"):
         return Population("chemotherapy", f"steatosis {steatosis:.0%}")
+    mild = []
+    for grade, known, id in (
+        (liver.sos_grade, "sinusoidal obstruction", "rules.chemotherapy_injury.sos"),
+        (liver.nrh_grade, "nodular regenerative hyperplasia", "rules.chemotherapy_injury.nrh"),
+    ):
+        if grade is not None and grade >= evidence.value(id):
+            return Population("chemotherapy", f"{known} grade {grade}, biopsy")
+        if grade:
+            mild.append(f"{known} grade {grade} only")
     near = abs(weeks - step) <= cycle
     given = f"{weeks:g} weeks of chemotherapy"
     if weeks > step:
         return Population("chemotherapy", f"{given}, more than {step:g}", ("normal",) if near else ())
-    reason = f"{given}, not more than {step:g}" if weeks else "no chemotherapy, no known injury"
+    reason = f"{given}, not more than {step:g}" if weeks else "no chemotherapy"
+    if mild or not weeks:
+        reason += f", {', '.join(mild) or 'no known injury'}"
     return Population("normal", reason, ("chemotherapy",) if near else ())
 
 
-def sflr_threshold(name: str, evidence: Evidence) -> float:
-    """Return the sFLR threshold of a population."""
-    return evidence.value(f"rules.sflr.{name}")
+def volume_rule(name: str, evidence: Evidence) -> Parameter:
+    """Return the rule on the share of the liver that must stay in a population."""
+    return evidence[f"rules.sflr.{name}"]
+
+
+def asked_of(rule: Parameter, functional_ml: float, telv_ml: float) -> float:
+    """Return the denominator that a rule on the share of the liver is asked with, mL.
+
+    A rule that was found with the liver on CT without tumour is asked of `functional_ml`, all others of `telv_ml`.
+    """
+    return functional_ml if rule.denominator == MEASURED_LIVER else telv_ml
+
+
+def least_sflr(name: str, functional_ml: float, telv_ml: float, evidence: Evidence) -> float:
+    """Return the FLR that the rule of a population needs, over `telv_ml`.
+
+    Parameters
+    ----------
+    functional_ml, telv_ml
+        The liver on the last imaging without lesions, and its volume by formula.
+
+    Notes
+    -----
+    A rule needs ``threshold × its own denominator`` mL. Over the estimated volume, which sFLR is shown with, that is
+    the threshold itself for a rule found with the formula, and another number for a rule found with the measured liver.
+    """
+    rule = volume_rule(name, evidence)
+    return rule.value * asked_of(rule, functional_ml, telv_ml) / telv_ml
 
 
 @dataclass(frozen=True)

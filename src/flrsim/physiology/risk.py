@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.physiology.adequacy import sflr_threshold
+from flrsim.physiology.adequacy import volume_rule
 from flrsim.physiology.function import measured_function
 from flrsim.physiology.injury import Injury, chemotherapy_weeks
 from flrsim.physiology.modifiers import Effect
@@ -120,7 +120,7 @@ def _range(
     a, b = evidence.value("risk.phlf.curve.intercept"), evidence.value("risk.phlf.curve.slope")
     one, other = _expit(binary + odds), _expit(a + b * (effective - shift) + odds)
     low, high = np.minimum(one, other), np.maximum(one, other)
-    tiny = sflr_threshold("normal", evidence)
+    tiny = volume_rule("normal", evidence).value
     small = effective < tiny
     low = np.where(small, np.minimum(np.maximum(low, _expit(a + b * (tiny - shift) + odds)), other), low)
     high = np.where(small, np.maximum(high, evidence.value("risk.phlf.small_stratum")), high)

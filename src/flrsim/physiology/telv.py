@@ -9,7 +9,7 @@ from flrsim.evidence import Evidence
 from flrsim.patient import Patient
 
 THRESHOLD_FORMULA = "vauthey2002"
-"""The formula with which the sFLR thresholds were found."""
+"""The formula that sFLR is shown with: most thresholds were found with it, and each rule names its own."""
 
 
 @dataclass(frozen=True)
@@ -101,4 +101,4 @@ FORMULAS: dict[str, Callable[[Patient, Evidence], tuple[float | None, str]]] = {
     "feng2017": _by_surface("feng2017"),
     "chan2006": _chan,
 }
-"""Formulas by name, the one of the thresholds first."""
+"""Formulas by name, the one that sFLR is shown with first."""

@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flrsim.evidence import MEASURED_LIVER
 from flrsim.report import palette
-from flrsim.report.rules import rule_family, rule_number
+from flrsim.report.rules import called, rule_number
 from flrsim.results import Comparison, PlanResult, plain
 
 INCHES = (9.2, 3.3)
@@ -98,11 +99,11 @@ def rule_lines(comparison: Comparison, plan: PlanResult) -> list[tuple[str, floa
     weight = (comparison.patient or {}).get("weight_kg")
     lines = []
     for rule in sorted(plan.rules, key=lambda r: not r.binding):
-        title, kind = rule_family(rule.rule)
+        title, kind = called(rule)
         ml: float | None = None
         if kind == "percent1" and weight:
             ml = rule.threshold * float(weight) * GRAMS_PER_KG  # 1 g of liver is taken as 1 mL
-        elif kind == "percent" and rule.rule.startswith("flr_fraction"):
+        elif kind == "percent" and rule.formula == MEASURED_LIVER:
             ml = rule.threshold * comparison.tlv_functional_ml
         elif kind == "percent":
             denominator = telv.get(rule.formula or comparison.telv_formula or "")

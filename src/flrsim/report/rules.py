@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flrsim.evidence import MEASURED_LIVER
 from flrsim.report import format as show
 from flrsim.report.cell import Cell
 from flrsim.results import Comparison, PlanResult, RuleOutcome
 
 RULES: dict[str, tuple[str, str]] = {
     "sflr": ("sFLR", "percent"),
-    "flr_fraction": ("FLR / functional liver", "percent"),
     "flr_body_weight": ("FLR / body weight", "percent1"),
     "kgr": ("Kinetic growth rate", "weekly"),
     "degree_of_hypertrophy": ("Degree of hypertrophy", "points"),
@@ -33,8 +33,10 @@ def rule_labels(comparison: Comparison) -> list[tuple[tuple[Any, ...], str]]:
     """Return every rule that any plan was held against, binding ones first, with what it is called."""
     found: dict[tuple[Any, ...], tuple[bool, str]] = {}
     for rule in (r for p in comparison.plans for r in p.rules):
-        title, kind = rule_family(rule.rule)
-        formula = f" ({show.words(rule.formula)})" if rule.formula and kind == "percent" else ""
+        title, kind = called(rule)
+        # An sFLR names its formula; another share has its denominator in its name.
+        by_formula = kind == "percent" and rule.formula not in (None, "", MEASURED_LIVER)
+        formula = f" ({show.words(rule.formula or '')})" if by_formula else ""
         sign = SIGNS.get(rule.direction, show.NONE)
         label = f"{title}{formula} {sign} {rule_number(rule)(rule.threshold, 0)}"
         if kind == "unit" and rule.title:
@@ -52,6 +54,12 @@ def rule_family(name: str) -> tuple[str, str]:
         if name.startswith(start):
             return RULES[start]
     return show.words(name).capitalize(), "unit"
+
+
+def called(rule: RuleOutcome) -> tuple[str, str]:
+    """Return what one rule is called and how its number is printed: a share says what it is a share of."""
+    title, kind = rule_family(rule.rule)
+    return (rule.quantity or title, kind) if kind == "percent" else (title, kind)
 
 
 def rule_number(rule: RuleOutcome) -> Callable[[float, int], str]:
@@ -80,11 +88,19 @@ def rule_facts(comparison: Comparison) -> tuple[tuple[str, ...], ...]:
         found[_rule_key(rule)] = (
             title + flag,
             rule.population or show.NONE,
-            show.words(rule.formula or "") or show.NONE,
+            _denominator(rule),
             rule.definition or show.NONE,
             rule.source or show.NONE,
         )
     return tuple(found.values())
+
+
+def _denominator(rule: RuleOutcome) -> str:
+    """Return the denominator that a rule is asked with, and the one that it was found with where that is another."""
+    asked, own = show.words(rule.formula or ""), show.words(rule.denominator)
+    if not asked:
+        return show.NONE
+    return f"{asked} (found with {own})" if own and own != asked else asked
 
 
 def rules_not_asked(comparison: Comparison) -> str:

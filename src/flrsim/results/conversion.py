@@ -25,7 +25,7 @@ class ConversionRow(Result):
     burden : sum of diameters at the last operation over that on the images.
     sos_2, nrh, steatohepatitis : share of draws with that injury at the last operation.
     function_per_ml : of the FLR there, healthy liver 1, median.
-    population, sflr_threshold : the binding rule.
+    population, sflr_threshold : the binding rule, on its own denominator.
     p_volume : share of draws that meet it there.
     """
 

@@ -81,6 +81,8 @@ class LesionFate(Result):
 class RuleOutcome(Result):
     """One published rule applied to a plan; `distance_ml` is how far the FLR lies above (+) or below (−) it.
 
+    `formula` is the denominator of the value, `denominator` the one that the threshold was found with.
+
     `direction` says on which side of the threshold a value meets the rule: at_least, at_most or below. `verified` is
     false for a threshold that is recalled: it is shown and does not enter the verdict. `error_low` to `error_high` is the value with the 80 % error of measurement alone; `inside_error` says that the
     threshold lies between them.
@@ -106,6 +108,7 @@ class RuleOutcome(Result):
     direction: str = "at_least"
     met: bool | None = None
     verified: bool = True
+    denominator: str = ""
 
 
 @dataclass(frozen=True)

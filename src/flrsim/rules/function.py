@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from flrsim.course import Course
 from flrsim.draws import Floats
-from flrsim.evidence import Evidence
+from flrsim.evidence import MEASURED_LIVER, Evidence
 from flrsim.patient import Patient
 from flrsim.rules.extent import ENUCLEATION, HEMI, LIMITED, NONE, SECTION, SEGMENT, SPOKEN, Extent, extent_of
-from flrsim.rules.result import AT_MOST, BELOW, MEASURED_LIVER, RuleResult, drawn, joined, measured
+from flrsim.rules.result import AT_MOST, BELOW, RuleResult, drawn, joined, measured
 
 _RETENTION = {HEMI: "r15_hemi", SECTION: "r15_section", SEGMENT: "r15_segment", LIMITED: "r15_limited"}
 """The step of retention up to which an extent is done, the largest extent first."""

@@ -6,9 +6,9 @@ import numpy as np
 
 from flrsim.course import Course
 from flrsim.draws import Floats
-from flrsim.evidence import Evidence
+from flrsim.evidence import BODY_WEIGHT, Evidence
 from flrsim.patient import Patient
-from flrsim.rules.result import BODY_WEIGHT, RuleResult, drawn, measured
+from flrsim.rules.result import RuleResult, drawn, measured
 from flrsim.rules.volume import GRAMS_PER_KG
 
 _STRATA = {2: ("both", "both are"), 1: ("one", "one of the two is"), 0: ("none", "neither is")}

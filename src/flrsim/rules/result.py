@@ -8,11 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flrsim.draws import Floats, share
-from flrsim.evidence import Parameter
-
-BODY_WEIGHT = "body weight"
-MEASURED_LIVER = "functional liver, measured"
-"""Denominator of rules on a measured test times the share of liver that stays."""
+from flrsim.evidence import BODY_WEIGHT, Parameter
 
 AT_LEAST, AT_MOST, BELOW = "at_least", "at_most", "below"
 """On which side of its threshold a value meets a rule."""
@@ -42,7 +38,8 @@ class RuleResult:
     title : the rule as printed.
     threshold, value : same unit (`unit`); value is the median of the draws or what was measured, None where the
         rule cannot be asked.
-    formula : denominator of the value and of the threshold; empty without one.
+    formula : denominator that the plan is asked with; empty without one.
+    denominator : the one that the threshold was found with, from the evidence; empty where it names none.
     p_pass : share of draws that meet the threshold; None where the rule cannot be asked or nothing is drawn.
     distance_ml : median FLR minus the FLR that the threshold needs, negative when short; None for rates.
     binding : the sFLR rule that holds for this patient.
@@ -73,6 +70,7 @@ class RuleResult:
     direction: str = AT_LEAST
     met: bool | None = None
     verified: bool = True
+    denominator: str = ""
 
     @property
     def inside_error(self) -> bool:
@@ -114,7 +112,11 @@ def measured(
             if direction == AT_MOST
             else value < limit
         )
-    notes = (note, "" if parameter.verified else RECALLED)
+    notes = (
+        note,
+        "" if parameter.verified else RECALLED,
+        _found_with(parameter.denominator, formula) if formula else "",
+    )
     return RuleResult(
         rule=parameter.id,
         title=f"{quantity} {sign} {_text(parameter.value, parameter)}" + (f" for {whom}" if whom else ""),
@@ -133,6 +135,7 @@ def measured(
         direction=direction,
         met=met,
         verified=parameter.verified,
+        denominator=parameter.denominator,
     )
 
 
@@ -213,6 +216,13 @@ def _beside(rule: RuleResult) -> tuple[str, str]:
         digits += 1
         text = f"{value:.{digits}f}"
     return text + sign, f"{limit:g}{sign}"
+
+
+def _found_with(denominator: str, formula: str) -> str:
+    """Return what is said of a rule that is asked with another denominator than its own; empty for its own."""
+    if not denominator or denominator == formula:
+        return ""
+    return f"found with {denominator}, here asked with {formula}"
 
 
 def _text(value: float, parameter: Parameter) -> str:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from flrsim.draws import Floats
-from flrsim.evidence import Evidence
+from flrsim.evidence import BODY_WEIGHT, MEASURED_LIVER, Evidence
 from flrsim.patient import Patient
-from flrsim.physiology.telv import THRESHOLD_FORMULA
-from flrsim.rules.result import BODY_WEIGHT, RuleResult, drawn, measured
+from flrsim.physiology.adequacy import asked_of, volume_rule
+from flrsim.rules.result import RuleResult, drawn, joined, measured
 from flrsim.timeline import Timeline
 
 GRAMS_PER_KG = 1000.0
@@ -51,18 +51,19 @@ def volume(timeline: Timeline, patient: Patient, flr: Floats, evidence: Evidence
 
 
 def _sflr(timeline: Timeline, population: str, bind: bool, flr: Floats, evidence: Evidence) -> RuleResult:
-    """Return the sFLR rule of one population."""
-    rule, telv, held = evidence[f"rules.sflr.{population}"], timeline.telv, timeline.population
+    """Return the rule of one population on the share of the liver that stays, asked with its own denominator."""
+    rule, telv, held = volume_rule(population, evidence), timeline.telv, timeline.population
     notes = [
         f"binding: {held.reason}" if bind else f"beside it: within one cycle of the step ({held.reason})"
     ]
-    if telv.formula != THRESHOLD_FORMULA:
-        notes.append(f"found with {THRESHOLD_FORMULA}, here asked with {telv.formula}")
+    of_liver = rule.denominator == MEASURED_LIVER
+    formula = MEASURED_LIVER if of_liver else telv.formula
     if bind and timeline.growth_law_disagrees:
         notes.append("depends on the growth law")
-    scale = telv.ml or np.nan
-    row = drawn(rule, "sFLR", flr / scale, formula=telv.formula, note="; ".join(notes))
-    return replace(_by_volume(row, f"sFLR ≥ {rule.value:.0%}", flr, scale), binding=bind)
+    scale = asked_of(rule, timeline.course.tlv_functional_ml, telv.ml or np.nan)
+    quantity = "FLR / functional liver" if of_liver else "sFLR"
+    row = drawn(rule, quantity, flr / scale, formula=formula, note=joined(notes))
+    return replace(_by_volume(row, f"{quantity} ≥ {rule.value:.0%}", flr, scale), binding=bind)
 
 
 def _by_volume(row: RuleResult, title: str, flr: Floats, scale_ml: float) -> RuleResult:

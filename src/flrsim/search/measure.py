@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flrsim.case import LiverCase
-from flrsim.evidence import Evidence
+from flrsim.evidence import MEASURED_LIVER, Evidence
 from flrsim.perfusion import Circulation, Deprivation, Supply, deprivation
-from flrsim.physiology.adequacy import population, sflr_threshold
+from flrsim.physiology.adequacy import asked_of, population, volume_rule
 from flrsim.physiology.telv import THRESHOLD_FORMULA, telv
 from flrsim.plan import Plan
 from flrsim.plan_error import flr_error
@@ -27,6 +27,7 @@ class Measured:
     share : parenchyma that stays, of the liver without lesions; what lost a vessel counts by the usual credit.
     ratio, low : the same over the volume that the rule is asked with, and its lower 80 % limit of measurement.
     rule : the least `ratio`.
+    of : what `ratio` is, in words.
     uncleared : lesions that are not wholly gone, with what is left; cut : the names of those that are cut through.
     doubts : reasons why what is gone may not suffice.
     lost : segments of which more than half loses inflow or outflow, or goes with wedges.
@@ -40,7 +41,7 @@ class Measured:
     ratio: float
     low: float
     rule: float
-    by_patient: bool
+    of: str
     uncleared: tuple[str, ...]
     cut: tuple[str, ...]
     doubts: tuple[str, ...]
@@ -66,8 +67,7 @@ class Measured:
     @property
     def leaves(self) -> str:
         """What stays, in words."""
-        of = "sFLR" if self.by_patient else "share of the liver's own volume, no patient given,"
-        return f"{100 * self.share:.0f} % of the liver ({of} {100 * self.ratio:.0f} %, rule {100 * self.rule:.0f} %)"
+        return f"{100 * self.share:.0f} % of the liver ({self.of} {100 * self.ratio:.0f} %, rule {100 * self.rule:.0f} %)"
 
 
 class Measure:
@@ -78,12 +78,23 @@ class Measure:
         self._circulation = Circulation.of(case)
         self._functional = tlv_functional_ml(case)
         names = ["normal"]
-        self._size: float | None = None
+        size: float | None = None
         if case.patient is not None:
             people = population(case.patient, case.history, evidence)
             names = [people.name, *people.also]
-            self._size = telv(case.patient, THRESHOLD_FORMULA, evidence).ml
-        self._rule = max(sflr_threshold(name, evidence) for name in names)
+            size = telv(case.patient, THRESHOLD_FORMULA, evidence).ml
+        rules = [volume_rule(name, evidence) for name in names]
+        asked = [asked_of(r, self._functional, size or self._functional) for r in rules]
+        # The rule that needs most is met last, whatever it is a share of.
+        most = max(range(len(rules)), key=lambda i: rules[i].value * asked[i])
+        self._rule, self._size = rules[most].value, asked[most]
+        self._of = (
+            "FLR / functional liver"
+            if rules[most].denominator == MEASURED_LIVER
+            else "share of the liver's own volume, no patient given,"
+            if size is None
+            else "sFLR"
+        )
 
     def of(self, plans: Sequence[Plan]) -> list[Measured]:
         """Return each plan, measured."""
@@ -98,7 +109,7 @@ class Measure:
         loose_ml = sum(staged.operations[-1].remnant_pieces_ml[1:])
         ml = max(deprived.credited_ml(self.evidence.value("congestion.credit")) - loose_ml, 0.0)
         error = flr_error(self.case, staged, self._functional, self.evidence)
-        size = self._functional if self._size is None else self._size
+        size = self._size
         total = sum(flr.values())
         fates = staged.fates
         unclear = [f for f in fates if f.fate not in ("removed", "ablated")]
@@ -114,7 +125,7 @@ class Measure:
             ratio=ml / size,
             low=ml * error.low / total / size if total else 0.0,
             rule=self._rule,
-            by_patient=self._size is not None,
+            of=self._of,
             uncleared=tuple(f"{f.lesion.name} {fate_note(f)}" for f in (*unclear, *short)),
             cut=tuple(f.lesion.name for f in fates if f.fate == "cut_through"),
             doubts=(

@@ -28,14 +28,16 @@ def earliest_days(
     volumes: Volumes,
     population: adequacy.Population,
     history: tuple[Treatment, ...],
+    telv_ml: float,
     evidence: Evidence,
 ) -> tuple[EarliestDay, ...]:
     """Return the first day with sufficient volume, for the binding threshold and those beside it."""
     floor = adequacy.floor_day(course.first_day, volumes.occlusion, history, evidence)
     found = []
     for name in (population.name, *population.also):
-        threshold = adequacy.sflr_threshold(name, evidence)
-        day = _first_days(volumes, threshold, floor, evidence)
+        threshold = adequacy.volume_rule(name, evidence).value
+        least = adequacy.least_sflr(name, course.tlv_functional_ml, telv_ml, evidence)
+        day = _first_days(volumes, least, floor, evidence)
         # Sorted by hand: an interpolated percentile next to infinity would be neither.
         ordered = np.sort(day)
         low, mid, high = (float(ordered[round(q * (ordered.size - 1))]) for q in PERCENTILES)

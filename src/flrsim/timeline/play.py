@@ -162,7 +162,7 @@ def simulate(
     absolute = by_absolute.volumes(grown_absolute, modifiers_off, "absolute")
     day = play.decision_day
     population = adequacy.population(patient, liver_on(day).history, evidence)
-    threshold = adequacy.sflr_threshold(population.name, evidence)
+    threshold = adequacy.least_sflr(population.name, course.tlv_functional_ml, size.ml, evidence)
     response = first_response(volumes, course, evidence, play.normal("scan.noise"))
     reading = last_reading(volumes, course, response, evidence, play.normal("scan.noise.last"))
     ending = walk(
@@ -217,7 +217,7 @@ def simulate(
         kgr_per_week=None if rate is None else spread(rate),
         degree_of_hypertrophy=None if gain is None else spread(gain),
         kgr_reason=response.reason if response else "no scan after an occlusion",
-        earliest=earliest_days(course, volumes, population, liver_on(day).history, evidence),
+        earliest=earliest_days(course, volumes, population, liver_on(day).history, size.ml, evidence),
         growth_laws=GrowthLaws(
             threshold,
             share(one >= threshold),

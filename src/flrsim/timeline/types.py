@@ -49,7 +49,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class EarliestDay:
-    """First day with enough volume for one sFLR threshold; None where the percentile lies beyond "never"."""
+    """First day with enough volume for one rule; None where the percentile lies beyond "never".
+
+    Attributes
+    ----------
+    threshold : of the rule, on the rule's own denominator.
+    """
 
     rule: str
     threshold: float
@@ -86,7 +91,12 @@ class LedgerLine:
 
 @dataclass(frozen=True)
 class GrowthLaws:
-    """The verdict of volume under both growth laws on the day of the last operation (or the last step)."""
+    """The verdict of volume under both growth laws on the day of the last operation (or the last step).
+
+    Attributes
+    ----------
+    threshold : the least FLR by the binding rule, over the estimated liver volume as the medians are.
+    """
 
     threshold: float
     p_pass_relative: float

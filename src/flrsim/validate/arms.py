@@ -14,7 +14,7 @@ from flrsim.course import Course
 from flrsim.draws import Floats, Stream, patient_streams
 from flrsim.evidence import Evidence
 from flrsim.patient import TumourBiology
-from flrsim.physiology.adequacy import population, sflr_threshold
+from flrsim.physiology.adequacy import population, volume_rule
 from flrsim.physiology.injury import Injury
 from flrsim.physiology.interval import Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.telv import THRESHOLD_FORMULA, telv
@@ -61,7 +61,8 @@ class Part:
             self.volumes,
             response,
             last_reading(self.volumes, self.course, response, play.evidence, play.normal("scan.noise.last")),
-            sflr_threshold(who.name, play.evidence),
+            # The livers of an arm are as large as the formula says: every rule has one denominator.
+            volume_rule(who.name, play.evidence).value,
             play.patient,
             self.liver_on,
             play.evidence,
