@@ -16,7 +16,7 @@ from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy
 from flrsim.physiology.injury import planned_treatments
-from flrsim.regimens import drugs
+from flrsim.regimens import cycle_days, drugs
 from flrsim.results import CHEMO_SCHEMA, Conversion, ConversionRow, Quantiles, plain
 from flrsim.timeline import DEFAULT_DRAWS, simulate
 from flrsim.tumour import Lesions
@@ -72,8 +72,10 @@ def conversion(
         raise PlanError(f"numbers of cycles are {numbers}; give at least one, and none below 0")
     evidence = evidence.recording()
     found = regimen_class(regimen, patient.tumour)
-    spacing = evidence.value("injury.cycle_days")
-    first = max([course.scan_day, *(round(t.last_dose_day + spacing) for t in history)])
+    spacing = cycle_days(regimen, evidence)
+    first = max(
+        [course.scan_day, *(round(t.last_dose_day + cycle_days(t.regimen, evidence)) for t in history)]
+    )
     rows, remarks, used = [], dict[str, None](), set[str]()
     for n in numbers:
         given = (Treatment(regimen, n, round(first + (n - 1) * spacing)),) if n else ()
@@ -171,10 +173,10 @@ def _row(
 
 def _readings(given: Sequence[Treatment], evidence: Evidence) -> list[int]:
     """Return the days on which lesions are measured on treatment: at every scan, and a cycle after the last dose."""
-    spacing = evidence.value("injury.cycle_days")
     every = round(evidence.value("tumour.early_shrinkage.weeks") * _DAYS_PER_WEEK)
     days: list[int] = []
     for treatment in given:
+        spacing = cycle_days(treatment.regimen, evidence)
         end = round(treatment.last_dose_day + spacing)
         start = round(end - treatment.cycles * spacing)
         days += [*range(start + every, end, every), end]

@@ -11,7 +11,7 @@ from flrsim.case import Lesion
 from flrsim.course import Course
 from flrsim.evidence import DiseaseRule, Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.regimens import ANTI_EGFR, drugs
+from flrsim.regimens import ANTI_EGFR, cycle_days, drugs
 from flrsim.results import DiseaseNote
 
 ALLOWS, WARNS, FORBIDS = "allows", "warns", "forbids"
@@ -190,21 +190,22 @@ def _genes(given: _Given) -> _Said:
 
 def _treatment(given: _Given) -> _Said:
     """Yield what the months on one regimen say."""
-    cycle_months = given.evidence.value("injury.cycle_days") / DAYS_PER_MONTH
-    planned, unseen, longest = Counter[str](), Counter[str](), 0
+    planned, unseen = Counter[str](), Counter[str]()  # days
+    longest = 0
     for step in given.course.steps:
         if step.kind == "scan":
             unseen.clear()
         elif step.kind == "treat":
-            planned[step.regimen or ""] += step.cycles
-            unseen[step.regimen or ""] += step.cycles
+            days = round(step.cycles * cycle_days(step.regimen or "", given.evidence))
+            planned[step.regimen or ""] += days
+            unseen[step.regimen or ""] += days
             longest = max(longest, *unseen.values())
-    if longest and longest * cycle_months > given.evidence.value("disease.regimen.months_first_look"):
+    if longest and longest / DAYS_PER_MONTH > given.evidence.value("disease.regimen.months_first_look"):
         yield "regimen.reassess", ""
     for treatment in given.history:
-        planned[treatment.regimen] += treatment.cycles
+        planned[treatment.regimen] += round(treatment.cycles * cycle_days(treatment.regimen, given.evidence))
     most = max(planned.values(), default=0)
-    if most and most * cycle_months > given.evidence.value("disease.regimen.months_limit"):
+    if most and most / DAYS_PER_MONTH > given.evidence.value("disease.regimen.months_limit"):
         yield "regimen.too_long", ""
 
 

@@ -113,7 +113,7 @@ class Treatment:
     Attributes
     ----------
     regimen : drugs joined by "+", e.g. ``FOLFIRI+bevacizumab``.
-    cycles : number of 2-week cycles given.
+    cycles : number of cycles given, as long as the regimen's are (two weeks for FOLFOX, three for CAPOX).
     last_dose_day : day of the last dose, relative to day 0 of the plan; negative before it.
     """
 

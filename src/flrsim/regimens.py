@@ -1,8 +1,9 @@
-"""What a chemotherapy regimen contains: the one table of drug names."""
+"""What a chemotherapy regimen contains, and how often it is given: the one table of drug names."""
 
 from __future__ import annotations
 
 from flrsim.errors import CaseError
+from flrsim.evidence import Evidence
 
 OXALIPLATIN, IRINOTECAN, BEVACIZUMAB = "oxaliplatin", "irinotecan", "bevacizumab"
 ANTI_EGFR = frozenset({"cetuximab", "panitumumab"})
@@ -56,7 +57,21 @@ ANTIBODIES = frozenset({"bevacizumab", "atezolizumab"}) | ANTI_EGFR
 NOT_CHEMOTHERAPY = ANTIBODIES | {"sorafenib", "lenvatinib", TACE}
 """Drugs for which no injury of the sinusoids is known: their cycles count for no chemotherapy-injury rule."""
 
-_BY_LOWER = {name.lower(): drugs for name, drugs in REGIMENS.items()}
+_OTHER_CYCLES = {
+    **dict.fromkeys(("CAPOX", "XELOX", "CAPIRI", "XELIRI", "capecitabine"), "three_weekly"),
+    **dict.fromkeys(("IROX", "mIROX"), "irox"),
+    **dict.fromkeys(("oxaliplatin", "irinotecan", "bevacizumab", "cetuximab", "panitumumab"), "single_drug"),
+    **dict.fromkeys(("sorafenib", "lenvatinib"), "daily"),
+    "S-1": "s1",
+    "SOX": "sox",
+    "atezolizumab": "atezolizumab",
+    "HAI-FUDR": "arterial_floxuridine",
+    "HAI-IL2": "arterial_interleukin",
+    "TACE": "tace",
+}
+"""Regimens whose cycles are not those of fluorouracil by infusion, with the last word of their ``regimen.cycle`` number."""
+
+_BY_LOWER = {name.lower(): name for name in REGIMENS}
 
 
 def drugs(regimen: str) -> frozenset[str]:
@@ -67,13 +82,36 @@ def drugs(regimen: str) -> frozenset[str]:
     CaseError
         When a part is not in the table.
     """
-    found: frozenset[str] = frozenset()
+    return frozenset().union(*(REGIMENS[name] for name in _parts(regimen)))
+
+
+def cycle_days(regimen: str, evidence: Evidence) -> float:
+    """Return the days from one cycle of a regimen to the next.
+
+    Raises
+    ------
+    CaseError
+        When a part is not in the table.
+
+    Notes
+    -----
+    Regimens that are joined share the longest cycle among them, antibodies counting only where nothing else is given:
+    they keep the interval of what they are given with.
+    """
+    names = _parts(regimen)
+    setting = [name for name in names if not REGIMENS[name] <= ANTIBODIES] or names
+    return max(evidence.value(f"regimen.cycle.{_OTHER_CYCLES.get(name, 'two_weekly')}") for name in setting)
+
+
+def _parts(regimen: str) -> tuple[str, ...]:
+    """Return the regimens that are joined, as the table spells them."""
+    names = []
     for part in regimen.split("+"):
-        known = _BY_LOWER.get(part.strip().lower())
-        if known is None:
+        name = _BY_LOWER.get(part.strip().lower())
+        if name is None:
             raise CaseError(
                 f'regimen "{regimen}" has the unknown part "{part.strip()}"; '
                 f"known, joined by +, are {', '.join(REGIMENS)}"
             )
-        found |= known
-    return found
+        names.append(name)
+    return tuple(names)

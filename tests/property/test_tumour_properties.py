@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flrsim.draws import patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import RESPONSES, Treatment, TumourBiology
+from flrsim.regimens import cycle_days
 from flrsim.tumour import Lesions, trial_response
 from flrsim.tumour.classes import regimen_class
 
@@ -86,7 +87,8 @@ def test_a_day_of_treatment_more_is_never_worse_than_a_day_without(
 ) -> None:
     first = 0
     short, long = (
-        (Treatment(regimen, n, first + 14 * (n - 1)),) if n else () for n in (cycles, cycles + more)
+        (Treatment(regimen, n, first + round(cycle_days(regimen, EVIDENCE)) * (n - 1)),) if n else ()
+        for n in (cycles, cycles + more)
     )
     a, b = play(short, TumourBiology()), play(long, TumourBiology())
     assert np.all(b.diameter_fraction("L1", day) <= a.diameter_fraction("L1", day) * (1 + 1e-12))

@@ -129,6 +129,8 @@ def test_every_site_has_its_rule_or_is_said_to_have_none(site: str) -> None:
     [
         ((("FOLFOX", 4),), False, False),  # 56 days
         ((("FOLFOX", 5),), False, True),  # 70 days, two months are 60.9
+        ((("CAPOX", 2),), False, False),  # 42 days
+        ((("CAPOX", 3),), False, True),  # 63 days
         ((("FOLFOX", 3), ("FOLFOX", 3)), False, True),
         ((("FOLFOX", 3), ("FOLFOX", 3)), True, False),
         ((("FOLFOX", 3), ("FOLFIRI", 3)), False, False),
@@ -149,6 +151,8 @@ def test_eight_months_on_one_regimen_are_a_recalled_warning() -> None:
     (long,) = [n for n in notes if n.rule == "regimen.too_long"]
     assert (long.answer, long.verified, long.source) == ("warns", False, "")
     assert "regimen.too_long" not in said(ill(), plan, (Treatment("FOLFIRI", 13, -42),))
+    assert "regimen.too_long" in said(ill(), operating(), (Treatment("CAPOX", 12, -42),))  # 252 days
+    assert "regimen.too_long" not in said(ill(), operating(), (Treatment("CAPOX", 11, -42),))
 
 
 def test_a_lesion_that_vanished_and_stays_is_warned_of() -> None:

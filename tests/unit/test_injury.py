@@ -13,7 +13,15 @@ from flrsim.course import Course, CourseStep
 from flrsim.draws import Floats, patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
-from flrsim.physiology.injury import given_by, injury_probabilities, planned_treatments, predict_injury
+from flrsim.physiology.injury import (
+    chemotherapy_cycles,
+    chemotherapy_weeks,
+    given_by,
+    injury_probabilities,
+    planned_treatments,
+    predict_injury,
+)
+from flrsim.regimens import REGIMENS, cycle_days
 from flrsim.timeline import Timeline, simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -134,6 +142,44 @@ def test_a_history_that_reaches_into_the_interval_counts_once() -> None:
     assert causes(one) == causes(parts)
 
 
+# --- how long a cycle is
+
+
+@pytest.mark.parametrize(
+    ("regimen", "days"),
+    [
+        ("FOLFOX", 14), ("mfolfox6 + Bevacizumab", 14), ("FOLFOXIRI+panitumumab", 14), ("LV5FU2", 14),
+        ("CAPOX", 21), ("bevacizumab+XELOX", 21), ("SOX", 21), ("XELIRI+bevacizumab", 21), ("IROX", 21),
+        ("capecitabine", 21), ("S-1", 42), ("bevacizumab", 14), ("atezolizumab+bevacizumab", 21),
+        ("sorafenib", 28), ("HAI-FUDR", 28), ("HAI-FUDR+FOLFOX", 28), ("HAI-IL2", 7), ("HAI-IL2+bevacizumab", 7), ("TACE", 28),
+    ],
+)  # fmt: skip
+def test_a_regimen_has_its_own_cycle(regimen: str, days: float) -> None:
+    assert cycle_days(regimen, EVIDENCE) == days
+    course = treating(10, regimen, 3)
+    assert planned_treatments(course, EVIDENCE)[-1].last_dose_day == 10 + 2 * days
+    history = (Treatment(regimen, 3, 0),)
+    assert given_by(-1, history, EVIDENCE) == (Treatment(regimen, 2, round(-days)),)
+    assert given_by(round(-2 * days) - 1, history, EVIDENCE) == ()
+
+
+def test_every_regimen_has_a_cycle_and_weeks_count_its_length() -> None:
+    assert all(7 <= cycle_days(name, EVIDENCE) <= 42 for name in REGIMENS)
+    for regimen, cycles in (("FOLFOX", 6), ("CAPOX", 4), ("HAI-FUDR", 3), ("HAI-IL2", 12), ("S-1", 2)):
+        assert chemotherapy_weeks((Treatment(regimen, cycles, -30),), EVIDENCE) == 12.0
+        assert chemotherapy_cycles((Treatment(regimen, cycles, -30),), EVIDENCE) == 6.0
+    assert chemotherapy_weeks((Treatment("atezolizumab+bevacizumab", 8, -30),), EVIDENCE) == 0.0
+
+
+def test_four_weekly_floxuridine_reaches_further_back_than_two_weekly_cycles() -> None:
+    """Six cycles are half a year: the rule of 12 weeks and the brake of many cycles see them."""
+    played = play(two_stage(), (Treatment("HAI-FUDR", 6, -42),))
+    assert played.population.name == "chemotherapy"
+    assert "24 weeks" in played.population.reason
+    assert "many_cycles" in causes(played)
+    assert play(two_stage(), (Treatment("HAI-FUDR", 3, -42),)).population.name == "normal"
+
+
 # --- what is known beside the history
 
 
@@ -177,8 +223,11 @@ def test_bevacizumab_and_anti_egfr_move_the_odds_by_their_share_of_the_doses() -
 
 def test_steatosis_follows_fluoropyrimidine_cycles_and_wanes() -> None:
     by_hand = -2.20 + 0.14 * sum(2 ** (-w / 8) for w in (6, 8, 10, 12, 14, 16))
-    for regimen in ("FOLFOX", "CAPOX", "S-1", "FOLFIRI", "capecitabine"):
+    for regimen in ("FOLFOX", "FOLFIRI", "5-FU"):
         assert logit(chances((Treatment(regimen, 6, -42),))["steatosis"]) == pytest.approx(by_hand)
+    by_hand = -2.20 + 0.14 * 1.5 * sum(2 ** (-w / 8) for w in (6, 9, 12, 15))
+    for regimen in ("CAPOX", "SOX", "capecitabine"):
+        assert logit(chances((Treatment(regimen, 4, -42),))["steatosis"]) == pytest.approx(by_hand)
     assert logit(chances((Treatment("irinotecan", 6, -42),))["steatosis"]) == pytest.approx(-2.20)
 
 

@@ -114,8 +114,8 @@ def test_published_frequencies_are_met() -> None:
 
 
 def test_the_oxaliplatin_dose_by_hand() -> None:
-    def dose(days_ago: int, fast: float, cycles: int = 1) -> float:
-        history = (Treatment("CAPOX", cycles, -days_ago),)
+    def dose(days_ago: int, fast: float, cycles: int = 1, regimen: str = "FOLFOX") -> float:
+        history = (Treatment(regimen, cycles, -days_ago),)
         return float(oxaliplatin_dose(0, history, EVIDENCE, np.array([fast]))[0][0])
 
     assert dose(0, 0.5) == pytest.approx(1.0)  # a dose of the day itself counts
@@ -123,6 +123,9 @@ def test_the_oxaliplatin_dose_by_hand() -> None:
     assert dose(28, 0.0) == pytest.approx(2 ** (-4 / 52))
     assert dose(0, 1.0, 3) == pytest.approx(1 + 2**-0.5 + 0.5)  # two weeks apart
     assert dose(-7, 0.5, 2) == pytest.approx(0.5 * 2 ** (-1 / 4) + 0.5 * 2 ** (-1 / 52))  # one lies ahead
+    assert dose(0, 1.0, 2, "CAPOX") == pytest.approx(
+        1.5 * (1 + 2**-0.75)
+    )  # three weeks apart, half as much again
 
 
 def test_a_triplet_charges_both_injuries() -> None:

@@ -482,7 +482,8 @@ def test_vanished_is_rarely_sterile_and_it_depends_on_imaging_and_arterial_treat
     assert play().sterile(45) == 0.17
     assert play(patient=man(imaging="ct_mri")).sterile(45) == 0.64
     assert play((Treatment("HAI-FUDR", 4, 20),)).sterile(45) == 0.85
-    assert play((Treatment("HAI-FUDR", 4, 90),)).sterile(45) == 0.17
+    assert play((Treatment("HAI-FUDR", 4, 90),)).sterile(45) == 0.85  # four-weekly: since day 6
+    assert play((Treatment("HAI-FUDR", 2, 90),)).sterile(45) == 0.17  # since day 62
 
 
 def test_new_lesions_come_with_time_and_more_rarely_on_treatment() -> None:

@@ -24,6 +24,7 @@ from flrsim.regimens import (
     IRINOTECAN,
     NOT_CHEMOTHERAPY,
     OXALIPLATIN,
+    cycle_days,
     drugs,
 )
 
@@ -66,18 +67,19 @@ class Injury:
 
 def planned_treatments(course: Course, evidence: Evidence) -> tuple[Treatment, ...]:
     """Return the treatments that a course plans itself; their first dose is on the day of the step."""
-    spacing = evidence.value("injury.cycle_days")
     return tuple(
-        Treatment(s.regimen or "", s.cycles, s.day + round((s.cycles - 1) * spacing))
+        Treatment(regimen, s.cycles, s.day + round((s.cycles - 1) * cycle_days(regimen, evidence)))
         for s in course.steps
         if s.kind == "treat"
+        for regimen in (s.regimen or "",)
     )
 
 
 def given_by(day: int, history: tuple[Treatment, ...], evidence: Evidence) -> tuple[Treatment, ...]:
     """Return the part of every treatment that was given until `day`."""
-    spacing, given = evidence.value("injury.cycle_days"), []
+    given = []
     for treatment in history:
+        spacing = cycle_days(treatment.regimen, evidence)
         ahead = max(0, int(np.ceil((treatment.last_dose_day - day) / spacing)))
         if ahead < treatment.cycles:
             last = treatment.last_dose_day - round(ahead * spacing)
@@ -87,12 +89,13 @@ def given_by(day: int, history: tuple[Treatment, ...], evidence: Evidence) -> tu
 
 def chemotherapy_weeks(history: tuple[Treatment, ...], evidence: Evidence) -> float:
     """Return the weeks of chemotherapy given; antibodies alone do not count."""
-    return chemotherapy_cycles(history) * evidence.value("injury.cycle_days") / _DAYS_PER_WEEK
+    chemotherapy = [t for t in history if drugs(t.regimen) - NOT_CHEMOTHERAPY]
+    return sum(t.cycles * cycle_days(t.regimen, evidence) for t in chemotherapy) / _DAYS_PER_WEEK
 
 
-def chemotherapy_cycles(history: tuple[Treatment, ...]) -> int:
-    """Return the number of cycles of chemotherapy given."""
-    return sum(t.cycles for t in history if drugs(t.regimen) - NOT_CHEMOTHERAPY)
+def chemotherapy_cycles(history: tuple[Treatment, ...], evidence: Evidence) -> float:
+    """Return the cycles of chemotherapy given, counted as the two-weekly ones that last as long."""
+    return chemotherapy_weeks(history, evidence) * _DAYS_PER_WEEK / evidence.value("injury.cycle_days")
 
 
 def weeks_since(drug: str | None, day: int, history: tuple[Treatment, ...]) -> float | None:
@@ -111,9 +114,9 @@ def oxaliplatin_dose(
     for treatment in history:
         given = drugs(treatment.regimen)
         if OXALIPLATIN in given:
-            ages = _cycle_ages(day, treatment, evidence)
-            fast += float(np.sum(2.0 ** (-ages / fast_half_life)))
-            part = float(np.sum(2.0 ** (-ages / slow_half_life)))
+            ages, size = _cycle_ages(day, treatment, evidence), _cycle_size(treatment, evidence)
+            fast += size * float(np.sum(2.0 ** (-ages / fast_half_life)))
+            part = size * float(np.sum(2.0 ** (-ages / slow_half_life)))
             slow += part
             with_bevacizumab += part if BEVACIZUMAB in given else 0.0
             with_egfr += part if ANTI_EGFR & given else 0.0
@@ -125,8 +128,11 @@ def effective_cycles(
     given: frozenset[str], day: int, history: tuple[Treatment, ...], half_life: float, evidence: Evidence
 ) -> float:
     """Return the cycles with any drug of `given`, each halved for every half-life (weeks) since it was given."""
-    ages = [_cycle_ages(day, t, evidence) for t in history if given & drugs(t.regimen)]
-    return sum(float(np.sum(2.0 ** (-a / half_life))) for a in ages)
+    return sum(
+        _cycle_size(t, evidence) * float(np.sum(2.0 ** (-_cycle_ages(day, t, evidence) / half_life)))
+        for t in history
+        if given & drugs(t.regimen)
+    )
 
 
 def injury_probabilities(
@@ -147,7 +153,7 @@ def injury_probabilities(
     """
     shape, value = fast_weight.shape, evidence.value
     names = ("sos_1", "sos_2", "sos_3", "nrh", "steatohepatitis", "steatosis", "biliary_sclerosis")
-    if chemotherapy_cycles(history) == 0:
+    if chemotherapy_weeks(history, evidence) == 0:
         return {name: np.zeros(shape) for name in names}
     dose, protected, with_egfr = oxaliplatin_dose(day, history, evidence, fast_weight)
     sos = value("injury.sos.per_dose") * dose + value("injury.sos.bevacizumab") * protected
@@ -239,9 +245,14 @@ def predict_injury(
 
 def _cycle_ages(day: int, treatment: Treatment, evidence: Evidence) -> Floats:
     """Return the weeks from each cycle to `day`; cycles that lie ahead are not counted."""
-    spacing = evidence.value("injury.cycle_days")
+    spacing = cycle_days(treatment.regimen, evidence)
     ages = (day - treatment.last_dose_day + spacing * np.arange(treatment.cycles)) / _DAYS_PER_WEEK
     return np.asarray(ages[ages >= 0], dtype=np.float64)
+
+
+def _cycle_size(treatment: Treatment, evidence: Evidence) -> float:
+    """Return the two-weekly cycles that a cycle counts for: doses of a longer cycle are larger about in proportion."""
+    return cycle_days(treatment.regimen, evidence) / evidence.value("injury.cycle_days")
 
 
 def _expit(x: Floats) -> Floats:

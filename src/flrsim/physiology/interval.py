@@ -189,7 +189,7 @@ def progression_day(
     before = given_by(course.first_day, history, evidence)
     if _cycles(given_by(_day_before_the_end(course), history, evidence)) > _cycles(before):
         multiplier *= evidence.value(name + "interval_chemotherapy")
-    if chemotherapy_cycles(before) > evidence.value("growth.many_cycles_above"):
+    if chemotherapy_cycles(before, evidence) > evidence.value("growth.many_cycles_above"):
         multiplier *= evidence.value(name + "many_cycles")
     if max(x.diameter_mm for x in course.lesions) >= evidence.value(name + "large_lesion_from"):
         multiplier *= evidence.value(name + "large_lesion")

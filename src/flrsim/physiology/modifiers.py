@@ -232,7 +232,7 @@ def _fat(table: _Table, patient: Patient, injury: Injury, evidence: Evidence) ->
 
 def _chemotherapy(table: _Table, day: int, history: tuple[Treatment, ...], evidence: Evidence) -> None:
     """Enter what the history does by itself, whatever injury it left."""
-    if chemotherapy_cycles(history) > evidence.value("growth.many_cycles_above"):
+    if chemotherapy_cycles(history, evidence) > evidence.value("growth.many_cycles_above"):
         table.put(
             "many_cycles", "modifier", table.drawn("growth.modifier.many_cycles", "modifier.many_cycles")
         )

@@ -270,7 +270,8 @@ def setting_of(course: Course, history: tuple[Treatment, ...], evidence: Evidenc
     if last is not None:
         # A cycle counts when it is given after the first occlusion and before the last operation.
         before, after = (
-            chemotherapy_cycles(given_by(day, history, evidence)) for day in (occlusions[0].day, last.day - 1)
+            chemotherapy_cycles(given_by(day, history, evidence), evidence)
+            for day in (occlusions[0].day, last.day - 1)
         )
         between = after > before
     return Setting(

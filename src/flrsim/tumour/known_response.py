@@ -33,7 +33,7 @@ def known_response(
 
     Notes
     -----
-    Read is the treatment in the images or the last before them, once a cycle, up to the images: *progressing*
+    Read is the treatment in the images or the last before them, every two weeks, up to the images: *progressing*
     is a diameter above the smallest by ``tumour.recist.progression`` at the last reading, *responding* one below
     that at its start by ``tumour.recist.response``, *stable* anything between. No draw is thrown away: the unit
     cube of the three quantiles (sensitive share, shrink rate, doubling time) is divided into cells, those whose
