@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 from flrsim.draws import Floats, Spread, spread
@@ -165,10 +166,13 @@ def decision_lines(timeline: Timeline) -> tuple[dict[str, Any], ...]:
 
 
 def curves_of(timeline: Timeline) -> dict[str, Any]:
-    """Return the percentiles of every day: days, flr_ml, sflr, function, tumour_ml."""
+    """Return the percentiles of every day: days, flr_ml, sflr, function, tumour_ml, and lesion_mm by lesion.
+
+    `p_sufficient` is the share of draws that meet the binding rule on sFLR that day.
+    """
 
     def curve(c: Curve) -> dict[str, Any]:
-        return {"median": c.median.tolist(), "p10": c.p10.tolist(), "p90": c.p90.tolist()}
+        return {name: _or_none(v) for name, v in (("median", c.median), ("p10", c.p10), ("p90", c.p90))}
 
     return {
         "days": timeline.days.tolist(),
@@ -176,4 +180,10 @@ def curves_of(timeline: Timeline) -> dict[str, Any]:
         "sflr": curve(timeline.sflr),
         "function": curve(timeline.function),
         "tumour_ml": curve(timeline.tumour_ml),
+        "p_sufficient": timeline.p_sufficient.tolist(),
+        "lesion_mm": {name: curve(c) for name, c in timeline.lesion_mm.items()},
     }
+
+
+def _or_none(values: Floats) -> list[float | None]:
+    return [None if isnan(v) else v for v in values.tolist()]

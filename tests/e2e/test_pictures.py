@@ -13,22 +13,20 @@ from PIL import Image
 
 from flrsim.errors import DisplayError
 from flrsim.report import palette
-from flrsim.viewer import pictures
-from flrsim.viewer.pictures import fate_pixels, gl_available, legend_height, picture
-from flrsim.viewer.scene import Scene, rgb
+from flrsim.viewer import drawing, pictures
+from flrsim.viewer.drawing import gl_available
+from flrsim.viewer.pictures import fate_pixels, legend_height, picture
+from flrsim.viewer.scene import Scene, rgb, scene_at
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from test_scene import FATES, box_case, fate
-
-from flrsim.viewer.scene import build_scene
+from drawn_box import STAGE_DAYS, box_case, fate, shown_box
 
 SIZE = (600, 450)
-needs_gl = pytest.mark.skipif(not gl_available(), reason=pictures.INSTALL)
+needs_gl = pytest.mark.skipif(not gl_available(), reason=drawing.INSTALL)
 
 
-def scene(up_to_stage: int | None = None) -> Scene:
-    case, removed = box_case()
-    return build_scene(case, removed, FATES, up_to_stage=up_to_stage, title="box")
+def scene(after_stage: int = 0) -> Scene:
+    return scene_at(shown_box(), day=STAGE_DAYS[after_stage - 1] if after_stage else None)
 
 
 def drawn(png: bytes) -> np.ndarray:
@@ -44,10 +42,10 @@ def test_every_fate_is_seen_and_goes_with_its_stage() -> None:
     assert before["goes in stage 2"] > 15_000
     assert before["stays (parenchyma)"] > 8_000
     assert before["goes in stage 1"] > 500
-    last = scene(up_to_stage=2)
+    last = scene(2)
     after = fate_pixels(picture(last, size=SIZE), last)
-    assert set(after) == {"stays (parenchyma)"}
-    assert after["stays (parenchyma)"] > 8_000
+    assert set(after) == {"stays (parenchyma on the images)"}
+    assert after["stays (parenchyma on the images)"] > 8_000
 
 
 @needs_gl
@@ -68,8 +66,9 @@ def test_a_lesion_left_behind_is_seen_in_magenta() -> None:
     removed[removed == 1] = 0
 
     def loud(left: bool) -> int:
-        fates = FATES | ({"L2": fate("L2", "left", None, 0.5)} if left else {})
-        image = drawn(picture(build_scene(case, removed, fates, title="box"), size=SIZE))
+        last = fate(case, "L2", "left", None, 0.5) if left else fate(case, "L2", "removed", 2)
+        shown = shown_box(fate(case, "L1", "removed", 2), last, removed=removed)
+        image = drawn(picture(scene_at(shown), size=SIZE))
         return int(((image[..., 0] > image[..., 1] + 60) & (image[..., 2] > image[..., 1] + 25)).sum())
 
     assert loud(False) < 20
@@ -88,7 +87,7 @@ def test_the_rim_of_the_cut_is_dark_where_the_fates_meet() -> None:
 
 @needs_gl
 def test_a_second_picture_is_not_the_first_one_again() -> None:
-    first, second = picture(scene(), size=SIZE), picture(scene(up_to_stage=2), size=SIZE)
+    first, second = picture(scene(), size=SIZE), picture(scene(2), size=SIZE)
     assert np.abs(drawn(first) - drawn(second)).mean() > 5
     assert first == picture(scene(), size=SIZE)
 
@@ -120,13 +119,13 @@ def test_without_opengl_one_sentence_says_what_to_install(monkeypatch: pytest.Mo
 
 
 def test_a_probe_that_crashes_means_no(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "PROBE", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(drawing, "PROBE", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     assert gl_available.__wrapped__() is False
 
 
 def test_a_probe_that_hangs_means_no(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "PROBE", "import time; time.sleep(60)")
-    monkeypatch.setattr(pictures, "PROBE_SECONDS", 0.5)
+    monkeypatch.setattr(drawing, "PROBE", "import time; time.sleep(60)")
+    monkeypatch.setattr(drawing, "PROBE_SECONDS", 0.5)
     assert gl_available.__wrapped__() is False
 
 

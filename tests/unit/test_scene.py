@@ -7,75 +7,22 @@ import sys
 
 import numpy as np
 import pytest
+from drawn_box import SHAPE, STAGE_DAYS, VOXEL_ML, box_case, fate, shown_box, staged
 
-from flrsim.case import Lesion, LiverCase, Vessel
-from flrsim.grid import Region, RegionGrid
-from flrsim.mask_surface import surface_of_mask
+from flrsim.case import Vessel
 from flrsim.report import palette
-from flrsim.results import LesionFate
+from flrsim.staging import Fate
 from flrsim.viewer import display
 from flrsim.viewer.camera import CAMERAS, ORIENTATION
 from flrsim.viewer.overlay import Box, spread_out
-from flrsim.viewer.scene import Label, Scene, build_scene, rgb
-
-SHAPE = (40, 24, 24)
-VOXEL_ML = 0.008  # 2 mm cubes
+from flrsim.viewer.scene import Label, Scene, rgb, scene_at
+from flrsim.viewer.shown import Shown
 
 
-def box_case(*, vessels: tuple[Vessel, ...] = ()) -> tuple[LiverCase, np.ndarray]:
-    """S6 on the patient's right (x < 20), S2 on the left; L1 in S6, L2 in S2, one tube of portal vein."""
-    regions = np.zeros(SHAPE, np.uint16)
-    regions[4:20, 4:20, 4:20] = 1
-    regions[20:36, 4:20, 4:20] = 2
-    regions[8:12, 8:12, 8:12] = 3
-    regions[26:30, 8:12, 8:12] = 4
-    table = [
-        None,
-        Region("S6", "parenchyma", "parenchyma"),
-        Region("S2", "parenchyma", "parenchyma"),
-        Region("S6", "L1", "lesion"),
-        Region("S2", "L2", "lesion"),
-    ]
-    if vessels:
-        regions[24:34, 15:18, 15:18] = 5
-        table.append(Region("S2", vessels[0].name, "vessel"))
-    affine = np.diag([2.0, 2.0, 2.0, 1.0])
-    affine[:3, 3] = (-40.0, -30.0, 100.0)
-    ml = np.bincount(regions.ravel(), minlength=len(table)) * VOXEL_ML
-    ml[0] = 0.0
-    grid = RegionGrid(regions, affine, tuple(table), ml)
-    lesions = []
-    for name, region in (("L1", 3), ("L2", 4)):
-        mask = regions == region
-        middle = grid.world(np.argwhere(mask).mean(axis=0, keepdims=True))[0]
-        lesions.append(
-            Lesion(
-                name,
-                0.512,
-                0.0,
-                {},
-                13.0,
-                11.0,
-                (middle[0], middle[1], middle[2]),
-                surface_of_mask(mask, affine),
-            )
-        )
-    removed = np.zeros(SHAPE, np.int16)
-    removed[4:20, 4:20, 4:20] = 2
-    removed[24:32, 4:14, 4:14] = 1
-    return LiverCase("box", grid, tuple(lesions), vessels), removed
-
-
-def fate(name: str, what: str, stage: int | None, left_ml: float = 0.0) -> LesionFate:
-    return LesionFate(name, what, stage, left_ml, {}, 5.0, None, None, False, "yes", "")
-
-
-FATES = {"L1": fate("L1", "removed", 2), "L2": fate("L2", "removed", 1)}
-
-
-def scene(up_to_stage: int | None = None, **fates: LesionFate) -> Scene:
-    case, removed = box_case()
-    return build_scene(case, removed, FATES | fates, up_to_stage=up_to_stage, title="box")
+def scene(after_stage: int = 0, *fates: Fate, removed: np.ndarray | None = None) -> Scene:
+    return scene_at(
+        shown_box(*fates, removed=removed), day=STAGE_DAYS[after_stage - 1] if after_stage else None
+    )
 
 
 def names(built: Scene, kind: str) -> set[str]:
@@ -108,7 +55,7 @@ def test_cut_surfaces_lie_between_fates_and_belong_to_what_stays_longest() -> No
     assert names(built, "cut_surface") == {"cut 0|1", "cut 0|2"}
     wall = next(a for a in built.actors if a.name == "cut 0|2")
     assert wall.colour == palette.fate_colour(2), "before the operation it is the deep face of the specimen"
-    bare = next(a for a in scene(up_to_stage=2).actors if a.name == "cut 0|2")
+    bare = next(a for a in scene(2).actors if a.name == "cut 0|2")
     assert bare.colour == palette.fate_colour(0)
     assert bare.opacity > wall.opacity
     assert np.abs(wall.points[:, 0] + 1.0).max() < 1.0
@@ -120,26 +67,26 @@ def test_cut_surfaces_lie_between_fates_and_belong_to_what_stays_longest() -> No
 
 
 def test_later_stage_keeps_the_wall_between_two_stages() -> None:
-    case, removed = box_case()
+    _, removed = box_case()
     removed[20:36, 4:20, 4:20] = 1
-    built = build_scene(case, removed, FATES, title="all goes")
+    built = scene(removed=removed)
     (wall,) = built.of_kind("cut_surface")
     assert (wall.name, wall.colour) == ("cut 2|1", palette.fate_colour(1))
 
 
 def test_removed_tissue_is_not_drawn_after_its_stage() -> None:
-    after = scene(up_to_stage=1)
+    after = scene(1)
     assert names(after, "liver") == {"S6/2", "S2/0"}
     assert names(after, "lesion") == {"L1"}
     assert {label.text for label in after.labels} == {"L1"}
     assert "cut 0|1" in names(after, "cut_surface"), "the wound of stage 1 stays to be seen"
-    last = scene(up_to_stage=2)
+    last = scene(2)
     assert names(last, "liver") == {"S2/0"}
     assert names(last, "lesion") == set()
 
 
 def test_all_stages_share_one_frame() -> None:
-    for built in (scene(), scene(up_to_stage=2)):
+    for built in (scene(), scene(2)):
         low, high = built.bounds_mm
         assert low.tolist() == [-33.0, -23.0, 107.0]
         assert high.tolist() == [31.0, 9.0, 139.0]
@@ -152,7 +99,8 @@ def test_lesions_wear_the_colour_of_the_stage_that_clears_them() -> None:
 
 @pytest.mark.parametrize("what", ["left", "cut_through"])
 def test_a_lesion_that_is_not_cleared_is_loud(what: str) -> None:
-    built = scene(L2=fate("L2", what, None, 0.3))
+    case, _ = box_case()
+    built = scene(0, fate(case, "L1", "removed", 2), fate(case, "L2", what, None, 0.3))
     colours = {a.name: a.colour for a in built.of_kind("lesion")}
     assert colours == {"L1": palette.fate_ink(2), "L2": palette.LOUD}
     label = next(label for label in built.labels if label.text == "L2")
@@ -165,8 +113,7 @@ def test_a_lesion_that_is_not_cleared_is_loud(what: str) -> None:
 
 
 def test_a_lesion_nobody_judged_is_loud() -> None:
-    case, removed = box_case()
-    built = build_scene(case, removed, {}, title="box")
+    built = scene_at(Shown(box_case()[0]))
     assert {a.colour for a in built.of_kind("lesion")} == {palette.LOUD}
 
 
@@ -174,9 +121,9 @@ def test_only_the_rest_of_a_cut_lesion_is_drawn_afterwards() -> None:
     case, removed = box_case()
     removed[24:32, 4:14, 4:14] = 0
     removed[26:28, 8:12, 8:12] = 1
-    cut = {"L1": FATES["L1"], "L2": fate("L2", "cut_through", None, 0.256)}
-    whole = build_scene(case, removed, cut, title="box").of_kind("lesion")[1]
-    rest = build_scene(case, removed, cut, up_to_stage=1, title="box").of_kind("lesion")[1]
+    cut = fate(case, "L1", "removed", 2), fate(case, "L2", "cut_through", None, 0.256)
+    whole = scene(0, *cut, removed=removed).of_kind("lesion")[1]
+    rest = scene(1, *cut, removed=removed).of_kind("lesion")[1]
     # Voxels 28 and 29 stay: x from 15 to 19 mm.
     assert np.ptp(whole.points[:, 0]) > 1.5 * np.ptp(rest.points[:, 0])
     assert rest.points[:, 0].min() > 14.0
@@ -195,8 +142,7 @@ def test_the_legend_counts_voxels_of_the_case() -> None:
 
 
 def test_parenchyma_that_stays_excludes_lesions_left_behind() -> None:
-    case, _ = box_case()
-    built = build_scene(case, np.zeros(SHAPE, np.int16), {}, title="nothing goes")
+    built = scene(removed=np.zeros(SHAPE, np.int16))
     (stays,) = [e for e in built.legend if e.stage == 0]
     assert stays.ml == pytest.approx((2 * 16**3 - 2 * 64) * VOXEL_ML)
 
@@ -235,7 +181,7 @@ def test_vessels_are_never_drawn_when_not_supplied() -> None:
 
 def test_supplied_vessels_are_drawn_and_the_missing_tree_is_named() -> None:
     case, removed = box_case(vessels=(Vessel("portal_vein", "portal_vein", None, 0.72),))
-    built = build_scene(case, removed, FATES, title="box")
+    built = scene_at(Shown(case, staged(case, removed)))
     (portal,) = built.of_kind("vessel")
     assert (portal.colour, portal.opacity) == (palette.PORTAL_VEIN, 1.0)
     assert built.banners == ("hepatic vein not supplied",)
@@ -250,9 +196,10 @@ def test_crumbs_that_a_cut_leaves_of_a_vessel_are_not_drawn_and_larger_rests_are
         # One voxel is 0.008 mL, less than what counts as a vessel; two that touch are more.
         gone = np.where(tube, 1, removed).astype(np.int16)
         gone[tuple(np.argwhere(tube)[:kept].T)] = 0
-        after = build_scene(case, gone, FATES, up_to_stage=1, title="box")
+        shown = Shown(case, staged(case, gone))
+        after = scene_at(shown, day=STAGE_DAYS[0])
         assert bool(after.of_kind("vessel")) is drawn
-        before = build_scene(case, gone, FATES, title="box")
+        before = scene_at(shown)
         assert len(before.of_kind("vessel")) == 1
 
 
@@ -313,12 +260,6 @@ def test_rims_and_borders_of_a_known_sheet() -> None:
     assert len(display.rim_edges(quads)) == 2 * (2 + 3)
     group = np.array([0, 0, 1, 0, 0, 1])
     assert sorted(map(tuple, display.border_edges(quads, group))) == [(2, 6), (6, 10)]
-
-
-def test_a_grid_of_another_shape_is_refused() -> None:
-    case, removed = box_case()
-    with pytest.raises(ValueError, match="the case's grid has"):
-        build_scene(case, removed[1:], FATES, title="box")
 
 
 def test_the_scene_needs_no_drawing_library() -> None:

@@ -267,15 +267,24 @@ def view(
         str | None, typer.Option("--plan", help="Plan whose stages colour the liver; the first by default.")
     ] = None,
     after_stage: Annotated[int, typer.Option(min=0, help="Show the liver after this operation.")] = 0,
+    day: Annotated[int | None, typer.Option(help="Show the liver on this day of the plan.")] = None,
     view_from: Annotated[str, typer.Option("--from", help="anterior, inferior or posterior.")] = "anterior",
 ) -> None:
     """Draw a case in 3D, coloured by what each operation takes."""
     from flrsim.cli.pictures import write_screenshot
 
+    if after_stage and day is not None:
+        raise typer.BadParameter("--after-stage and --day both say when; give one")
     check_output(screenshot, (".png",), what="a picture")
     case, plans, evidence = read_case(case_path, [plan] if plan else None, needs_plans=False)
     write_screenshot(
-        case, plans[0] if plans else None, evidence, screenshot, after_stage=after_stage, view=view_from
+        case,
+        plans[0] if plans else None,
+        evidence,
+        screenshot,
+        after_stage=after_stage,
+        day=day,
+        view=view_from,
     )
     typer.echo(f"wrote {screenshot}", err=True)
 

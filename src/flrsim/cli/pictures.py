@@ -1,10 +1,8 @@
-"""Pictures of staged plans: one for the plan, one after each operation."""
+"""Pictures of plans: the plan, what is left after each operation, and any day of the course."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-import numpy as np
 
 from flrsim.case import LiverCase
 from flrsim.comparison import Compared, compare
@@ -12,37 +10,35 @@ from flrsim.errors import DisplayError, PlanError
 from flrsim.evidence import Evidence
 from flrsim.plan import Plan
 from flrsim.report import ReportPicture
-from flrsim.results import LesionFate, PlanResult
-from flrsim.staging import StagedPlan
-from flrsim.viewer.pictures import gl_available, picture
-from flrsim.viewer.scene import build_scene
+from flrsim.viewer.camera import CAMERAS
+from flrsim.viewer.drawing import gl_available
+from flrsim.viewer.pictures import picture
+from flrsim.viewer.scene import scene_at
+from flrsim.viewer.shown import Shown, shown_plans
 
-FEW_DRAWS = 100
+FEW_DRAWS = 2000
+"""Draws behind a single picture: its volumes are medians."""
 
 
 def report_pictures(case: LiverCase, compared: Compared) -> tuple[ReportPicture, ...]:
     """Return a picture of every plan and of what stays after each of its operations; none where nothing can be drawn."""
     if not gl_available():
         return ()
-    out = []
-    for result, staged in zip(compared.result.plans, compared.staged, strict=True):
-        for stage in range(len(result.stages) + 1):
-            out.append(_report_picture(case, result, staged, stage))
-    return tuple(out)
+    return tuple(
+        _report_picture(shown, stage)
+        for shown in shown_plans(case, compared.staged, compared.result.plans)
+        for stage in range(len(shown.operation_days) + 1)
+    )
 
 
-def _report_picture(case: LiverCase, result: PlanResult, staged: StagedPlan, stage: int) -> ReportPicture:
-    title = f"{result.name}: the plan" if stage == 0 else f"{result.name}: after stage {stage}"
-    caption = (
-        "what stays and what goes, by stage"
-        if stage == 0
-        else f"what is left after {result.stages[stage - 1].operation}"
-    )
-    scene = build_scene(
-        case, staged.removed_at, {f.name: f for f in result.lesions}, up_to_stage=stage or None, title=title
-    )
+def _report_picture(shown: Shown, stage: int) -> ReportPicture:
+    title = f"{shown.name}: the plan" if stage == 0 else f"{shown.name}: after stage {stage}"
+    caption = "what stays and what goes, by stage"
+    if stage and shown.result is not None:
+        caption = f"what is left after {shown.result.stages[stage - 1].operation}"
+    scene = scene_at(shown, day=shown.operation_days[stage - 1] if stage else None)
     return ReportPicture(
-        plan=result.name, stage=stage, title=title, png=picture(scene, size=(1000, 750)), caption=caption
+        plan=shown.name, stage=stage, title=title, png=picture(scene, size=(1000, 750)), caption=caption
     )
 
 
@@ -53,14 +49,20 @@ def write_screenshot(
     path: Path,
     *,
     after_stage: int = 0,
+    day: int | None = None,
     view: str = "anterior",
 ) -> None:
     """Write one picture of a plan as PNG.
 
+    Parameters
+    ----------
+    after_stage : the liver at the end of the day of this operation; 0 is the plan.
+    day : the liver at the end of this day.
+
     Raises
     ------
     PlanError
-        When the plan has no such stage.
+        When the plan has no such stage, or there is no plan that a day could belong to.
     """
     if after_stage > (0 if plan is None else len(plan.operations)):
         named = (
@@ -69,15 +71,13 @@ def write_screenshot(
             else f'plan "{plan.name}" ends with stage {len(plan.operations)}; there'
         )
         raise PlanError(f"{named} is no stage {after_stage}")
-    if view not in ("anterior", "inferior", "posterior"):
-        raise DisplayError(f'view "{view}" is not known; views are anterior, inferior, posterior')
-    removed_at = np.zeros(case.grid.regions.shape, dtype=np.int16)
-    fates: dict[str, LesionFate] = {}
-    title = case.name
+    if day is not None and plan is None:
+        raise PlanError("a day belongs to a plan, and the case has none; leave --day out or add a plan")
+    if view not in CAMERAS:
+        raise DisplayError(f'view "{view}" is not known; views are {", ".join(CAMERAS)}')
+    shown = Shown(case)
     if plan is not None:
         compared = compare(case, [plan], evidence, seed=0, draws=FEW_DRAWS)
-        removed_at = compared.staged[0].removed_at
-        fates = {f.name: f for f in compared.result.plans[0].lesions}
-        title = plan.name if not after_stage else f"{plan.name}: after stage {after_stage}"
-    scene = build_scene(case, removed_at, fates, up_to_stage=after_stage or None, title=title)
-    path.write_bytes(picture(scene, view=view))
+        (shown,) = shown_plans(case, compared.staged, compared.result.plans)
+        day = shown.operation_days[after_stage - 1] if after_stage else day
+    path.write_bytes(picture(scene_at(shown, day=day), view=view))

@@ -21,6 +21,10 @@ PORTAL_VEIN = "#6a3fb5"
 HEPATIC_VEIN = "#12309c"
 UNSPLIT_VESSEL = "#4b5178"
 RIM = "#262626"
+TERRITORY = "#3d3d4a"
+"""Hatching of tissue whose portal branch is closed."""
+MARGIN = "#8f3b76"
+"""Shell of a planned margin."""
 
 VERDICT_COLOURS = {
     "meets_rules": "#00694d",

@@ -32,7 +32,7 @@ from flrsim.physiology.modifiers import (
 from flrsim.physiology.risk import PHLF_DEFINITION, by_definition
 from flrsim.physiology.telv import THRESHOLD_FORMULA, telv
 from flrsim.physiology.volumes import GrowthDraws, Volumes, segment_4_fate
-from flrsim.timeline.curves import play_days
+from flrsim.timeline.curves import lesion_curves, play_days
 from flrsim.timeline.ledger import earliest_days, ledger
 from flrsim.timeline.types import Decision, GrowthLaws, Timeline
 from flrsim.tumour import Lesions
@@ -180,7 +180,7 @@ def simulate(
     lesions = Lesions(course, patient, history, evidence, play.uniform, play.normal)
     p_lesion_cleared, p_cleared = lesions.clearance()
     after = round(evidence.value("rules.follow_up")) if follow_up_days is None else follow_up_days
-    days, curves, function_on = play_days(
+    days, curves, function_on, p_sufficient = play_days(
         course,
         volumes.failing(ending.failing),
         lesions,
@@ -189,6 +189,7 @@ def simulate(
         liver_on,
         evidence,
         modifiers_off,
+        threshold,
     )
     asked = [s for s in course.steps if s.kind in ("scan", "operate")] or [CourseStep(day, "wait")]
     one, other = volumes.sflr(day), absolute.sflr(day)
@@ -257,6 +258,8 @@ def simulate(
         p_new_lesion=lesions.p_new_lesion(day),
         tumour_remarks=lesions.remarks,
         growth_remarks=without_factor(play.setting, grown.history),
+        p_sufficient=p_sufficient,
+        lesion_mm=lesion_curves(course, lesions, days),
     )
 
 

@@ -137,6 +137,8 @@ class Timeline:
     growth_remarks : causes that are present and have no factor on the stimulus of this plan.
     ledger : modifiers that differ from 1, and ``all`` of them together.
     used : ids of the numbers that were read.
+    p_sufficient : on every day, share of draws whose sFLR meets the binding rule.
+    lesion_mm : longest axial diameter of each lesion on every day; NaN once it has been cleared.
     """
 
     course: Course
@@ -183,6 +185,8 @@ class Timeline:
     p_new_lesion: float = 0.0
     tumour_remarks: tuple[str, ...] = ()
     growth_remarks: tuple[str, ...] = ()
+    p_sufficient: Floats = field(default_factory=lambda: np.zeros(0))
+    lesion_mm: Mapping[str, Curve] = field(default_factory=dict)
 
     @property
     def at_resection(self) -> Decision | None:

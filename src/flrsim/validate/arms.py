@@ -183,7 +183,7 @@ class Simulated:
         for group in self.groups:
             course = course_of_arm(self.arm, self._mean_share, self.telv_ml, self.evidence, days)
             part = self._played(group, course, self.telv_ml)
-            _, _, on_day = play_days(
+            _, _, on_day, _ = play_days(
                 course,
                 part.after,
                 self._lesions(part),

@@ -109,6 +109,34 @@ def long_lines(
     return np.asarray(lines[total[group[lines[:, 0]]] >= at_least_mm])
 
 
+def contour_lines(
+    points: NDArray[np.float64],
+    faces: NDArray[np.int64],
+    normal: tuple[float, float, float],
+    every_mm: float,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return where parallel planes, `every_mm` apart, cross triangles (m, 3): points (2 n, 3) and lines (n, 2).
+
+    A triangle that several planes cross shows the highest of them.
+    """
+    height = points @ (np.array(normal) / np.linalg.norm(normal)) / every_mm
+    own = height[faces]
+    level = np.floor(own.max(axis=1))
+    crossed = own.min(axis=1) < level
+    own, level, corner = own[crossed] - level[crossed, None], level[crossed], points[faces[crossed]]
+    ends = []
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        one, other = own[:, a], own[:, b]
+        hit = (one >= 0) != (other >= 0)
+        share = np.divide(one, one - other, out=np.zeros(len(one)), where=hit)
+        ends.append((hit, corner[:, a] + share[:, None] * (corner[:, b] - corner[:, a])))
+    hits = np.stack([hit for hit, _ in ends], axis=1)
+    both = hits.sum(axis=1) == 2
+    places = np.stack([place for _, place in ends], axis=1)[both]
+    out = places[hits[both]].reshape(-1, 3)
+    return out, np.arange(len(out)).reshape(-1, 2)
+
+
 def compact(
     points: NDArray[np.float64], faces: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

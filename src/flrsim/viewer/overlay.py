@@ -19,7 +19,8 @@ PAPER = "#ffffff"
 SCALE_BAR_MM = 50.0
 PUSHES = 200
 TITLE_ROWS = 42.0
-"""How far the upper letter of the patient's axes stands below its place, to clear the title."""
+LINE_ROWS = 34.0
+"""How far the upper letter of the patient's axes stands below its place, to clear the title and each line under it."""
 
 
 @dataclass
@@ -59,11 +60,15 @@ def draw_overlay(
     unit = min(height + legend_rows, 0.75 * width) / 900.0
     pixels_per_mm = 0.5 * height / scale
     _names(draw, scene, camera, focus, pixels_per_mm, (width, height), unit)
-    _axes(draw, camera, (width, height), unit)
+    lines = scene.readout.lines() if scene.readout.flr_ml is not None or scene.day is not None else ()
+    _axes(draw, camera, (width, height), unit, len(lines))
     _scale_bar(draw, pixels_per_mm, (width, height), unit)
     title = _fitting(draw, scene.title, 0.7 * width, 25 * unit, bold=True)
     draw.text((20 * unit, 14 * unit), scene.title, fill=INK, font=title)
     draw.text((20 * unit, 47 * unit), f"seen {camera.title}", fill=GREY, font=_font(18 * unit))
+    for n, line in enumerate(lines):
+        font = _fitting(draw, line, 0.9 * width, 19 * unit, bold=n == 0)
+        draw.text((20 * unit, (75 + 26 * n) * unit), line, fill=INK if n == 0 else GREY, font=font)
     for n, banner in enumerate(scene.banners):
         _banner(draw, banner, (width - 18 * unit, (16 + 38 * n) * unit), unit)
     _legend(draw, scene, (width, height, legend_rows), unit)
@@ -161,7 +166,7 @@ def spread_out(boxes: list[Box], size: tuple[int, int]) -> list[Box]:
     return boxes
 
 
-def _axes(draw: Any, camera: Camera, size: tuple[int, int], unit: float) -> None:
+def _axes(draw: Any, camera: Camera, size: tuple[int, int], unit: float, lines: int) -> None:
     """Write the patient's axes at the edges of the picture, as on a scan."""
     edge = 26 * unit
     right, up = camera.right, np.array(camera.up)
@@ -169,7 +174,7 @@ def _axes(draw: Any, camera: Camera, size: tuple[int, int], unit: float) -> None
         x, y = float(np.dot(direction, right)), float(np.dot(direction, up))
         if abs(x) < 0.5 and abs(y) < 0.5:
             continue
-        above = TITLE_ROWS * unit if y > 0 else 0.0
+        above = (TITLE_ROWS + LINE_ROWS * lines) * unit if y > 0 else 0.0
         place = (
             0.5 * size[0] + x * (0.5 * size[0] - edge),
             0.5 * size[1] - y * (0.5 * size[1] - edge) + above,

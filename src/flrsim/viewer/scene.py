@@ -1,23 +1,22 @@
-"""What a picture of a plan shows, as plain data: actors, labels, legend. No drawing library is needed."""
+"""What is drawn of a plan on a day, as plain data: actors, labels, legend, numbers. No drawing library is needed."""
 
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.case import SPECK_ML, Lesion, LiverCase
-from flrsim.grid import PARENCHYMA, RegionGrid
-from flrsim.mask_surface import surface_of_mask
-from flrsim.mesh import MM3_PER_ML
-from flrsim.meshing import mesh_from_labels
 from flrsim.report import palette
-from flrsim.results import RESEARCH_NOTE, LesionFate
-from flrsim.viewer import display
+from flrsim.results import RESEARCH_NOTE
 from flrsim.viewer.camera import Camera
+from flrsim.viewer.legend import VESSEL_COLOURS, LegendEntry, banners_of, legend_of, lesion_colour
+from flrsim.viewer.place import STILL, Place, Shape
+from flrsim.viewer.shown import LesionNow, Options, Readout, Shown
+
+__all__ = ["Actor", "Label", "LegendEntry", "Options", "Scene", "Shown", "lesion_colour", "rgb", "scene_at"]
 
 OPACITY_STAYS = 0.56
 OPACITY_GOES = (0.52, 0.32)
@@ -28,9 +27,7 @@ SIGHT_CELL_MM = 4.0
 SIGHT_REACH_MM = 25.0
 SEEN_SHARE = 0.01
 """A segment is named where it fills more than this share of the picture's cells, 4 mm each."""
-SHORTEST_RIM_MM = 30.0
-CLEARED = ("removed", "ablated", "vanished")
-VESSEL_COLOURS = {"portal_vein": palette.PORTAL_VEIN, "hepatic_vein": palette.HEPATIC_VEIN}
+OPACITY_SPECIMEN, OPACITY_MARGIN = 0.35, 0.22
 
 
 @dataclass(frozen=True)
@@ -39,23 +36,34 @@ class Actor:
 
     Attributes
     ----------
-    kind : ``liver``, ``cut_surface``, ``cut_rim``, ``border``, ``lesion`` or ``vessel``.
-    points : (n, 3) LPS mm.
-    faces : (m, 3) triangles, or (m, 2) line segments for ``cut_rim`` and ``border``.
+    kind : ``liver``, ``cut_surface``, ``cut_rim``, ``border``, ``lesion``, ``vessel``, ``specimen``, ``margin`` or
+        ``territory``.
+    shape : what does not change with the day; the same object on every day, so that it is uploaded once.
+    place : how the day moves it.
     colour : sRGB hex.
     stage : fate of the tissue: 0 stays, k goes in stage k; None for what is never removed tissue.
-    segment : the segment whose skin a ``liver`` actor is.
+    segment : the segment whose skin a ``liver`` or ``territory`` actor is.
     """
 
     name: str
     kind: str
-    points: NDArray[np.float64]
-    faces: NDArray[np.int64]
+    shape: Shape
     colour: str
     opacity: float
     label: str
     stage: int | None = None
     segment: str | None = None
+    place: Place = STILL
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """Points as drawn on this day, (n, 3) LPS mm."""
+        return self.place.on(self.shape.points)
+
+    @property
+    def faces(self) -> NDArray[np.int64]:
+        """Triangles (m, 3), or line segments (m, 2) of ``cut_rim``, ``border`` and ``territory``."""
+        return self.shape.faces
 
 
 @dataclass(frozen=True)
@@ -70,23 +78,15 @@ class Label:
 
 
 @dataclass(frozen=True)
-class LegendEntry:
-    """One colour and what it stands for; `ml` is counted on the case's voxels, never on display meshes."""
-
-    text: str
-    colour: str
-    stage: int | None
-    ml: float | None
-
-
-@dataclass(frozen=True)
 class Scene:
-    """Everything a picture of one plan at one stage shows.
+    """Everything that is shown of one plan on one day.
 
     Attributes
     ----------
-    bounds_mm : lowest and highest corner of the whole liver before any operation, (3,) LPS mm each, so that
-        pictures of all stages share one scale.
+    bounds_mm : lowest and highest corner of all that the whole course draws, (3,) LPS mm each, so that pictures of
+        all days share one scale.
+    readout : the numbers of the day.
+    name_segments : whether segments are named.
     """
 
     title: str
@@ -95,11 +95,16 @@ class Scene:
     legend: tuple[LegendEntry, ...]
     banners: tuple[str, ...]
     bounds_mm: tuple[NDArray[np.float64], NDArray[np.float64]]
+    readout: Readout
     note: str = RESEARCH_NOTE
+    day: int | None = None
+    name_segments: bool = True
 
     def segment_labels(self, camera: Camera) -> tuple[tuple[Label, ...], tuple[str, ...]]:
         """Return the segments a camera sees, named in the middle of what is seen, and the hidden ones."""
-        skin = self.of_kind("liver")
+        skin = self.of_kind("liver") if self.name_segments else ()
+        if not skin:
+            return (), ()
         names = sorted({a.segment for a in skin if a.segment is not None})
         points = np.concatenate([a.points for a in skin])
         owner = np.repeat([names.index(a.segment or "") for a in skin], [len(a.points) for a in skin])
@@ -127,258 +132,198 @@ class Scene:
         return tuple(a for a in self.actors if a.kind == kind)
 
 
-def build_scene(
-    case: LiverCase,
-    removed_at: NDArray[np.int16],
-    fates: Mapping[str, LesionFate],
-    *,
-    up_to_stage: int | None = None,
-    title: str,
-) -> Scene:
-    """Return what a picture of a plan shows.
+def scene_at(shown: Shown, *, day: int | None = None, options: Options | None = None) -> Scene:
+    """Return what is drawn of a plan on a day.
 
-    Display meshes are thinned to about 250,000 triangles and smoothed; every mL in the scene is counted on
-    the case's own voxels.
+    Geometry is thinned and smoothed for display, and moved by the day; every mL is counted on the case's own
+    voxels or simulated, never measured on what is drawn.
 
     Parameters
     ----------
-    case
-        The liver; vessels that it does not have are never drawn, a banner says so.
-    removed_at : (nx, ny, nz) int16
-        Operation (1, 2 …) at which a voxel goes; 0 stays.
-    fates
-        What the plan does to each lesion, by name.
-    up_to_stage
-        Tissue that has gone by this stage is not drawn; None draws all of it, coloured by its fate.
-    title
-        What the picture shows.
+    shown
+        The case with its plan and result. Keep it while the day changes: it holds what does not.
+    day
+        Day of the course; what an operation takes is gone from its day on. None: the plan before any operation, all
+        tissue coloured by its fate, as imaged.
+    options
+        What is visible.
+
+    Raises
+    ------
+    DisplayError
+        When the day lies outside the course.
     """
-    grid = case.grid
-    if removed_at.shape != grid.regions.shape:
-        raise ValueError(f"removed_at has shape {removed_at.shape}; the case's grid has {grid.regions.shape}")
-    gone = up_to_stage or 0
-    stages = tuple(int(s) for s in np.unique(removed_at[grid.regions > 0]))
-    actors = [*_liver(grid, removed_at, stages, gone), *_vessels(case, removed_at, gone)]
-    lesions = [_lesion(case, lesion, removed_at, fates.get(lesion.name), gone) for lesion in case.lesions]
-    actors += [a for a in lesions if a is not None]
-    if not actors:
-        raise ValueError(f"nothing is left to draw after stage {gone}")
+    options = options or Options()
+    readout = shown.readout(day)
+    done = readout.operations_done
+    grown = Place.about(readout.growth.centre_mm, readout.growth.length)
+    lesions = [_lesion(shown, now, done, grown) for now in readout.lesions] if options.lesions else []
+    drawn = [a for a in lesions if a is not None]
+    actors: list[Actor] = []
+    if options.liver:
+        actors += _skins(shown, done, grown, options.opacity)
+    if options.cut_surfaces:
+        actors += _cuts(shown, done, grown, options.opacity)
+    if options.territory:
+        actors += _territories(shown, day, done, grown)
+    if options.vessels:
+        actors += _vessels(shown, day, done, grown)
+    if options.specimens:
+        actors += _specimens(shown, done, grown, options.opacity)
+    if options.margins:
+        actors += _margins(shown, readout, grown, options.opacity)
+    actors += drawn
+    when = "the plan" if day is None else f"day {day}"
+    title = shown.name if shown.staged is None else f"{shown.name}: {when}"
+    if done:
+        title += f", after stage {done}"
     return Scene(
         title=title,
         actors=tuple(actors),
-        labels=tuple(_lesion_labels(actors)),
-        legend=(*_tissue_legend(grid, removed_at, stages, gone), *_other_legend(case, actors, fates)),
-        banners=_banners(case),
-        bounds_mm=_bounds(grid),
+        labels=tuple(_lesion_labels(drawn)) if options.labels else (),
+        legend=legend_of(
+            shown, day, {a.name: a.colour for a in drawn}, [a.name for a in actors if a.kind == "vessel"]
+        ),
+        banners=banners_of(shown),
+        bounds_mm=_bounds(shown),
+        readout=readout,
+        day=day,
+        name_segments=options.labels,
     )
 
 
-def _bounds(grid: RegionGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and highest corner of all tissue, (3,) LPS mm each."""
-    tissue = grid.regions > 0
-    ends = [np.flatnonzero(tissue.any(axis=tuple({0, 1, 2} - {axis})))[[0, -1]] for axis in range(3)]
-    corners = np.stack(
-        np.meshgrid(*[e + np.array([-0.5, 0.5]) for e in ends], indexing="ij"), axis=-1
-    ).reshape(-1, 3)
-    world = grid.world(corners)
-    return world.min(axis=0), world.max(axis=0)
+def _bounds(shown: Shown) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and highest corner of all that the course draws, (3,) LPS mm each."""
+    most = Place.about(shown.geometry.hilum[0], shown.most_growth)
+    (low, high), (kept_low, kept_high) = shown.geometry.bounds_mm, shown.geometry.kept_bounds_mm
+    return np.minimum(low, most.on(kept_low)), np.maximum(high, most.on(kept_high))
 
 
-def _liver(
-    grid: RegionGrid, removed_at: NDArray[np.int16], stages: tuple[int, ...], gone: int
-) -> list[Actor]:
-    """Return the skin of each segment and fate, cut surfaces, their rims, and segment borders."""
-    n_segments = len(grid.segments)
-    order = np.zeros(max(stages, default=0) + 1, dtype=np.uint16)
-    order[list(stages)] = np.arange(len(stages))
-    # One label a segment and fate; what is not liver is outside whatever its fate.
-    labels = np.where(
-        grid.segment_labels > 0,
-        grid.segment_labels + order[np.maximum(removed_at, 0)] * np.uint16(n_segments),
-        0,
-    ).astype(np.uint16)
-    coarse, affine = display.thinned(labels, grid.affine)
-    names = ["outside", *(f"{s}/{k}" for k in stages for s in grid.segments)]
-    mesh = mesh_from_labels(coarse, affine, names, iterations=0)
-    points = display.smoothed(mesh.points, mesh.faces)
-    segment = np.array([-1, *(s for _ in stages for s in range(n_segments))])
-    stage = np.array([-1, *(k for k in stages for _ in range(n_segments))])
-    inner, outer = mesh.sides[:, 0].astype(np.int64), mesh.sides[:, 1].astype(np.int64)
-    out: list[Actor] = []
-
-    def add(
-        name: str,
-        kind: str,
-        faces: NDArray[np.int64],
-        colour: str,
-        opacity: float,
-        of: int,
-        owner: str | None = None,
-    ) -> None:
-        if len(faces):
-            own, renumbered = display.compact(points, faces)
-            if faces.shape[1] == 2:
-                own = display.smoothed(own, renumbered)
-            out.append(Actor(name, kind, own, renumbered, colour, opacity, palette.fate_name(of), of, owner))
-
-    skin = (outer == 0) & ((stage[inner] == 0) | (stage[inner] > gone))
-    for label in np.unique(inner[skin]):
-        k, s = int(stage[label]), int(segment[label])
-        faces = display.as_triangles(mesh.faces[skin & (inner == label)])
-        add(
-            f"{grid.segments[s]}/{k}",
-            "liver",
-            faces,
-            _shade(palette.fate_colour(k), s),
-            _opacity(k),
-            k,
-            grid.segments[s],
-        )
-    # The label that stays longest owns a cut surface: it is what the surgeon looks at afterwards.
-    late_inner = np.where(stage[inner] == 0, np.iinfo(np.int64).max, stage[inner])
-    late_outer = np.where(stage[outer] == 0, np.iinfo(np.int64).max, stage[outer])
-    owner = np.where(late_inner >= late_outer, stage[inner], stage[outer])
-    other = np.where(late_inner >= late_outer, stage[outer], stage[inner])
-    cut = (outer > 0) & (owner != other) & ((owner == 0) | (owner > gone))
-    for k, j in sorted({(int(a), int(b)) for a, b in zip(owner[cut], other[cut], strict=True)}):
-        faces = mesh.faces[cut & (owner == k) & (other == j)]
-        # Bare, it is the wound of what stays; covered, it is the deep face of what will go.
-        bare = 0 < j <= gone
-        shown, opacity = (k, OPACITY_BARE) if bare else (j, OPACITY_COVERED)
-        wall = display.as_triangles(faces)
-        add(f"cut {k}|{j}", "cut_surface", wall, palette.fate_colour(shown), opacity, shown)
-        rim = display.long_lines(points, display.rim_edges(faces), at_least_mm=SHORTEST_RIM_MM)
-        add(f"rim {k}|{j}", "cut_rim", rim, palette.RIM, 1.0, k)
-    lines = display.border_edges(mesh.faces[skin], np.where(skin, segment[inner], -1)[skin])
-    add("segment borders", "border", lines, palette.RIM, 0.35, 0)
-    return out
+def _there(stage: int, done: int) -> bool:
+    return stage == 0 or stage > done
 
 
-def _vessels(case: LiverCase, removed_at: NDArray[np.int16], gone: int) -> list[Actor]:
-    """Return the supplied vessels that are still there."""
-    out = []
-    for vessel in case.vessels:
-        whole = case.grid.mask(case.grid.ids(tissue=vessel.name, kind="vessel"))
-        mask = _still(whole, removed_at, gone)
-        if mask.sum() < whole.sum():
-            mask = _without_specks(mask, case.grid)
-        if mask.any():
-            points, faces = surface_of_mask(mask, case.grid.affine)
-            colour = VESSEL_COLOURS.get(vessel.tree, palette.UNSPLIT_VESSEL)
-            out.append(
-                Actor(vessel.name, "vessel", points, faces, colour, 1.0, vessel.name.replace("_", " "))
-            )
-    return out
+def _skins(shown: Shown, done: int, grown: Place, strength: float) -> Iterable[Actor]:
+    """Return the skin of each segment and fate that is still there, and the borders of segments on it."""
+    geometry = shown.geometry
+    segments = shown.case.grid.segments
+    for skin in geometry.skins:
+        k = skin.stage
+        if _there(k, done):
+            yield Actor(
+                f"{skin.segment}/{k}", "liver", skin.shape, _shade(palette.fate_colour(k), segments.index(skin.segment)),
+                strength * _opacity(k), palette.fate_name(k), k, skin.segment,
+                grown if geometry.moves(skin.segment, k) else STILL,
+            )  # fmt: skip
+    for k, lines in geometry.borders.items():
+        if _there(k, done) and len(lines.faces):
+            yield Actor(
+                f"segment borders/{k}", "border", lines, palette.RIM, 0.35, palette.fate_name(k), k,
+                place=grown if k == 0 else STILL,
+            )  # fmt: skip
 
 
-def _without_specks(mask: NDArray[np.bool_], grid: RegionGrid) -> NDArray[np.bool_]:
-    """Return what an operation leaves of a vessel without the crumbs beyond the labelled liver's edge.
-
-    They hang on nothing; no volume is counted on pictures.
-    """
-    from scipy.ndimage import label
-
-    part, n = label(mask, structure=np.ones((3, 3, 3)))
-    ml = (
-        np.bincount(part.reshape(-1), minlength=n + 1)
-        * abs(float(np.linalg.det(grid.affine[:3, :3])))
-        / MM3_PER_ML
-    )
-    large = ml >= SPECK_ML
-    large[0] = False
-    return np.asarray(large[part])
-
-
-def _lesion(
-    case: LiverCase, lesion: Lesion, removed_at: NDArray[np.int16], fate: LesionFate | None, gone: int
-) -> Actor | None:
-    """Return what is still there of a lesion, in the colour of its fate; None when it has gone."""
-    mask = case.grid.mask(case.grid.ids(tissue=lesion.name, kind="lesion"))
-    still = _still(mask, removed_at, gone)
-    ablated = fate is not None and fate.fate == "ablated" and fate.stage is not None and fate.stage <= gone
-    if not still.any() or ablated:
-        return None
-    whole = bool(still.sum() == mask.sum())
-    points, faces = lesion.surface if whole else surface_of_mask(still, case.grid.affine)
-    colour, stage = lesion_colour(fate), fate.stage if fate is not None and fate.fate in CLEARED else None
-    return Actor(lesion.name, "lesion", points, faces, colour, 1.0, lesion.name, stage)
-
-
-def lesion_colour(fate: LesionFate | None) -> str:
-    """Return the colour of a lesion: that of the stage that clears it, loud when none does."""
-    if fate is None or fate.fate not in CLEARED:
-        return palette.LOUD
-    if fate.fate == "vanished" or fate.stage is None:
-        return palette.VANISHED
-    return palette.fate_ink(fate.stage)
-
-
-def _still(mask: NDArray[np.bool_], removed_at: NDArray[np.int16], gone: int) -> NDArray[np.bool_]:
-    """Return the voxels of a mask that have not been removed by stage `gone`."""
-    return np.asarray(mask & ((removed_at <= 0) | (removed_at > gone)))
-
-
-def _lesion_labels(actors: list[Actor]) -> list[Label]:
-    """Return each drawn lesion's name in the middle of what is drawn of it."""
-    out = []
-    for lesion in actors:
-        if lesion.kind == "lesion":
-            x, y, z = (float(v) for v in lesion.points.mean(axis=0))
-            reach = float(np.linalg.norm(lesion.points - (x, y, z), axis=1).max())
-            out.append(Label(lesion.name, (x, y, z), "lesion", lesion.colour, reach))
-    return out
-
-
-def _tissue_legend(
-    grid: RegionGrid, removed_at: NDArray[np.int16], stages: tuple[int, ...], gone: int
-) -> list[LegendEntry]:
-    """Return the fates that are drawn: parenchyma that stays, and all tissue that goes, mL."""
-    n = len(grid.table)
-    out = []
-    for k in stages:
-        if 0 < k <= gone:
+def _cuts(shown: Shown, done: int, grown: Place, strength: float) -> Iterable[Actor]:
+    """Return the cut surfaces whose longer-lived side is still there, with their rims."""
+    for wall in shown.geometry.walls:
+        k, j = wall.owner, wall.other
+        if not _there(k, done):
             continue
-        counts = np.bincount(grid.regions[removed_at == k], minlength=n)
-        share = np.divide(counts, grid.counts, out=np.zeros(n), where=grid.counts > 0)
-        wanted = [
-            i
-            for i, r in enumerate(grid.table)
-            if r is not None and r.segment is not None and (k > 0 or r.kind == PARENCHYMA)
-        ]
-        text = palette.fate_name(k) + (" (parenchyma)" if k == 0 else "")
-        out.append(LegendEntry(text, palette.fate_colour(k), k, float((grid.ml * share)[wanted].sum())))
-    return out
+        place = grown if k == 0 else STILL
+        # Bare, it is the wound of what stays; covered, it is the deep face of what will go.
+        shown_as, opacity = (k, OPACITY_BARE) if j <= done else (j, OPACITY_COVERED)
+        yield Actor(
+            f"cut {k}|{j}", "cut_surface", wall.shape, palette.fate_colour(shown_as), strength * opacity,
+            palette.fate_name(shown_as), shown_as, place=place,
+        )  # fmt: skip
+        if len(wall.rim.faces):
+            yield Actor(
+                f"rim {k}|{j}", "cut_rim", wall.rim, palette.RIM, 1.0, palette.fate_name(k), k, place=place
+            )
 
 
-def _other_legend(case: LiverCase, actors: list[Actor], fates: Mapping[str, LesionFate]) -> list[LegendEntry]:
-    """Return what the colours of lesions and vessels stand for."""
-    out = []
-    lesions = {a.name: a for a in actors if a.kind == "lesion"}
-    loud = [n for n in lesions if n not in fates or fates[n].fate not in CLEARED]
-    if loud:
-        ml = sum(fates[n].left_ml if n in fates else case.lesion(n).volume_ml for n in loud)
-        out.append(
-            LegendEntry(f"lesion left or cut through: {', '.join(loud)}; stays:", palette.LOUD, None, ml)
-        )
-    for stage in sorted({a.stage for n, a in lesions.items() if n not in loud and a.stage is not None}):
-        names = ", ".join(n for n, a in lesions.items() if n not in loud and a.stage == stage)
-        out.append(
-            LegendEntry(f"lesion cleared in stage {stage}: {names}", palette.fate_ink(stage), None, None)
-        )
-    for colour in sorted({a.colour for a in actors if a.kind == "vessel"}):
-        trees = [v.tree for v in case.vessels if VESSEL_COLOURS.get(v.tree, palette.UNSPLIT_VESSEL) == colour]
-        out.append(LegendEntry(f"{trees[0].replace('_', ' ')}", colour, None, None))
-    return out
+def _territories(shown: Shown, day: int | None, done: int, grown: Place) -> Iterable[Actor]:
+    """Return oblique lines on what has lost its portal inflow and is still there."""
+    geometry = shown.geometry
+    closed: set[str] = set().union(*(t.segments for t in shown.territories(day)))
+    for skin in geometry.skins:
+        if skin.segment in closed and _there(skin.stage, done):
+            lines = geometry.hatch(skin)
+            if len(lines.faces):
+                yield Actor(
+                    f"territory {skin.segment}/{skin.stage}", "territory", lines, palette.TERRITORY, 0.8,
+                    "portal inflow closed", skin.stage, skin.segment,
+                    grown if geometry.moves(skin.segment, skin.stage) else STILL,
+                )  # fmt: skip
 
 
-def _banners(case: LiverCase) -> tuple[str, ...]:
-    """Return what could not be drawn because it was not supplied."""
-    if not case.vessels:
-        return ("vessels not supplied",)
-    if case.has_tree("unsplit"):
-        return ()
-    missing = [tree for tree in VESSEL_COLOURS if not case.has_tree(tree)]
-    return tuple(f"{tree.replace('_', ' ')} not supplied" for tree in missing)
+def _vessels(shown: Shown, day: int | None, done: int, grown: Place) -> Iterable[Actor]:
+    """Return the supplied vessels that are still there."""
+    tree = {v.name: v.tree for v in shown.case.vessels}
+    for part in shown.geometry.vessels(done, divided=day is not None and shown.staged is not None):
+        colour = VESSEL_COLOURS.get(tree[part.name], palette.UNSPLIT_VESSEL)
+        yield Actor(
+            part.name, "vessel", part.shape, colour, 1.0, part.name.replace("_", " "),
+            place=grown if part.kept else STILL,
+        )  # fmt: skip
+
+
+def _specimens(shown: Shown, done: int, grown: Place, strength: float) -> Iterable[Actor]:
+    """Return the wedges and ablation zones of operations still to come."""
+    for s in shown.geometry.specimens:
+        if s.stage > done:
+            word = "ablation" if s.ablated else "wedge"
+            yield Actor(
+                f"{word} {s.lesion}", "specimen", s.shape, palette.fate_colour(s.stage), strength * OPACITY_SPECIMEN,
+                f"{word} {s.lesion}", s.stage, place=grown if shown.geometry.lesion_moves(s.lesion) else STILL,
+            )  # fmt: skip
+
+
+def _margins(shown: Shown, readout: Readout, grown: Place, strength: float) -> Iterable[Actor]:
+    """Return the planned margin around each lesion that has one and is still there, of its size on the day."""
+    for now in readout.lesions:
+        mm = now.margin_planned_mm
+        if mm is None or mm <= 0 or not now.there:
+            continue
+        lesion = shown.case.lesion(now.name)
+        imaged = lesion.longest_axial_mm
+        scale = (imaged * now.scale + 2 * mm) / (imaged + 2 * mm)
+        yield Actor(
+            f"margin {now.name}", "margin", shown.geometry.shared.margin(lesion, mm), palette.MARGIN,
+            strength * OPACITY_MARGIN, f"{mm:g} mm margin of {now.name}", now.stage,
+            place=_beside(shown, now, scale, grown),
+        )  # fmt: skip
+
+
+def _lesion(shown: Shown, now: LesionNow, done: int, grown: Place) -> Actor | None:
+    """Return what is still there of a lesion, of its size on the day, in the colour of its fate; None when it has gone."""
+    shape = shown.geometry.lesion(now.name, done)
+    if shape is None or not now.there:
+        return None
+    fate = shown.fates.get(now.name)
+    cleared = fate is not None and fate.fate in ("removed", "ablated")
+    return Actor(
+        now.name, "lesion", shape, lesion_colour(fate), 1.0, now.name, now.stage if cleared else None,
+        place=_beside(shown, now, now.scale, grown),
+    )  # fmt: skip
+
+
+def _beside(shown: Shown, now: LesionNow, scale: float, grown: Place) -> Place:
+    """Return the map of a lesion: its own size about its centre, which moves with kept tissue it lies in."""
+    centre = np.array(shown.case.lesion(now.name).centre_mm)
+    moves = shown.geometry.lesion_moves(now.name)
+    if scale == 1.0 and (not moves or grown.is_identity):
+        return STILL
+    return Place.moving(centre, grown.on(centre) if moves else centre, scale)
+
+
+def _lesion_labels(lesions: list[Actor]) -> Iterable[Label]:
+    """Return each drawn lesion's name in the middle of what is drawn of it."""
+    for lesion in lesions:
+        points = lesion.points
+        x, y, z = (float(v) for v in points.mean(axis=0))
+        reach = float(np.linalg.norm(points - (x, y, z), axis=1).max())
+        yield Label(lesion.name, (x, y, z), "lesion", lesion.colour, reach)
 
 
 def _opacity(stage: int) -> float:

@@ -1,0 +1,156 @@
+"""Actors drawn with PyVista: what pictures, desktop window and browser share."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flrsim.viewer.camera import Camera
+from flrsim.viewer.place import Shape
+from flrsim.viewer.scene import Actor, Scene
+
+PROBE_SECONDS = 120
+PROBE = """
+import pyvista as pv
+plotter = pv.Plotter(off_screen=True, window_size=(64, 64))
+plotter.disable_anti_aliasing()
+plotter.enable_depth_peeling()
+plotter.add_mesh(pv.Sphere(), color="red", opacity=0.6)
+raise SystemExit(0 if plotter.screenshot(return_img=True).std() > 5 else 1)
+"""
+INSTALL = (
+    "no picture can be drawn: OpenGL is missing; install a software renderer "
+    "(Debian, Ubuntu: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxrender1) "
+    "and try again"
+)
+PEELS = 8
+HEIGHT_USED, WIDTH_USED, TITLE_SHIFT = 0.80, 0.88, 0.06
+"""Shares of the drawn part that the liver may fill, and how far it is moved down to clear the title."""
+SOLID = ("lesion", "vessel")
+THIN_LINES = {"border": 1.6, "territory": 1.8}
+"""Width in pixels of what is drawn as lines; a rim is a tube."""
+RIM_SHARE = 0.006
+"""Radius of a rim's tube, as a share of half the view's height."""
+
+
+def headless() -> None:
+    """Let VTK look for EGL first where there is no display; must come before VTK is imported."""
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+
+
+@functools.cache
+def gl_available() -> bool:
+    """Return whether this machine can draw; asked in another process, which a missing library would kill."""
+    headless()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE], capture_output=True, timeout=PROBE_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def theme() -> Any:
+    """Return PyVista's settings under which translucent tissue is seen on every driver.
+
+    Eight samples (the default) with depth peeling make translucent meshes vanish on Mesa, without an error.
+    """
+    headless()
+    import pyvista as pv
+
+    out = pv.themes.DocumentTheme()
+    out.anti_aliasing = None
+    return out
+
+
+def off_screen_plotter(size: tuple[int, int]) -> Any:
+    """Return a plotter that draws into memory, width and height in pixels."""
+    own = theme()
+    import pyvista as pv
+
+    plotter = pv.Plotter(off_screen=True, window_size=list(size), lighting="light kit", theme=own)
+    prepare(plotter)
+    return plotter
+
+
+def prepare(plotter: Any) -> None:
+    """Give the active part of a plotter its background and the peeling that translucent tissue needs."""
+    plotter.set_background("white", top="#dfe7ee")
+    plotter.enable_depth_peeling(number_of_peels=PEELS)
+
+
+def frame(scene: Scene, camera: Camera, aspect: float) -> tuple[NDArray[np.float64], float]:
+    """Return the point looked at, (3,) LPS mm, and half the view's height, mm, so that all fits."""
+    corner = np.array(scene.bounds_mm)
+    focus = corner.mean(axis=0)
+    half = 0.5 * (corner[1] - corner[0])
+    wide = float(np.abs(half * camera.right).sum())
+    tall = float(np.abs(half * camera.up).sum())
+    scale = max(tall / HEIGHT_USED, wide / aspect / WIDTH_USED)
+    # The title stands above, so the liver sits a little below the middle.
+    return focus + TITLE_SHIFT * scale * np.array(camera.up), scale
+
+
+def look(plotter: Any, scene: Scene, camera: Camera, focus: NDArray[np.float64], scale: float) -> None:
+    """Point the active camera of a plotter at a scene, in parallel projection.
+
+    Parameters
+    ----------
+    focus : (3,) point in the middle of the view, LPS mm.
+    scale : half the view's height, mm.
+    """
+    low, high = scene.bounds_mm
+    away = 2.0 * float(np.linalg.norm(high - low))
+    plotter.camera.focal_point = tuple(focus)
+    plotter.camera.position = tuple(focus - away * np.array(camera.sight))
+    plotter.camera.up = camera.up
+    plotter.enable_parallel_projection()
+    plotter.camera.parallel_scale = scale
+    plotter.reset_camera_clipping_range()
+
+
+def poly_data(shape: Shape) -> Any:
+    """Return a shape as PyVista data: triangles, or lines."""
+    import pyvista as pv
+
+    if shape.faces.shape[1] == 3:
+        return pv.PolyData.from_regular_faces(shape.points, shape.faces)
+    lines = pv.PolyData()
+    lines.points = shape.points
+    lines.lines = np.column_stack([np.full(len(shape.faces), 2), shape.faces]).ravel()
+    return lines
+
+
+def add_actor(plotter: Any, actor: Actor, scale: float) -> Any:
+    """Add one actor to the active part of a plotter and return it; its place is its matrix, its points are as imaged.
+
+    Parameters
+    ----------
+    scale : half the view's height, mm; rims are as thick as it is large.
+    """
+    data = poly_data(actor.shape)
+    name = f"{actor.kind}:{actor.name}"
+    if actor.kind in THIN_LINES:
+        made = plotter.add_mesh(
+            data, color=actor.colour, line_width=THIN_LINES[actor.kind], opacity=actor.opacity, name=name
+        )
+    elif actor.kind == "cut_rim":
+        tube = data.strip(join=True, max_length=100_000).tube(radius=RIM_SHARE * scale, n_sides=10)
+        made = plotter.add_mesh(tube, color=actor.colour, smooth_shading=True, name=name)
+    else:
+        solid = actor.kind in SOLID
+        made = plotter.add_mesh(
+            data, color=actor.colour, opacity=actor.opacity, smooth_shading=True, specular=0.35 if solid else 0.15,
+            specular_power=20, ambient=0.25 if solid else 0.15, name=name,
+        )  # fmt: skip
+    if not actor.place.is_identity:
+        made.user_matrix = actor.place.matrix
+    return made
