@@ -18,6 +18,9 @@ from flrsim.viewer.place import STILL, Place
 from flrsim.viewer.scene import Options, Scene, scene_at
 from flrsim.viewer.shown import Shown
 
+SMOOTH_MM = 0.6
+"""Smoothing rounds a box of 2 mm voxels by up to a third of a voxel, outward too."""
+
 
 def actor(built: Scene, kind: str, name: str):
     return next(a for a in built.of_kind(kind) if a.name == name)
@@ -210,8 +213,8 @@ def test_the_frame_holds_the_whole_course() -> None:
         assert np.array_equal(high, next_high)
     low, high = frames[0]
     for a in scene_at(shown, day=60).actors:
-        assert (a.points >= low - 0.2).all()
-        assert (a.points <= high + 0.2).all()
+        assert (a.points >= low - SMOOTH_MM).all()
+        assert (a.points <= high + SMOOTH_MM).all()
 
 
 def test_the_hilum_is_the_portal_bifurcation_where_the_branches_are_named() -> None:
