@@ -263,6 +263,7 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
     n = len(pieces.region) + 1
     gone, undissected, anatomical = (np.zeros(n, dtype=np.bool_) for _ in range(3))
     resected: set[str] = set()
+    dissected = evidence.value("congestion.dissected")
     for op, step in zip(staged.operations, staged.plan.operations, strict=True):
         own = np.isin(pieces.region, grid.ids(segments=op.resects)) & op.goes
         gone[:-1] |= op.goes
@@ -278,9 +279,11 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
         at = supply.vessel_piece[tree]
         if tree == "portal_vein":
             divided = [b for b in where.vessels.names if _all_go(b, grid.segments, resected)]
-            found[tree] = losses(where.vessels, (gone & ~anatomical)[at], undissected[at], divided)
+            found[tree] = losses(
+                where.vessels, (gone & ~anatomical)[at], undissected[at], divided, dissected=dissected
+            )
         else:
-            found[tree] = losses(where.vessels, gone[at], undissected[at])
+            found[tree] = losses(where.vessels, gone[at], undissected[at], dissected=dissected)
         whole = [name for name, b in found[tree].branches.items() if b.lost]
         lost[tree] = deprived_places(where, found[tree].sections, whole)[supply.places[tree]]
     either = np.zeros(len(supply.size), dtype=np.bool_)

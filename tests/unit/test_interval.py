@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def play(*, staged: bool = True, amplitude_z: float = 0.0) -> Interval:
     n = len(LUCK)
     zero, one = np.zeros(n), np.ones(n)
     draws = GrowthDraws(zero + amplitude_z, zero, zero, zero + 0.6, zero + 0.5, zero)
-    course = two_stage() if staged else single_stage()
+    course = replace(two_stage() if staged else single_stage(), scan_day=0)
     volumes = Volumes(course, draws, one, one, 1604.5, EVIDENCE, "relative")
     none = injury(n=n)
     found = effects(0, MAN, (), none, Setting(), EVIDENCE, luck)

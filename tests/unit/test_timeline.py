@@ -13,8 +13,8 @@ from flrsim.errors import CaseError
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Treatment
 from flrsim.physiology.adequacy import label_sd_fraction
-from flrsim.physiology.interval import progression_day
 from flrsim.physiology.modifiers import MODIFIERS
+from flrsim.physiology.progression import progression_day
 from flrsim.timeline import Timeline, simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -68,8 +68,9 @@ def test_the_single_stage_resection_leaves_what_is_there_now(single: Timeline) -
     assert all((x.cost_ml, x.cost_days) == (0.0, None) for x in single.ledger)
     assert single.kgr_per_week is None
     assert single.kgr_reason == "no scan after an occlusion"
-    assert single.p_operations_done == 1.0
-    assert single.p_complete == pytest.approx(1 - single.p_death_90d)
+    # Two weeks from the images, and a large lesion.
+    assert single.p_operations_done == pytest.approx(np.exp(-0.030 * 1.5), abs=0.01)
+    assert single.p_complete == pytest.approx(single.p_operations_done - single.p_death_90d)
     assert single.earliest[0].never > 0.99
     assert single.earliest[0].median is None
 
@@ -134,7 +135,7 @@ def completion_course(sflr: float) -> Course:
         ),
         tuple(lesion(f"L{i}", 1 if i < 3 else 2) for i in range(6)),
         0.0,
-        -14,
+        0,  # a series counts those who had the first operation
     )
 
 
@@ -162,14 +163,71 @@ def test_outcomes_are_exclusive_and_sum_to_one(staged: Timeline, single: Timelin
 def test_progression_follows_its_hazard() -> None:
     u = (np.arange(20_000) + 0.5) / 20_000
     few = (lesion("L1", 2), lesion("L2", 1))
-    day = progression_day(two_stage(lesions=few), MAN, SIX_FOLFOX, EVIDENCE, u)
+    of_day_0 = replace(two_stage(lesions=few), scan_day=0)
+    day = progression_day(of_day_0, MAN, SIX_FOLFOX, EVIDENCE, u)
     for weeks, hazard in ((1, 0.015), (2, 0.030), (6.5, 0.030 + 4.5 * 0.023)):
         assert np.mean(day < 7 * weeks) == pytest.approx(1 - np.exp(-hazard), abs=1e-4)
     many = tuple(lesion(f"L{i}", 2, mm=50.0) for i in range(8))
-    worst = progression_day(two_stage(lesions=many), MAN, (Treatment("FOLFOX", 7, -42),), EVIDENCE, u)
+    worst = progression_day(
+        replace(two_stage(lesions=many), scan_day=0), MAN, (Treatment("FOLFOX", 7, -42),), EVIDENCE, u
+    )
     factor = 1.6 * 1.5 * 1.4
     assert np.mean(worst < 14) == pytest.approx(1 - np.exp(-0.030 * factor), abs=1e-4)
     assert np.all(np.isinf(progression_day(two_stage(lesions=()), MAN, SIX_FOLFOX, EVIDENCE, u)))
+
+
+MIDDLES = (np.arange(20_000) + 0.5) / 20_000
+FEW = (lesion("L1", 2), lesion("L2", 1))
+FEW_ONCE = (lesion("L1", 1),)
+
+
+@pytest.mark.parametrize(
+    ("images", "first_dose", "history", "ratio"),
+    [
+        (-35, None, (), 1.0),
+        (-35, -21, (), 0.6),  # treated between the images and the first step
+        (-35, None, (Treatment("FOLFOX", 4, -36),), 1.0),  # the images show what it left
+        (-35, None, (Treatment("FOLFOX", 7, -42),), 1.6),
+    ],
+)
+def test_progression_begins_at_the_images(
+    images: int, first_dose: int | None, history: tuple[Treatment, ...], ratio: float
+) -> None:
+    """Truth: survival of an exponential, piece by piece, written out by hand."""
+    given = () if first_dose is None else (Treatment("FOLFOX", 1, first_dose),)
+    course = replace(two_stage(lesions=FEW), scan_day=images)
+    day = progression_day(course, MAN, (*history, *given), EVIDENCE, MIDDLES)
+    after = 1.6 if ratio > 1 else 1.0
+    for at, hazard in (
+        (-28, 0.015 * ratio),
+        (-21, 0.030 * ratio),
+        (0, (0.030 + 0.023 * 3) * ratio),
+        (14, (0.030 + 0.023 * 3) * ratio + 0.030 * after),
+        (45, (0.030 + 0.023 * 3) * ratio + (0.030 + 0.023 * 31 / 7) * after),
+    ):
+        assert np.mean(day < at) == pytest.approx(1 - np.exp(-hazard), abs=1e-4)
+    assert day.min() > images
+    assert np.all(np.diff(day) < 0)  # over every seam
+
+
+def test_a_volume_measured_after_the_first_step_rules_progression_out_until_then() -> None:
+    course = replace(two_stage(lesions=FEW, measured=300.0), scan_day=-35)
+    day = progression_day(course, MAN, (), EVIDENCE, MIDDLES)
+    assert day.min() > 42
+    assert np.mean(day < 49) == pytest.approx(1 - np.exp(-0.023), abs=1e-4)
+
+
+def test_waiting_and_treatment_before_the_first_step_cost_completion() -> None:
+    """The images on day 0 are the plan as it was; 35 days before, its draws meet 5 weeks more of the hazard."""
+    played = {}
+    for images in (0, -35):
+        course = replace(single_stage(lesions=FEW_ONCE), scan_day=images)
+        played[images] = simulate(course, MAN, SIX_FOLFOX, EVIDENCE, seed=1, draws=4000)
+        one = played[images]
+        assert one.p_complete + sum(one.p_dropout.values()) == pytest.approx(1.0, abs=1e-12)
+    assert played[0].p_dropout["progression"] == 0.0
+    assert played[-35].p_dropout["progression"] == pytest.approx(1 - np.exp(-0.099), abs=0.015)
+    assert played[-35].p_death_90d <= played[0].p_death_90d
 
 
 def test_a_measured_volume_below_the_threshold_ends_the_plan() -> None:

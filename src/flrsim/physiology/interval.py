@@ -18,8 +18,9 @@ from flrsim.draws import Floats, Stream
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy
-from flrsim.physiology.injury import Injury, chemotherapy_cycles, given_by
+from flrsim.physiology.injury import Injury
 from flrsim.physiology.modifiers import Effect
+from flrsim.physiology.progression import day_before_the_end, known_day, progression_day
 from flrsim.physiology.risk import FailureRisk, death_probability, failure_risk, morbidity_probability
 from flrsim.physiology.volumes import Volumes
 
@@ -158,62 +159,6 @@ def _no_rates(days: int, technique: str, evidence: Evidence) -> str:
     return "" if days >= least else f"{days} days after the occlusion; at least {least:g} needed"
 
 
-def known_day(course: Course) -> int | None:
-    """Return the last day on which a volume was measured: the patient got so far; None without one."""
-    days = [s.day for s in course.steps if s.measured_flr_ml is not None]
-    return days[-1] if days else None
-
-
-def progression_day(
-    course: Course, patient: Patient, history: tuple[Treatment, ...], evidence: Evidence, u: Floats
-) -> Floats:
-    """Return the day on which each draw progresses beyond resection, (n_draws,); infinity without lesions.
-
-    Parameters
-    ----------
-    history
-        Treatments given until the last operation, those that the course plans included.
-
-    Notes
-    -----
-    Constant hazard, lower in the first weeks, counted from the first step that touches the liver: cumulative
-    hazard ``h1 w`` up to w1, then ``h1 w1 + h (w - w1)``, both times the multipliers; solved for ``-ln u``. A
-    patient whose volume was measured on a day had not progressed until then.
-    """
-    if not course.lesions:
-        return np.full(u.shape, np.inf)
-    name = "dropout.progression."
-    multiplier = 1.0
-    if patient.tumour.response == "progressing":
-        multiplier *= evidence.value(name + "progressing")
-    before = given_by(course.first_day, history, evidence)
-    if _cycles(given_by(_day_before_the_end(course), history, evidence)) > _cycles(before):
-        multiplier *= evidence.value(name + "interval_chemotherapy")
-    if chemotherapy_cycles(before, evidence) > evidence.value("growth.many_cycles_above"):
-        multiplier *= evidence.value(name + "many_cycles")
-    if max(x.diameter_mm for x in course.lesions) >= evidence.value(name + "large_lesion_from"):
-        multiplier *= evidence.value(name + "large_lesion")
-    if len(course.lesions) >= evidence.value(name + "many_lesions_from"):
-        multiplier *= evidence.value(name + "many_lesions")
-    early, late = (multiplier * evidence.value(name + n) for n in ("early_rate", "rate"))
-    first = evidence.value(name + "early_weeks")
-    known = known_day(course)
-    lived = 0.0 if known is None else max(known - course.first_day, 0) / _DAYS_PER_WEEK
-    hazard = -np.log(u) + early * min(lived, first) + late * max(lived - first, 0.0)
-    weeks = np.where(hazard <= early * first, hazard / early, first + (hazard - early * first) / late)
-    return course.first_day + weeks * _DAYS_PER_WEEK
-
-
-def _day_before_the_end(course: Course) -> int:
-    """Return the day before the last operation, or the last day without one: until then a dose is in the interval."""
-    last = course.last_operation
-    return last.day - 1 if last else course.steps[-1].day if course.steps else course.first_day
-
-
-def _cycles(history: tuple[Treatment, ...]) -> int:
-    return sum(t.cycles for t in history)
-
-
 def walk(
     course: Course,
     volumes: Volumes,
@@ -245,7 +190,7 @@ def walk(
     died, failed, morbid = (np.zeros(shape, dtype=bool) for _ in range(3))
     reached = failing = np.zeros(shape, dtype=bool)
     failure: FailureRisk | None = None
-    history = liver_on(last.day if last else _day_before_the_end(course)).history
+    history = liver_on(last.day if last else day_before_the_end(course)).history
     progresses = progression_day(course, patient, history, evidence, uniform("dropout.progression"))
     known, deciding = known_day(course), _deciding_scan(course)
     partition = any((s.technique or "").startswith("alpps") for s in course.steps)

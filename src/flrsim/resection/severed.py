@@ -12,9 +12,6 @@ from flrsim.resection.territory import Territories
 from flrsim.resection.vessel_tree import VesselTree
 
 HALF = 0.5
-DISSECTED = 0.25
-"""Where a resection's plane splits a vessel lengthwise and at least so much of that stretch stays, the surgeon
-is taken to dissect it free: convention, a plane drawn through the middle of a vein leaves about half on each side."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,8 @@ def losses(
     gone: NDArray[np.bool_],
     undissected: NDArray[np.bool_],
     divided: Collection[str] = (),
+    *,
+    dissected: float,
 ) -> Losses:
     """Return what of a tree is lost when some voxels go: what goes, and all that hangs on it.
 
@@ -71,12 +70,13 @@ def losses(
         free from.
     undissected : (n_voxels,) bool, the part of them removed without following vessels: wedges, ablation zones.
     divided : branches that are divided on purpose.
+    dissected : where a resection's plane splits a vessel lengthwise and at least this share of that stretch stays, the
+        surgeon is taken to dissect it free.
 
     Notes
     -----
     A section of a vessel is cut where at least half of it goes in a wedge. Where a resection's plane runs along a
-    vessel, the stretch of sections that lie on both sides of it goes as one: it is dissected free when at least a
-    quarter of it stays. Sections wholly inside what goes are cut, and everything beyond a cut is lost.
+    vessel, the stretch of sections that lie on both sides of it goes as one. Sections wholly inside what goes are cut, and everything beyond a cut is lost.
     """
     n = vessels.n_sections
     total = vessels.section_ml
@@ -87,7 +87,7 @@ def losses(
     went = np.bincount(stretch, weights=taken * total, minlength=n)
     whole = np.bincount(stretch, weights=total, minlength=n)
     pooled = went[stretch] / whole[stretch]
-    cut |= pooled > 1.0 - DISSECTED
+    cut |= pooled > 1.0 - dissected
     split = (pooled > 0) & (pooled < 1)
     lost = vessels.downstream(cut)
     split &= ~lost
