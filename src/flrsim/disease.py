@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flrsim.anatomy import SECTIONS, leaves
@@ -11,12 +11,17 @@ from flrsim.case import Lesion
 from flrsim.course import Course
 from flrsim.evidence import DiseaseRule, Evidence
 from flrsim.patient import Patient, Treatment
+from flrsim.plan import RADIATION
 from flrsim.regimens import ANTI_EGFR, cycle_days, drugs
 from flrsim.results import DiseaseNote
 
 ALLOWS, WARNS, FORBIDS = "allows", "warns", "forbids"
 DAYS_PER_MONTH = 30.4375
 HEMILIVERS = ("right", "left")
+EXTENSIVE = ("Vp3", "Vp4")
+"""Thrombus in a first-order portal branch, and in the trunk."""
+EMBOLIZES = ("pve", "lvd")
+"""Techniques that embolize portal branches; others tie them."""
 
 _SITES = {
     "lung_resectable": "lung.resectable",
@@ -226,10 +231,34 @@ def _thrombus(given: _Given) -> _Said:
             level != "Vp4" or any(step.thrombectomy for step in given.course.operations)
         )
         yield f"thrombus.{level.lower()}", ALLOWS if cleared else FORBIDS
+    for step in given.course.steps:
+        closing = occlusion_rule(level, given.bearing, step.technique, step.occluded, given.evidence)
+        if closing is not None:
+            yield closing.id, ""
     if level == "Vp3":
         yield "thrombus.vp3_recurs", ""
     if level == "Vp4":
         yield "thrombus.vp4_few", ""
+
+
+def occlusion_rule(
+    level: str | None,
+    bearing: str | None,
+    technique: str | None,
+    occluded: Collection[str],
+    evidence: Evidence,
+) -> DiseaseRule | None:
+    """Return the rule about closing portal branches of which one holds a thrombus; None where none holds it.
+
+    Parameters
+    ----------
+    occluded : segments that lose their portal inflow.
+    """
+    held = territory_of(level, bearing) & {_couinaud(s) for s in occluded}
+    if not held or technique is None or technique == RADIATION:
+        return None
+    id = f"thrombus.{'embolized' if technique in EMBOLIZES and level in EXTENSIVE else 'occluded'}"
+    return next((rule for rule in evidence.disease_rules if rule.id == id), None)
 
 
 def territory_of(level: str | None, bearing: str | None) -> frozenset[str]:

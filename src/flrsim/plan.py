@@ -11,7 +11,8 @@ from flrsim.resection.plane import Plane
 from flrsim.resection.sheet import Sheet
 
 ALPPS = ("alpps", "alpps_partial", "alpps_mini", "alpps_tourniquet", "alpps_rescue")
-TECHNIQUES = ("pve", "pvl", "lvd", "hve", *ALPPS, "y90")
+RADIATION = "y90"
+TECHNIQUES = ("pve", "pvl", "lvd", "hve", *ALPPS, RADIATION)
 """Stimuli of growth: embolization and ligation of portal branches, with hepatic veins at once (lvd) or later (hve),
 associating liver partition in its variants, radiation lobectomy."""
 TITLES = {
@@ -24,7 +25,7 @@ TITLES = {
     "alpps_mini": "mini-ALPPS",
     "alpps_tourniquet": "tourniquet ALPPS",
     "alpps_rescue": "rescue ALPPS",
-    "y90": "radiation lobectomy",
+    RADIATION: "radiation lobectomy",
 }
 AGENTS = ("nbca", "pva", "gelfoam", "coils", "ethanol", "plug")
 SECOND = ("hve", "alpps_rescue")
@@ -166,8 +167,8 @@ def _stimulus(techniques: Sequence[str]) -> str:
     """Return the kind of stimulus that sets a plan apart, in words; empty without one."""
     if any(t in ALPPS for t in techniques):
         return "liver partition (ALPPS)"
-    if "y90" in techniques:
-        return "radiation lobectomy"
+    if RADIATION in techniques:
+        return TITLES[RADIATION]
     if any(t in ("lvd", "hve") for t in techniques):
         return "venous deprivation"
     if "pvl" in techniques:

@@ -56,7 +56,7 @@ def test_the_bilobar_demo_gets_its_two_stage_plan_back(bilobar: Path) -> None:
     result = parsed("plans", bilobar, "--json")
     assert result["schema"] == "flrsim/plans/1"
     proposals = {p["family"]: p for p in result["proposals"]}
-    assert len(proposals) == 6
+    assert len(proposals) == 7
     assert proposals["one operation, parenchyma-sparing"]["plan"] is None
     two_stage = proposals["two operations with embolization"]
     assert two_stage["legal"]

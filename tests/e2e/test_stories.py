@@ -130,5 +130,7 @@ def test_the_tumour_asks_for_more_than_the_cirrhotic_liver_has() -> None:
     assert any("thrombus" in note.sentence for note in less.disease)
     assert "icg.r15_hemi" in {r.rule for r in at_once.rules}
     embolized = plan(case, "TACE, PVE, right hepatectomy")
-    assert embolized.verdict == "borderline"
+    assert [n.rule for n in embolized.disease if n.answer == "forbids"] == ["thrombus.embolized"]
+    assert (embolized.axes["volume_function"], embolized.axes["disease"]) == ("borderline", "does_not_meet")
+    assert embolized.blocking.startswith("Extensive portal tumour thrombus forbids embolization")
     assert sflr(at_once) < sflr(plan(case, "radiation lobectomy, right hepatectomy")) < sflr(embolized)

@@ -192,6 +192,42 @@ def test_a_thrombus_forces_its_territory(
     assert said(ill("hcc", thrombus="none"), course, bearing=bearing) == {}
 
 
+def closing(technique: str, occluded: tuple[str, ...] = RIGHT_LIVER) -> Course:
+    course = operating(resected=RIGHT_LIVER)
+    closes = CourseStep(-28, "occlude", technique=technique, occluded=occluded)
+    return replace(course, steps=(closes, *course.steps))
+
+
+@pytest.mark.parametrize(
+    ("level", "technique", "occluded", "rule", "answer"),
+    [
+        ("Vp3", "pve", RIGHT_LIVER, "embolized", "forbids"),
+        ("Vp4", "lvd", RIGHT_LIVER, "embolized", "forbids"),
+        ("Vp3", "pve", ("S5", "S8"), "embolized", "forbids"),  # part of the territory
+        ("Vp3", "pvl", RIGHT_LIVER, "occluded", "warns"),
+        ("Vp3", "alpps", RIGHT_LIVER, "occluded", "warns"),
+        ("Vp2", "pve", RIGHT_LIVER, "occluded", "warns"),
+        ("Vp2", "pve", ("S5", "S8"), None, None),  # the thrombus is in the posterior section
+        ("Vp1", "pve", ("S6",), "occluded", "warns"),
+        ("Vp1", "pve", ("S7",), None, None),
+        ("Vp3", "pve", ("S2", "S3", "S4a", "S4b"), None, None),  # the other side
+        ("Vp3", "y90", RIGHT_LIVER, None, None),  # through the artery
+        ("Vp3", "hve", (), None, None),
+        ("none", "pve", RIGHT_LIVER, None, None),
+    ],
+)
+def test_closing_a_branch_that_holds_thrombus(
+    level: str, technique: str, occluded: tuple[str, ...], rule: str | None, answer: str | None
+) -> None:
+    course = closing(technique, occluded)
+    answers = said(ill("hcc", thrombus=level), course, bearing="S6")
+    ids = ("thrombus.embolized", "thrombus.occluded")
+    expected = {} if rule is None else {f"thrombus.{rule}": answer}
+    assert {id: answers[id] for id in ids if id in answers} == expected
+    assert not set(ids) & set(said(ill("hcc", thrombus=level), course))  # branch not known
+    assert not set(ids) & set(said(ill("crlm", thrombus=level), course, bearing="S6"))
+
+
 def test_a_thrombus_of_unknown_branch_cannot_be_judged() -> None:
     assert found(ill("hcc", thrombus="Vp1")).unjudged == (
         "Vp1: which branch holds the thrombus is not known",
@@ -250,7 +286,8 @@ def test_every_rule_of_the_evidence_can_be_spoken() -> None:
     spoken |= {
         rule
         for level in ("Vp1", "Vp2", "Vp3", "Vp4")
-        for rule in said(ill("hcc", thrombus=level), bearing="S6")
+        for technique in ("pve", "alpps")
+        for rule in said(ill("hcc", thrombus=level), closing(technique), bearing="S6")
     } | set(said(ill(primary="in_place", age=70), MINOR_LIVER))
     assert spoken == {rule.id for rule in EVIDENCE.disease_rules}
 

@@ -14,19 +14,23 @@ import pytest
 
 import block_liver as blocks
 import solids
+from course_cases import two_stage
 from flrsim.case import LiverCase, VesselFile, assemble
 from flrsim.case_file import load_case
 from flrsim.case_file.plans import plan_table, plan_toml
 from flrsim.comparison import compare
+from flrsim.course import Course
+from flrsim.disease import assess, bearing_segment
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, load_evidence
 from flrsim.legality import check_plan
 from flrsim.patient import LiverCondition, Patient, Treatment, TumourBiology
-from flrsim.plan import Occlude, Operate, Plan, Scan, Step, Treat, Wait, resected_by
+from flrsim.plan import Occlude, Operate, Plan, Scan, Step, Treat, Wait, occluded_segments, resected_by
 from flrsim.resection.plane import Plane
 from flrsim.resection.sheet import sheet_of
 from flrsim.search import FAMILIES, Proposal, legal_plans, propose, proposed_plans
 from flrsim.search.clearing import resection_names
+from flrsim.search.schedule import Planner
 
 Balls = Mapping[str, tuple[tuple[int, int, int], float]]
 Tubes = Mapping[str, tuple[tuple[int, int, int], tuple[int, int, int]]]
@@ -117,7 +121,7 @@ def actions(proposal: Proposal) -> list[object]:
     return [step.action for step in proposal.plan.steps]
 
 
-SPARING, AT_ONCE, PVE, LVD, TWO_STAGE, ALPPS = FAMILIES
+SPARING, AT_ONCE, PVE, LVD, Y90, TWO_STAGE, ALPPS = FAMILIES
 
 
 def test_a_peripheral_lesion_is_wedged_and_nothing_else_is_needed(evidence: Evidence) -> None:
@@ -164,7 +168,9 @@ def test_bilobar_lesions_with_a_small_remnant_are_cleared_from_it_first(evidence
     assert actions(found[TWO_STAGE]) == [wedges, pve, Scan(), resection]
     split = Occlude("alpps", ("right", "S4"))
     assert actions(found[ALPPS]) == [wedges, split, Scan(), resection]
-    for family in FAMILIES[2:]:
+    # 90 days to the first volumetry after radiation, 7 more to the operation.
+    assert found[Y90].why == "L2, L3 lie in what is not radiated, and would wait 97 days untreated"
+    for family in (PVE, LVD, TWO_STAGE, ALPPS):
         assert found[family].why.startswith("right trisectionectomy at once would leave")
         assert any(r.startswith("left: left trisectionectomy") for r in found[family].remarks)
 
@@ -295,17 +301,67 @@ def test_a_portal_thrombus_takes_its_territory(
     assert actions(other[SPARING])[0] == Operate(wedge=("L1",), margin_mm=5)
 
 
-def test_a_first_order_thrombus_leaves_nothing_to_embolize(evidence: Evidence) -> None:
+@pytest.mark.parametrize("grade", ["Vp1", "Vp2", "Vp3", "Vp4"])
+def test_plans_and_compare_ask_the_same_rule_about_closing_a_branch_that_holds_thrombus(
+    grade: str, evidence: Evidence
+) -> None:
+    """The rule's answer to the plan that was written decides: forbidden is not proposed, a warning is a remark."""
     cirrhosis = LiverCondition(fibrosis="F4")
-    hcc = replace(LARGE, disease="hcc", liver=cirrhosis, tumour=TumourBiology(thrombus="Vp3"))
-    found = answers(liver(OVER_S4, patient=hcc, history=()), evidence)
-    (operation,) = actions(found[AT_ONCE])
-    assert isinstance(operation, Operate)
-    assert operation.resect == ("right_trisectionectomy",)
-    for family in FAMILIES[2:]:
-        assert found[family].why == (
-            "the thrombus (Vp3) closes the right portal branch already: closing it adds nothing"
+    hcc = replace(LARGE, disease="hcc", liver=cirrhosis, tumour=TumourBiology(thrombus=grade))
+    case = liver(OVER_S4, patient=hcc, history=())
+    found = answers(case, evidence)
+    rules = {r.id: r for r in evidence.disease_rules}
+    assert found[TWO_STAGE].why == "no lesion lies in the remnant: a first stage would clear nothing"
+    embolized = rules["thrombus.embolized" if grade in ("Vp3", "Vp4") else "thrombus.occluded"]
+    for family, technique, rule in (
+        (PVE, "pve", embolized),
+        (LVD, "lvd", embolized),
+        (Y90, "y90", None),
+        (ALPPS, "alpps", rules["thrombus.occluded"]),
+    ):
+        proposal = found[family]
+        forbidden = rule is not None and rule.answer == "forbids"
+        assert proposal.legal != forbidden
+        assert proposal.sources == (() if rule is None else ("hsu2015",))
+        if forbidden:
+            assert proposal.why == rule.sentence  # type: ignore[union-attr]
+        else:
+            warned = {r.sentence for r in rules.values() if r.sentence in proposal.remarks}
+            assert warned == (set() if rule is None else {rule.sentence})
+        written = Planner(case, evidence, 5.0, thrombectomy=False)._occlude(
+            frozenset({"S4", "S5", "S6", "S7", "S8"}), technique
         )
+        course = one_occlusion(technique, tuple(occluded_segments(written, case.grid.segments)))
+        notes = assess(hcc, (), course, evidence, bearing=bearing_segment(case.lesions)).notes
+        said = [(n.rule, n.answer) for n in notes if n.rule in ("thrombus.embolized", "thrombus.occluded")]
+        assert said == ([] if rule is None else [(rule.id, rule.answer)])
+
+
+def one_occlusion(technique: str, occluded: tuple[str, ...]) -> Course:
+    before = two_stage()
+    steps = tuple(
+        replace(s, technique=technique, occluded=occluded) if s.kind == "occlude" else s for s in before.steps
+    )
+    return replace(before, steps=steps)
+
+
+def test_radiation_lobectomy_needs_its_disease_and_one_lobe(evidence: Evidence) -> None:
+    def radiated(disease: str, *balls: Balls) -> Proposal:
+        lesions = {name: ball for part in balls for name, ball in part.items()}
+        case = liver(lesions, patient=replace(LARGE, disease=disease))
+        return answers(case, evidence)[Y90]
+
+    for disease in ("crlm", "hcc", "cholangiocarcinoma"):
+        plan = radiated(disease, OVER_S4).plan
+        assert plan is not None
+        assert [(s.day, s.action) for s in plan.steps] == [
+            (0, Occlude("y90", ("right", "S4"))),
+            (90, Scan()),
+            (97, Operate(resect=("right_trisectionectomy",))),
+        ]
+        assert plan.name == "radiation lobectomy, then right trisectionectomy"
+    assert "not followed in this disease, only in: right lobar Y90, HCC 67" in radiated("other", OVER_S4).why
+    assert "would wait 97 days untreated" in radiated("hcc", OVER_S4, IN_S2_S3).why
 
 
 def test_cirrhosis_is_asked_of_the_liver_that_was_measured(evidence: Evidence) -> None:

@@ -16,9 +16,10 @@ SPARING = "one operation, parenchyma-sparing"
 AT_ONCE = "one operation"
 EMBOLIZED = "embolization, then one operation"
 DEPRIVED = "venous deprivation, then one operation"
+RADIATED = "radiation lobectomy, then one operation"
 TWO_STAGE = "two operations with embolization"
 PARTITION = "two operations with liver partition (ALPPS)"
-FAMILIES = (SPARING, AT_ONCE, EMBOLIZED, DEPRIVED, TWO_STAGE, PARTITION)
+FAMILIES = (SPARING, AT_ONCE, EMBOLIZED, DEPRIVED, RADIATED, TWO_STAGE, PARTITION)
 """Families in the order they are asked, the smallest burden first."""
 
 
@@ -32,6 +33,7 @@ class Proposal:
     legal : whether there is a plan and it can be carried out.
     why : what speaks for the plan, or why there is none.
     remarks : what else a surgeon should know of it.
+    sources : keys of what is cited for it beside the numbers read.
     """
 
     family: str
@@ -39,6 +41,7 @@ class Proposal:
     legal: bool
     why: str
     remarks: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def legal_plans(proposals: Sequence[Proposal]) -> tuple[Plan, ...]:
@@ -71,5 +74,8 @@ def proposed_plans(case: LiverCase, proposals: Sequence[Proposal], evidence: Evi
         ),
         warnings=case.warnings,
         assumptions=tuple(evidence[i].to_dict() for i in evidence.used if evidence[i].kind == "assumed"),
-        references=tuple(plain(r) for r in evidence.references(evidence.used)),
+        references=tuple(
+            plain(r)
+            for r in evidence.references(evidence.used, also={s for p in proposals for s in p.sources})
+        ),
     )

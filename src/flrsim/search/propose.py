@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from flrsim.case import LiverCase
+from flrsim.disease import FORBIDS, occlusion_rule
 from flrsim.errors import PlanError
-from flrsim.evidence import Evidence
+from flrsim.evidence import DiseaseRule, Evidence
 from flrsim.legality import check_plan
-from flrsim.plan import TITLES, Occlude, Operate, Plan
+from flrsim.plan import RADIATION, TITLES, Occlude, Operate, Plan, occluded_segments
 from flrsim.search.clearing import (
     SIDES,
     Clearing,
@@ -24,7 +25,9 @@ from flrsim.search.proposal import (
     AT_ONCE,
     DEPRIVED,
     EMBOLIZED,
+    FAMILIES,
     PARTITION,
+    RADIATED,
     SPARING,
     TWO_STAGE,
     Proposal,
@@ -32,6 +35,9 @@ from flrsim.search.proposal import (
 from flrsim.search.schedule import Planner
 from flrsim.search.thrombus import thrombus_of
 from flrsim.staging import MAJOR_SEGMENTS
+
+RADIATED_DISEASES = ("hcc", "crlm", "cholangiocarcinoma")
+"""Diseases of those whose growth after radiation lobectomy was measured; see the population of `growth.y90.amplitude`."""
 
 
 def propose(case: LiverCase, evidence: Evidence) -> tuple[Proposal, ...]:
@@ -182,7 +188,7 @@ class _Search:
         self, spared: _Choice | None, chosen: _Choice | None, major: _Choice | None, others: list[str]
     ) -> list[Proposal]:
         """Return the families that let the remnant grow."""
-        families = (EMBOLIZED, DEPRIVED, TWO_STAGE, PARTITION)
+        families = FAMILIES[FAMILIES.index(EMBOLIZED) :]
         for smaller in (spared, chosen, major):
             if smaller is None:
                 continue
@@ -192,9 +198,6 @@ class _Search:
                 return [Proposal(f, None, False, self._not_needed(smaller)) for f in families]
         if major is None:
             return [Proposal(f, None, False, "; ".join(others)) for f in families]
-        if self.thrombus is not None and self.thrombus.first_order:
-            said = f"the thrombus ({self.thrombus.grade}) closes the {self.thrombus.side} portal branch already: closing it adds nothing"
-            return [Proposal(f, None, False, said) for f in families]
         way, planner = major.way, self.planner
         staged = self._staged_way(way)
         grow = f"{planner.title(way.gone)} at once would leave {major.measured.leaves}: what stays must grow first"
@@ -202,6 +205,7 @@ class _Search:
         writers: tuple[tuple[str, str, Callable[[], Plan]], ...] = (
             (EMBOLIZED, "pve", lambda: planner.occluded(way, "pve")),
             (DEPRIVED, "lvd", lambda: planner.occluded(way, "lvd")),
+            (RADIATED, RADIATION, lambda: planner.occluded(way, RADIATION)),
             (TWO_STAGE, "pve", lambda: planner.two_stage(staged)),
             (PARTITION, "alpps", lambda: planner.alpps(staged)),
         )
@@ -211,15 +215,36 @@ class _Search:
                 out.append(Proposal(family, None, False, refused))
                 continue
             plan = write()
+            closing = self._closing(plan)
+            if closing is not None and closing.answer == FORBIDS:
+                out.append(Proposal(family, None, False, closing.sentence, sources=(closing.source,)))
+                continue
             done = staged if family in (TWO_STAGE, PARTITION) else way
             remarks = [*others, *done.sentences, *self._waiting(plan)]
+            if self.thrombus is not None:
+                remarks.insert(0, self.thrombus.sentence)
+            if closing is not None:
+                remarks.append(closing.sentence)
             if way.in_remnant and family in (EMBOLIZED, DEPRIVED):
                 names = ", ".join(way.in_remnant)
                 remarks.append(
                     f"{names} {'stays' if len(way.in_remnant) == 1 else 'stay'} in the remnant while it grows, and may grow with it"
                 )
-            out.append(Proposal(family, plan, True, grow, tuple(remarks)))
+            sources = () if closing is None else (closing.source,)
+            out.append(Proposal(family, plan, True, grow, tuple(remarks), sources))
         return out
+
+    def _closing(self, plan: Plan) -> DiseaseRule | None:
+        """Return what the rules of disease say to the portal branches that a plan closes; None where they are silent."""
+        if self.thrombus is None:
+            return None
+        grade, bearing, present = self.thrombus.grade, self.thrombus.bearing, self.case.grid.segments
+        rules = (
+            occlusion_rule(grade, bearing, a.technique, occluded_segments(a, present), self.evidence)
+            for a in (step.action for step in plan.steps)
+            if isinstance(a, Occlude)
+        )
+        return next((rule for rule in rules if rule is not None), None)
 
     def _staged_way(self, way: Clearing) -> Clearing:
         """Return the same with lesions wedged at the first stage that its wedges would cut through."""
@@ -241,6 +266,17 @@ class _Search:
             return (
                 f"no hepatic vein drains only what {self.planner.title(way.gone)} takes: none can be closed"
             )
+        if (
+            family == RADIATED
+            and self.case.patient is not None
+            and self.case.patient.disease not in RADIATED_DISEASES
+        ):
+            people = self.evidence["growth.y90.amplitude"].population
+            return f"growth after radiation lobectomy was not followed in this disease, only in: {people}"
+        if family == RADIATED and way.in_remnant:
+            days = self.planner.schedule.after_stimulus(RADIATION, 0)
+            names, stay = ", ".join(way.in_remnant), "lies" if len(way.in_remnant) == 1 else "lie"
+            return f"{names} {stay} in what is not radiated, and would wait {days} days untreated"
         if f"growth.{technique}.amplitude" not in self.evidence:
             return f"growth after {TITLES[technique]} is not in the evidence: the plan could not be played forward"
         return ""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from flrsim.anatomy import HEPATIC_VEINS, PORTAL_BRANCHES, leaves, resection_title
 from flrsim.case import LiverCase
 from flrsim.evidence import Evidence
-from flrsim.physiology.adequacy import Floor, floor_day
-from flrsim.plan import Occlude, Operate, Plan, Scan, Step
+from flrsim.physiology.adequacy import Floor, floor_day, volumetry_wait
+from flrsim.plan import RADIATION, TITLES, Occlude, Operate, Plan, Scan, Step
 from flrsim.search.clearing import CAUDATE, Clearing, Segments, resection_names
 
 
@@ -23,6 +23,7 @@ class Schedule:
     """
 
     first_volumetry: int
+    radiation_volumetry: int
     scan_before: int
     embolization: int
     two_stage: int
@@ -38,7 +39,8 @@ class Schedule:
             return round(evidence.value(name))
 
         return cls(
-            days("rules.volumetry_after_occlusion"),
+            round(volumetry_wait("pve", evidence)),
+            round(volumetry_wait(RADIATION, evidence)),
             days("search.interval.scan_to_operation"),
             days("search.interval.stage_1_to_embolization"),
             days("search.interval.two_stage"),
@@ -47,9 +49,10 @@ class Schedule:
             floor_day(0, None, case.history, evidence),
         )
 
-    def after_occlusion(self, day: int, least: int = 0) -> int:
-        """Return the day of the operation that follows an occlusion, not before `least` nor the waiting time."""
-        return max(day + self.first_volumetry + self.scan_before, least, self.floor.day)
+    def after_stimulus(self, technique: str, day: int, least: int = 0) -> int:
+        """Return the day of the operation that follows an occlusion or radiation, not before `least` nor the waiting time."""
+        volumetry = self.radiation_volumetry if technique == RADIATION else self.first_volumetry
+        return max(day + volumetry + self.scan_before, least, self.floor.day)
 
 
 class Planner:
@@ -67,20 +70,20 @@ class Planner:
         return self._plan(name or f"{self.words(way)} at once", way, [Step(0, self._whole(way))])
 
     def occluded(self, way: Clearing, technique: str) -> Plan:
-        """Return an embolization, a scan, and one operation that does all."""
+        """Return an embolization or radiation, a scan, and one operation that does all."""
         at = self.schedule
-        operate = at.after_occlusion(0)
+        operate = at.after_stimulus(technique, 0)
         steps = [
             Step(0, self._occlude(way.gone, technique)),
             Step(operate - at.scan_before, Scan()),
             Step(operate, self._whole(way)),
         ]
-        return self._plan(f"{technique.upper()}, then {self.title(way.gone)}", way, steps)
+        return self._plan(f"{TITLES[technique]}, then {self.title(way.gone)}", way, steps)
 
     def two_stage(self, way: Clearing) -> Plan:
         """Return the remnant cleared, its growth by embolization, and the resection."""
         at = self.schedule
-        operate = at.after_occlusion(at.embolization, at.two_stage)
+        operate = at.after_stimulus("pve", at.embolization, at.two_stage)
         steps = [
             Step(0, self._first(way)),
             Step(at.embolization, self._occlude(way.gone, "pve")),

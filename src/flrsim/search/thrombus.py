@@ -9,8 +9,6 @@ from flrsim.errors import PlanError
 from flrsim.search.clearing import SIDES, Lesions, Segments
 
 GRADES = ("Vp1", "Vp2", "Vp3", "Vp4")
-FIRST_ORDER = ("Vp3", "Vp4")
-"""Thrombus in a first-order portal branch, and in the trunk."""
 
 
 @dataclass(frozen=True)
@@ -19,22 +17,19 @@ class Thrombus:
 
     Attributes
     ----------
+    bearing : segment in which it starts.
     takes : segments that go with it: a segment, a section or a hemiliver.
     """
 
     grade: str
     side: str
+    bearing: str
     takes: Segments
-
-    @property
-    def first_order(self) -> bool:
-        """Whether it closes the branch of a hemiliver."""
-        return self.grade in FIRST_ORDER
 
     @property
     def in_trunk(self) -> bool:
         """Whether it reaches the trunk and is taken out of it."""
-        return self.grade == FIRST_ORDER[-1]
+        return self.grade == GRADES[-1]
 
     @property
     def sentence(self) -> str:
@@ -65,4 +60,4 @@ def thrombus_of(lesions: Lesions) -> Thrombus | None:
             "label the liver together with its tumours, or write [[plan]] tables"
         )
     side = next(side for side in SIDES if segment in lesions.hemiliver(side))
-    return Thrombus(grade, side, lesions.present(territory_of(grade, segment)))
+    return Thrombus(grade, side, segment, lesions.present(territory_of(grade, segment)))
