@@ -205,16 +205,17 @@ def test_vessels_divide_into_what_moves_with_kept_tissue_and_the_rest() -> None:
     assert len(scene_at(shown, day=40).of_kind("vessel")) == 1
 
 
-def test_the_frame_holds_the_whole_course() -> None:
+def test_one_frame_holds_the_course_until_its_last_step_and_later_days_add_to_it() -> None:
     shown = shown_box(result=grown_result(end=3.0))
-    frames = [scene_at(shown, day=d).bounds_mm for d in (None, 0, 60)]
+    frames = [scene_at(shown, day=d).bounds_mm for d in (None, 0, 40)]
     for (low, high), (next_low, next_high) in pairwise(frames):
         assert np.array_equal(low, next_low)
         assert np.array_equal(high, next_high)
     low, high = frames[0]
-    for a in scene_at(shown, day=60).actors:
+    for a in scene_at(shown, day=40).actors:
         assert (a.points >= low - SMOOTH_MM).all()
         assert (a.points <= high + SMOOTH_MM).all()
+    assert scene_at(shown, day=60).bounds_mm[1][0] > high[0]
 
 
 def test_the_hilum_is_the_portal_bifurcation_where_the_branches_are_named() -> None:
@@ -280,3 +281,31 @@ def test_a_place_is_its_matrix() -> None:
     by_matrix = (place.matrix @ np.column_stack([points, np.ones(2)]).T).T[:, :3]
     assert place.on(points) == pytest.approx(by_matrix)
     assert place.on(points)[0] == pytest.approx([4.0, 2.0, 0.0])
+
+
+def test_a_drawing_uploads_each_shape_once_and_hides_what_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from flrsim.viewer import drawing
+
+    vessel = Vessel("portal_vein:left", "portal_vein", "left", 0.72)
+    case, removed = box_case(vessels=(vessel,))
+    removed[20:32, 4:20, 4:20] = 2
+    shown = Shown(case, staged(case, removed), grown_result())
+    made: list[str] = []
+
+    def add(_plotter: object, actor: object, _scale: float) -> SimpleNamespace:
+        made.append(actor.name)  # type: ignore[attr-defined]
+        return SimpleNamespace(prop=SimpleNamespace(), visibility=True)
+
+    monkeypatch.setattr(drawing, "add_actor", add)
+    drawn = drawing.SceneDrawing(None, 100.0)
+    drawn.show(scene_at(shown, day=-1))
+    first = len(made)
+    assert first == len(scene_at(shown, day=-1).actors)
+    drawn.show(scene_at(shown, day=30))
+    assert set(made[first:]) <= {"portal_vein:left"}, "what is left of a vessel is a new shape, nothing else"
+    seen = {drawn.actor_of(p).name for p in drawn.props("liver")}  # type: ignore[union-attr]
+    assert seen == names(scene_at(shown, day=30), "liver")
+    drawn.show(scene_at(shown, day=40))
+    assert {drawn.actor_of(p).name for p in drawn.props("liver")} == {"S2/0"}  # type: ignore[union-attr]

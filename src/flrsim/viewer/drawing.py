@@ -137,20 +137,59 @@ def add_actor(plotter: Any, actor: Actor, scale: float) -> Any:
     scale : half the view's height, mm; rims are as thick as it is large.
     """
     data = poly_data(actor.shape)
-    name = f"{actor.kind}:{actor.name}"
     if actor.kind in THIN_LINES:
         made = plotter.add_mesh(
-            data, color=actor.colour, line_width=THIN_LINES[actor.kind], opacity=actor.opacity, name=name
+            data, color=actor.colour, line_width=THIN_LINES[actor.kind], opacity=actor.opacity
         )
     elif actor.kind == "cut_rim":
         tube = data.strip(join=True, max_length=100_000).tube(radius=RIM_SHARE * scale, n_sides=10)
-        made = plotter.add_mesh(tube, color=actor.colour, smooth_shading=True, name=name)
+        made = plotter.add_mesh(tube, color=actor.colour, smooth_shading=True)
     else:
         solid = actor.kind in SOLID
         made = plotter.add_mesh(
             data, color=actor.colour, opacity=actor.opacity, smooth_shading=True, specular=0.35 if solid else 0.15,
-            specular_power=20, ambient=0.25 if solid else 0.15, name=name,
+            specular_power=20, ambient=0.25 if solid else 0.15,
         )  # fmt: skip
     if not actor.place.is_identity:
         made.user_matrix = actor.place.matrix
     return made
+
+
+class SceneDrawing:
+    """What is drawn of one plan in one part of a window; each shape is uploaded once, then only moved and hidden.
+
+    Parameters
+    ----------
+    plotter : a PyVista plotter; drawing goes to the part that is active when `show` is called.
+    scale : half the view's height, mm.
+    """
+
+    def __init__(self, plotter: Any, scale: float) -> None:
+        self._plotter, self._scale = plotter, scale
+        self._made: dict[tuple[str, Shape], Any] = {}
+        self._named: dict[int, Actor] = {}
+
+    def show(self, scene: Scene) -> None:
+        """Bring the drawing to what a scene holds; nothing is rendered yet."""
+        wanted = {(a.kind, a.shape): a for a in scene.actors}
+        self._named = {}
+        for key, actor in wanted.items():
+            made = self._made.get(key)
+            if made is None:
+                made = self._made[key] = add_actor(self._plotter, actor, self._scale)
+            made.prop.color = actor.colour
+            made.prop.opacity = actor.opacity
+            made.user_matrix = actor.place.matrix
+            made.visibility = True
+            self._named[id(made)] = actor
+        for key, made in self._made.items():
+            if key not in wanted:
+                made.visibility = False
+
+    def props(self, *kinds: str) -> tuple[Any, ...]:
+        """Return what is drawn and seen of some kinds, for picking."""
+        return tuple(m for (kind, _), m in self._made.items() if kind in kinds and m.visibility)
+
+    def actor_of(self, prop: Any) -> Actor | None:
+        """Return the actor that something drawn stands for."""
+        return self._named.get(id(prop))

@@ -19,7 +19,7 @@ PAPER = "#ffffff"
 SCALE_BAR_MM = 50.0
 PUSHES = 200
 TITLE_ROWS = 42.0
-LINE_ROWS = 34.0
+LINE_ROWS = 26.0
 """How far the upper letter of the patient's axes stands below its place, to clear the title and each line under it."""
 
 
@@ -174,7 +174,7 @@ def _axes(draw: Any, camera: Camera, size: tuple[int, int], unit: float, lines: 
         x, y = float(np.dot(direction, right)), float(np.dot(direction, up))
         if abs(x) < 0.5 and abs(y) < 0.5:
             continue
-        above = (TITLE_ROWS + LINE_ROWS * lines) * unit if y > 0 else 0.0
+        above = (TITLE_ROWS + LINE_ROWS * (lines + 0.8 if lines else 0.0)) * unit if y > 0 else 0.0
         place = (
             0.5 * size[0] + x * (0.5 * size[0] - edge),
             0.5 * size[1] - y * (0.5 * size[1] - edge) + above,

@@ -83,8 +83,8 @@ class Scene:
 
     Attributes
     ----------
-    bounds_mm : lowest and highest corner of all that the whole course draws, (3,) LPS mm each, so that pictures of
-        all days share one scale.
+    bounds_mm : lowest and highest corner of all that is drawn up to the plan's last step, (3,) LPS mm each, so that
+        pictures of all days until then share one scale; later days add what grows further.
     readout : the numbers of the day.
     name_segments : whether segments are named.
     """
@@ -185,16 +185,16 @@ def scene_at(shown: Shown, *, day: int | None = None, options: Options | None = 
             shown, day, {a.name: a.colour for a in drawn}, [a.name for a in actors if a.kind == "vessel"]
         ),
         banners=banners_of(shown),
-        bounds_mm=_bounds(shown),
+        bounds_mm=_bounds(shown, day),
         readout=readout,
         day=day,
         name_segments=options.labels,
     )
 
 
-def _bounds(shown: Shown) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and highest corner of all that the course draws, (3,) LPS mm each."""
-    most = Place.about(shown.geometry.hilum[0], shown.most_growth)
+def _bounds(shown: Shown, day: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and highest corner of all that is drawn until the last step, or the day if that is later."""
+    most = Place.about(shown.geometry.hilum[0], shown.most_growth(day))
     (low, high), (kept_low, kept_high) = shown.geometry.bounds_mm, shown.geometry.kept_bounds_mm
     return np.minimum(low, most.on(kept_low)), np.maximum(high, most.on(kept_high))
 

@@ -198,14 +198,18 @@ class Shown:
         centre, name = self.geometry.hilum
         return Growth(volume, float(np.cbrt(volume)), centre, name)
 
-    @property
-    def most_growth(self) -> float:
-        """The largest factor on lengths of the whole course, 1 at least."""
+    def most_growth(self, day: int | None) -> float:
+        """Return the largest factor on lengths up to the last step of the plan or a day beyond it; 1 at least."""
         curve = self._curves.get("flr_ml")
-        if not curve or self.result is None:
+        if not curve or self.result is None or self.staged is None:
             return 1.0
-        most = max((v for v in curve["median"] if v is not None), default=self.result.flr_ml)
-        return max(1.0, float(np.cbrt(most / self.result.flr_ml)))
+        until = max([s.day for s in self.staged.plan.steps] + ([] if day is None else [day]))
+        seen = [
+            v
+            for d, v in zip(self._curves["days"], curve["median"], strict=True)
+            if d <= until and v is not None
+        ]
+        return max(1.0, float(np.cbrt(max(seen, default=0.0) / self.result.flr_ml)))
 
     def readout(self, day: int | None) -> Readout:
         """Return the numbers beside the scene of a day; None: on the images, before any operation.
