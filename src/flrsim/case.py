@@ -362,11 +362,7 @@ def _lesions(
         if outside > LESION_OUTSIDE_LIMIT and name not in accepted.lesions_outside:
             astray[name] = f"{100 * outside:.0f} % of {name} ({outside * total:.3g} of {total:.3g} mL)"
             continue
-        if outside > 0:
-            warnings.append(
-                f"{name}: {outside * total:.2f} mL ({100 * outside:.1f} %) lies outside the labelled liver; it counts in the lesion, "
-                "not in the liver"
-            )
+        warnings += outside_warning(name, outside, total)
         surface = structures.surfaces.get(name) or surface_of_mask(mask, grid.affine)
         longest, axial = _diameters(mask, grid.affine)
         centre = grid.world(np.argwhere(mask).mean(axis=0, keepdims=True))[0]
@@ -390,6 +386,23 @@ def _lesions(
             f"[anatomy.accept]: lesions_outside = [{keys}]"
         )
     return out
+
+
+def outside_warning(name: str, share: float, total_ml: float) -> list[str]:
+    """Return the warning of a lesion that lies in part outside the liver; none of what would be printed as nothing.
+
+    Parameters
+    ----------
+    share : of the lesion, 0 … 1, that lies outside.
+    """
+    ml, percent = f"{share * total_ml:.2f}", f"{100 * share:.1f}"
+    if not float(ml) and not float(percent):
+        return []
+    amount = f"{ml} mL" if float(ml) else "under 0.01 mL"
+    part = f"{percent} %" if float(percent) else "under 0.1 %"
+    return [
+        f"{name}: {amount} ({part}) lies outside the labelled liver; it counts in the lesion, not in the liver"
+    ]
 
 
 def _diameters(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> tuple[float, float]:

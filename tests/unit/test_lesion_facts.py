@@ -9,7 +9,7 @@ import pytest
 
 import reference
 import solids
-from flrsim.case import LiverCase, VesselFile, assemble
+from flrsim.case import LiverCase, VesselFile, assemble, outside_warning
 from flrsim.evidence import load_evidence
 from flrsim.kernels.clearance import least_margins, voxels_by_margin
 from flrsim.lesion_facts import capsule, lesion_facts
@@ -268,3 +268,21 @@ def test_a_price_is_also_told_in_points_of_sflr() -> None:
         for cost in lesion.clearance:
             assert cost.sflr == pytest.approx(cost.parenchyma_ml / 1000.0, rel=1e-12)
     assert all(c.sflr is None for c in lesion_facts(case, EVIDENCE)[0].clearance)
+
+
+@pytest.mark.parametrize(
+    ("share", "total_ml", "said"),
+    [
+        (0.0, 4.0, None),
+        (0.0004, 4.0, None),  # 0.0016 mL, 0.04 %
+        (0.02, 0.2, "L2: under 0.01 mL (2.0 %) lies outside"),
+        (0.0004, 84.0, "L2: 0.03 mL (under 0.1 %) lies outside"),
+        (0.05, 84.0, "L2: 4.20 mL (5.0 %) lies outside"),
+    ],
+)
+def test_what_would_be_printed_as_nothing_outside_the_liver_is_no_warning(
+    share: float, total_ml: float, said: str | None
+) -> None:
+    found = outside_warning("L2", share, total_ml)
+    assert len(found) == (said is not None)
+    assert all(sentence.startswith(said or "") for sentence in found)

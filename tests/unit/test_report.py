@@ -476,6 +476,26 @@ def test_pictures_stand_with_their_plan(page: Page) -> None:
     assert sources == ["data:image/png;base64," + base64.b64encode(png()).decode()]
 
 
+@pytest.mark.parametrize(
+    ("sites", "said"),
+    [
+        ((), "extrahepatic none found"),
+        (("lung_unresectable",), "extrahepatic lung_unresectable"),
+        (None, "ras wild"),
+    ],
+)
+def test_disease_that_was_looked_for_and_not_found_is_no_missing_word(
+    sites: tuple[str, ...] | None, said: str
+) -> None:
+    patient = {"sex": "male", "age": 57.0, "tumour": {"ras": "wild", "extrahepatic": sites}}
+    page = render_html(replace(comparison(), patient=patient))
+    line = re.search(r'<p class="patient">([^<]*)', page)
+    assert line is not None
+    assert said in line[1]
+    assert ("extrahepatic" in line[1]) == (sites is not None)
+    assert "–" not in line[1]
+
+
 def test_a_case_without_lesions_patient_or_plans_still_makes_a_page() -> None:
     bare = dataclasses.replace(
         comparison(),

@@ -18,7 +18,7 @@ from flrsim.report import context, facts, palette, rules, tables
 from flrsim.report import format as show
 from flrsim.report.curves import growth_svg
 from flrsim.report.records import flat, records
-from flrsim.results import Comparison, PlanResult
+from flrsim.results import Comparison, PlanResult, plain
 
 DISEASES = {
     "crlm": "colorectal liver metastases",
@@ -165,7 +165,10 @@ def _patient(comparison: Comparison) -> str:
     patient = comparison.patient
     if not patient:
         return "patient not supplied"
-    known = dict(patient)
+    known = plain(patient)
+    tumour = known.get("tumour")
+    if isinstance(tumour, dict) and tumour.get("extrahepatic") == []:
+        tumour["extrahepatic"] = "none found"  # somebody looked; what was not said is None
     parts = []
     for key, text in (
         ("sex", "{}"),
