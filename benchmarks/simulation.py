@@ -181,16 +181,13 @@ def _found(given: Patients, result: tuple[Floats, Floats]) -> Floats:
 
 
 def _ours_first_day() -> Call:
-    from flrsim.evidence import load_evidence
     from flrsim.physiology.adequacy import Floor, first_day_reached
     from flrsim.physiology.function import follow
-    from flrsim.physiology.volumes import Stimulus
-
-    evidence = load_evidence(overrides={"rules.never_after": NEVER_AFTER})
 
     def run(g: Patients) -> tuple[Floats, Floats]:
-        grown = Stimulus(0, "pve", g.start, g.end, g.tau)
-        day = first_day_reached(THRESHOLD, grown, g.start, Floor(0, ""), evidence)
+        day = first_day_reached(
+            THRESHOLD, lambda day: follow(g.start, g.end, day, g.tau), Floor(0, ""), int(NEVER_AFTER)
+        )
         return follow(g.start, g.end, SCAN_DAY, g.tau), day
 
     return Call(

@@ -17,7 +17,7 @@ from flrsim.comparison import judge_staged, prepare
 from flrsim.draws import Floats
 from flrsim.errors import CaseError
 from flrsim.evidence import Evidence
-from flrsim.physiology.adequacy import never_after
+from flrsim.physiology.adequacy import last_asked
 from flrsim.plan import Plan
 from flrsim.results import RESEARCH_NOTE, PlanResult
 from flrsim.timeline import Timeline
@@ -170,12 +170,11 @@ def _answers(result: PlanResult, timeline: Timeline | None, evidence: Evidence) 
     if timeline is None:
         raise CaseError("the plan was not simulated: it has no patient")
     first, at = timeline.earliest[0], timeline.at_resection
-    occlusions = [s for s in timeline.course.steps if s.kind == "occlude"]
-    asked_from = occlusions[-1].day if occlusions else timeline.course.first_day
-    last_asked = asked_from + never_after(occlusions[-1].technique or "" if occlusions else "", evidence)
     return {
         "verdict": float(VERDICTS.index(result.verdict)),
-        "earliest_day": last_asked if first.median is None else first.median,
+        "earliest_day": max(last_asked(timeline.course, evidence), first.floor.day)
+        if first.median is None
+        else first.median,
         "p_complete": timeline.p_complete,
         "sflr": float(np.median((at or timeline.decisions[-1]).sflr)),
     }

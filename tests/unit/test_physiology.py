@@ -23,7 +23,6 @@ from flrsim.physiology.injury import (
 )
 from flrsim.physiology.modifiers import Effect, Setting, effects
 from flrsim.physiology.telv import all_telv, telv
-from flrsim.physiology.volumes import Stimulus
 from flrsim.regimens import drugs
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -268,22 +267,23 @@ def test_waiting_times_set_a_floor() -> None:
 def test_the_first_day_reached_agrees_with_looking_at_every_day() -> None:
     tau = np.array([10.0, 6.0, 14.0, 10.0])
     start, end = np.array([0.15, 0.18, 0.21, 0.10]), np.array([0.25, 0.22, 0.30, 0.19])
-    found = adequacy.first_day_reached(
-        0.20, Stimulus(14, "pve", start, end, tau), start, adequacy.Floor(20, ""), EVIDENCE
-    )
+
+    def grown(day: float) -> np.ndarray:
+        return np.asarray(end + (start - end) * np.exp(-(day - 14) / tau))
+
+    found = adequacy.first_day_reached(0.20, grown, adequacy.Floor(20, ""), 98)
     for i in range(4):
         s = [end[i] + (start[i] - end[i]) * np.exp(-(d - 14) / tau[i]) for d in range(20, 98)]
         day = next((20 + k for k, v in enumerate(s) if v >= 0.20), np.inf)
         assert found[i] == day
     assert found[3] == np.inf
-    late = adequacy.first_day_reached(
-        0.20,
-        Stimulus(0, "pve", start[:1], np.array([0.200001]), tau[:1]),
-        start[:1],
-        adequacy.Floor(0, ""),
-        EVIDENCE,
-    )
-    assert late[0] == np.inf  # reached only after more than 12 weeks
+    # What is reached on the last day asked is reached; the day before it is not asked further.
+    assert np.isfinite(adequacy.first_day_reached(0.20, grown, adequacy.Floor(20, ""), int(found[0]))[0])
+    assert adequacy.first_day_reached(0.20, grown, adequacy.Floor(20, ""), int(found[0]) - 1)[0] == np.inf
+    # The floor is asked even where it lies beyond that day; each draw may have a threshold of its own.
+    assert adequacy.first_day_reached(0.20, grown, adequacy.Floor(97, ""), 20)[:3].tolist() == [97.0] * 3
+    own = adequacy.first_day_reached(start, grown, adequacy.Floor(20, ""), 98)
+    assert own.tolist() == [20.0] * 4
 
 
 def test_disagreement_of_annotators_by_border() -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from flrsim.anatomy import COUINAUD_LABELS
-from flrsim.course import CourseStep
+from flrsim.course import Course, CourseStep
 from flrsim.draws import Floats
 from flrsim.evidence import MEASURED_LIVER, Evidence, Parameter
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.injury import chemotherapy_weeks, weeks_since
-from flrsim.physiology.volumes import Stimulus
 from flrsim.regimens import BEVACIZUMAB
 
 POPULATIONS = ("normal", "chemotherapy", "cirrhosis")
@@ -148,22 +147,40 @@ def floor_day(
     return Floor(*max(floors))
 
 
+def last_asked(course: Course, evidence: Evidence) -> int:
+    """Return the day from which on volume counts as never reached.
+
+    It is counted from the last occlusion; without one from the last operation but one, whose remnant grows; without
+    either nothing grows, and it is counted from the first step.
+    """
+    occlusions = [s for s in course.steps if s.kind == "occlude"]
+    if occlusions:
+        return occlusions[-1].day + round(never_after(occlusions[-1].technique or "", evidence))
+    start = course.operations[-2].day if len(course.operations) > 1 else course.first_day
+    return start + round(never_after("", evidence))
+
+
 def first_day_reached(
-    threshold: float, stimulus: Stimulus | None, sflr_now: Floats, floor: Floor, evidence: Evidence
+    threshold: float | Floats, sflr_on: Callable[[int], Floats], floor: Floor, last_day: int
 ) -> Floats:
     """Return the first day from the floor on with sFLR at `threshold` or above, (n_draws,), inf for never.
 
-    Notes
-    -----
-    From ``s = end + (start - end) exp(-t / tau)``: ``t = tau ln((end - start) / (end - threshold))``.
+    Every day is asked in turn, so that it does not matter what makes the liver grow.
+
+    Parameters
+    ----------
+    sflr_on
+        sFLR of every draw on a day, were the last operation not carried out.
+    last_day
+        Volume that is not reached on this day, or on the floor if that is later, is never reached.
     """
-    if stimulus is None:
-        return np.where(sflr_now >= threshold, float(floor.day), np.inf)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        wait = stimulus.tau * np.log((stimulus.end - stimulus.start) / (stimulus.end - threshold))
-    wait = np.where(stimulus.start >= threshold, 0.0, np.where(stimulus.end > threshold, wait, np.inf))
-    wait = np.where(wait <= never_after(stimulus.technique, evidence), wait, np.inf)
-    return np.asarray(np.maximum(stimulus.day + np.ceil(wait), float(floor.day)))
+    found = np.where(sflr_on(floor.day) >= threshold, float(floor.day), np.inf)
+    for day in range(floor.day + 1, last_day + 1):
+        waiting = np.isinf(found)
+        if not np.any(waiting):
+            break
+        found = np.where(waiting & (sflr_on(day) >= threshold), float(day), found)
+    return found
 
 
 def label_border(flr_segments: Iterable[str]) -> str | None:

@@ -129,8 +129,11 @@ class Volumes:
         self._phases = [_Phase(start, dict.fromkeys(self._flr, ones))]
         self._memo: tuple[float, dict[str, Floats]] | None = None
         self._active = False  # an occlusion is at work
+        self._until_last = 0  # phases before the last operation; all of them without one
         occlusions = 0
         for step in course.steps:
+            if step is course.last_operation:
+                self._until_last = len(self._phases)
             if step.kind == "occlude":
                 self._occlude(step, occlusions)
                 occlusions += 1
@@ -216,6 +219,15 @@ class Volumes:
         share = self.remaining_ml(step.day, step.stage or 0) / self.course.tlv_functional_ml
         self._push(_Phase(step.day, self._sizes(step.day), share=share))
         self._active = False
+
+    def unoperated(self) -> Volumes:
+        """Return the same course with the last operation never carried out: what is to stay goes on as before it."""
+        if not self._until_last:
+            return self
+        other = copy(self)
+        other._phases = self._phases[: self._until_last]
+        other._memo = None
+        return other
 
     def failing(self, failed: NDArray[np.bool_]) -> Volumes:
         """Return the same course with the regrowth after the last operation slowed in the draws that fail.

@@ -48,8 +48,8 @@ def earliest_days(
 
 
 def _first_days(volumes: Volumes, threshold: float, floor: adequacy.Floor, evidence: Evidence) -> Floats:
-    now = volumes.sflr(volumes.course.first_day)
-    return adequacy.first_day_reached(threshold, volumes.stimulus(), now, floor, evidence)
+    last = adequacy.last_asked(volumes.course, evidence)
+    return adequacy.first_day_reached(threshold, volumes.unoperated().sflr, floor, last)
 
 
 def ledger(
