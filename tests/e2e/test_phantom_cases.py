@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flrsim.case_file import load_case
 from flrsim.comparison import compare
 from flrsim.evidence import load_evidence
+from flrsim.io.vtp import read_interface_mesh
 from flrsim.phantom.cases import make_case
 from flrsim.volumetry import measure
 
@@ -33,6 +35,25 @@ def test_label_maps_and_meshes_of_one_phantom_give_one_answer(tmp_path: Path) ->
         assert other.flr_ml == pytest.approx(one.flr_ml, rel=0.01)
         for a, b in zip(one.stages, other.stages, strict=True):
             assert b.transection_cm2 == pytest.approx(a.transection_cm2, rel=0.04)
+
+
+MESHES = Path(__file__).parents[2] / "meshes"
+
+
+def test_an_old_demo_case_is_remade_point_by_point_in_another_order(tmp_path: Path) -> None:
+    """Its committed meshes number their points as an earlier version did; see meshes/README.md."""
+    made, kept = tmp_path / "case", MESHES / "solitary-right"
+    make_case(made, scenario="solitary-right", seed=0)
+    for name in ("case.toml", "truth.json"):
+        assert (made / name).read_bytes() == (kept / name).read_bytes()
+    for path in sorted(kept.glob("*.vtp")):
+        old, new = (read_interface_mesh(p, frame=None, unit=None) for p in (path, made / path.name))
+        canonical = []
+        for mesh in (old, new):
+            points, place = np.unique(mesh.points, axis=0, return_inverse=True)
+            canonical.append((points, np.unique(np.sort(place[mesh.faces], axis=1), axis=0)))
+        for before, after in zip(*canonical, strict=True):
+            assert np.array_equal(before, after)
 
 
 def test_a_split_segment_4_keeps_its_halves_in_a_label_map(tmp_path: Path) -> None:
