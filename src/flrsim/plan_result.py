@@ -39,6 +39,7 @@ from flrsim.timeline_result import (
     of_spread,
     quantiles,
     rescan_result,
+    textbook_note,
     tumour_notes,
 )
 from flrsim.verdict import fate_note, judge, judged, lesion_then, margin_then, vanishing_note
@@ -141,6 +142,8 @@ def plan_result(
         p_death_90d=None if timeline is None else timeline.p_death_90d,
         p_major_morbidity=None if timeline is None else timeline.p_major_morbidity,
         p_textbook=None if timeline is None else timeline.p_textbook,
+        p_death_last=None if timeline is None else timeline.p_death_last,
+        textbook_note="" if timeline is None else textbook_note(timeline),
         growth_law_disagrees=timeline is not None and timeline.growth_law_disagrees,
         modifiers=() if timeline is None else cause_lines(timeline),
         curves={} if timeline is None else curves_of(timeline),

@@ -95,6 +95,22 @@ def growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def textbook_note(timeline: Timeline) -> str:
+    """Return why the plan can have no textbook outcome; empty where it can."""
+    course = timeline.course
+    if not course.operations:
+        return "no operation"
+    cut, left = ([x.name for x in course.lesions if x.fate == fate] for fate in ("cut_through", "left"))
+    why = []
+    if cut:
+        why.append(f"{', '.join(cut)} {'is' if len(cut) == 1 else 'are'} cut through on these images")
+    if left:
+        why.append(f"{', '.join(left)} {'stays' if len(left) == 1 else 'stay'}")
+    if not why and timeline.p_operations_done == 0:
+        why.append("no draw reaches the last operation")
+    return "; ".join(why)
+
+
 def tumour_notes(timeline: Timeline | None) -> tuple[str, ...]:
     """Return what was assumed about the response to treatment, and how often a new lesion appears."""
     if timeline is None:

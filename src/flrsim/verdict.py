@@ -337,12 +337,26 @@ def _time(timeline: Timeline | None, evidence: Evidence) -> Axis:
 def _risk(timeline: Timeline | None, evidence: Evidence) -> Axis:
     if timeline is None:
         return Axis("risk", CANNOT_JUDGE, "no patient was supplied: risks cannot be simulated")
-    failure = ""
+    limits = {"death": evidence.value("verdict.death_90d"), "liver failure": evidence.value("verdict.phlf")}
+    whole, last = timeline.p_death_90d, timeline.p_death_last
+    # Who drops out is not operated on: an operation is judged by those who get there.
+    worst = {"death": whole if last is None else max(whole, last)}
+    said = f"simulated 90-day death {_percent(worst['death'], limits['death'])}"
+    if last is not None and timeline.p_operations_done == 0:
+        said = f"in no draw is the last operation reached; were it done, {said}"
+    elif last is not None and timeline.p_operations_done < 1:
+        said = (
+            f"simulated 90-day death {_percent(last, limits['death'])} of those who reach the last operation, "
+            f"{_percent(whole, limits['death'])} of all who start"
+        )
     if timeline.p_phlf_low is not None and timeline.p_phlf_high is not None:
-        failure = f", liver failure {100 * timeline.p_phlf_low:.0f} to {100 * timeline.p_phlf_high:.0f} %"
-    said = f"simulated 90-day death {100 * timeline.p_death_90d:.0f} %{failure}"
-    high = timeline.p_death_90d > evidence.value("verdict.death_90d")
-    return Axis("risk", BORDERLINE if high else MEETS, said)
+        worst["liver failure"] = timeline.p_phlf_high
+        high_end = _percent(timeline.p_phlf_high, limits["liver failure"])
+        said = f"{said}, liver failure {100 * timeline.p_phlf_low:.0f} to {high_end}"
+    over = [f"{name} {100 * limits[name]:.0f} %" for name, p in worst.items() if p > limits[name]]
+    if over:
+        said = f"{said}; above the assumed limit: {', '.join(over)}"
+    return Axis("risk", BORDERLINE if over else MEETS, said)
 
 
 def _disease(disease: Disease) -> Axis:

@@ -115,7 +115,8 @@ def plan(name: str, **more: Any) -> PlanResult:
         "p_phlf": {"low": 0.04, "high": 0.11, "definition": "ISGLS B or C"},
         "p_death_90d": 0.0021,
         "p_major_morbidity": 0.24,
-        "p_textbook": None,
+        "p_textbook": 0.0,
+        "textbook_note": "L3 is cut through on these images",
         "growth_law_disagrees": False,
         "modifiers": (),
         "curves": {},
@@ -175,6 +176,8 @@ def two_stage() -> PlanResult:
         p_phlf={"low": 0.08, "high": 0.21, "definition": "ISGLS B or C"},
         p_death_90d=0.046,
         p_textbook=0.41,
+        p_death_last=0.062,
+        textbook_note="",
         modifiers=(
             {
                 "factor": "steatosis",

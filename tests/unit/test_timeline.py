@@ -16,6 +16,7 @@ from flrsim.physiology.adequacy import label_sd_fraction
 from flrsim.physiology.modifiers import MODIFIERS
 from flrsim.physiology.progression import progression_day
 from flrsim.timeline import Timeline, simulate
+from flrsim.timeline_result import textbook_note
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from course_cases import (
@@ -276,7 +277,48 @@ def test_without_a_scan_volume_is_still_asked_before_the_operation() -> None:
 
 def test_a_plan_that_leaves_a_lesion_has_no_textbook_outcome() -> None:
     course = two_stage(lesions=(lesion("L1", 2), lesion("L2", None, fate="left")))
-    assert simulate(course, MAN, (), EVIDENCE, seed=1, draws=200).p_textbook == 0.0
+    played = simulate(course, MAN, (), EVIDENCE, seed=1, draws=200)
+    assert played.p_textbook == 0.0
+    assert textbook_note(played) == "L2 stays"
+
+
+@pytest.mark.parametrize(
+    ("fates", "why"),
+    [
+        (("removed", "ablated"), ""),
+        (("cut_through", "removed"), "L1 is cut through on these images"),
+        (("cut_through", "cut_through", "left"), "L1, L2 are cut through on these images; L3 stays"),
+    ],
+)
+def test_why_there_is_no_textbook_outcome_is_said(fates: tuple[str, ...], why: str) -> None:
+    lesions = tuple(lesion(f"L{i}", 1, fate=fate) for i, fate in enumerate(fates, 1))
+    played = simulate(single_stage(lesions=lesions), MAN, (), EVIDENCE, seed=1, draws=200)
+    assert textbook_note(played) == why
+    assert (played.p_textbook == 0.0) == bool(why)
+
+
+def test_a_textbook_outcome_that_nobody_lives_to_see_is_explained_too() -> None:
+    early, ill = two_stage(scan_day=15, last_day=16), replace(MAN, liver=LiverCondition(fibrosis="F4"))
+    never = simulate(early, ill, (), EVIDENCE, seed=1, draws=200)
+    assert never.p_operations_done == 0.0
+    assert textbook_note(never) == "no draw reaches the last operation"
+
+
+def test_deaths_of_the_last_operation_are_those_of_who_get_there(staged: Timeline, single: Timeline) -> None:
+    for played in (staged, single):
+        done, lived = played.p_operations_done, played.p_complete
+        assert played.p_death_last == pytest.approx((done - lived) / done, rel=1e-12)
+    assert staged.p_death_last > staged.p_death_90d > 0  # type: ignore[operator]
+    assert single.p_death_90d == pytest.approx(single.p_death_last * single.p_operations_done)  # type: ignore[operator]
+
+
+def test_an_operation_that_nobody_reaches_has_the_deaths_it_would_have() -> None:
+    ill = replace(MAN, liver=LiverCondition(fibrosis="F4"))
+    early = two_stage(scan_day=15, last_day=16)
+    never = simulate(early, ill, (), EVIDENCE, seed=1, draws=4000)
+    assert never.p_operations_done == 0.0
+    failing = 0.5 * (never.p_phlf_low + never.p_phlf_high)  # type: ignore[operator]
+    assert never.p_death_last == pytest.approx(1 - (1 - 0.031) * (1 - 0.217 * failing), abs=0.015)
 
 
 def test_the_ledger_tells_what_each_modifier_costs() -> None:
@@ -409,6 +451,8 @@ def test_a_plan_without_operation_only_grows() -> None:
     assert played.at_resection is None
     assert played.p_phlf_low is None
     assert played.p_textbook == 0.0
+    assert textbook_note(played) == "no operation"
+    assert played.p_death_last is None
     nothing = simulate(replace(waiting, steps=()), MAN, (), EVIDENCE, seed=1, draws=200)
     assert nothing.flr_ml.median == pytest.approx(sum(LIVER.values()))
     assert len(nothing.decisions) == 1

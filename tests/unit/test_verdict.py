@@ -21,7 +21,9 @@ from flrsim.tumour import LesionAtOperation
 from flrsim.verdict import VERDICTS, Judgement, fate_note, judge, vanishing_note
 
 EVIDENCE = load_evidence()
-MET, MISSED, DEATH = (EVIDENCE.value(f"verdict.{k}") for k in ("rule_met", "rule_missed", "death_90d"))
+MET, MISSED, DEATH, FAILURE = (
+    EVIDENCE.value(f"verdict.{k}") for k in ("rule_met", "rule_missed", "death_90d", "phlf")
+)
 
 
 def fate(name: str = "L1", **changes: Any) -> Fate:
@@ -47,6 +49,8 @@ def timeline(**changes: Any) -> Any:
         "p_cleared": 0.0,
         "p_complete": 0.8,
         "p_death_90d": 0.02,
+        "p_death_last": 0.02,
+        "p_operations_done": 1.0,
         "p_phlf_low": 0.01,
         "p_phlf_high": 0.05,
     }
@@ -109,7 +113,7 @@ def test_a_plan_that_meets_everything_is_told_its_number() -> None:
         (Given(fates=(fate(wedged=True, near=Neighbour("middle hepatic vein", 2.0, True)),), answers=NOT_SUPPLIED), "cannot_judge", "vessels not supplied: L1 cannot be judged"),
         (Given(fates=(fate(wedged=True, near=Neighbour("middle hepatic vein", 2.0, False)),)), "does_not_meet", "L1 lies 2 mm from middle hepatic vein: not a wedge, but a segment, R1 vascular, or ablation"),
         (Given(patient=False, rules=()), "cannot_judge", "no patient was supplied: the FLR cannot be held against body size"),
-        (Given(timeline=timeline(p_death_90d=DEATH + 0.01)), "borderline", "simulated 90-day death 11 %, liver failure 1 to 5 %"),
+        (Given(timeline=timeline(p_death_90d=DEATH + 0.01)), "borderline", "simulated 90-day death 11 %, liver failure 1 to 5 %; above the assumed limit: death 10 %"),
     ],
 )  # fmt: skip
 def test_the_worst_axis_decides_and_speaks(given: Given, verdict: str, blocking: str) -> None:
@@ -185,8 +189,43 @@ def test_the_time_axis_knows_floors_medians_and_never(
     assert axis(Given(timeline=timeline(earliest=(earliest,))), "time")[0] == verdict
 
 
-def test_death_at_the_limit_is_not_over_it() -> None:
-    assert axis(Given(timeline=timeline(p_death_90d=DEATH)), "risk")[0] == "meets_rules"
+def test_death_and_failure_at_their_limits_are_not_over_them() -> None:
+    at = timeline(p_death_90d=DEATH, p_death_last=DEATH, p_phlf_high=FAILURE)
+    assert axis(Given(timeline=at), "risk") == (
+        "meets_rules",
+        "simulated 90-day death 10.0 %, liver failure 1 to 30.0 %",
+    )
+
+
+def test_the_high_end_of_failure_has_a_limit_of_its_own() -> None:
+    given = Given(timeline=timeline(p_phlf_high=FAILURE + 0.002))
+    assert axis(given, "risk") == (
+        "borderline",
+        "simulated 90-day death 2 %, liver failure 1 to 30.2 %; above the assumed limit: liver failure 30 %",
+    )
+    both = timeline(p_phlf_high=0.5, p_death_last=0.2)
+    assert axis(Given(timeline=both), "risk")[1].endswith("limit: death 10 %, liver failure 30 %")
+    assert judged(given).verdict == "borderline"
+
+
+@pytest.mark.parametrize(
+    ("last", "whole", "done", "verdict", "said"),
+    [
+        (0.12, 0.03, 0.2, "borderline", "simulated 90-day death 12 % of those who reach the last operation, 3 % of all who start"),
+        (0.06, 0.03, 0.4, "meets_rules", "simulated 90-day death 6 % of those who reach the last operation, 3 % of all who start"),
+        # Deaths before the last operation count as well.
+        (0.06, 0.12, 0.9, "borderline", "simulated 90-day death 6 % of those who reach the last operation, 12 % of all who start"),
+        (0.12, 0.00, 0.0, "borderline", "in no draw is the last operation reached; were it done, simulated 90-day death 12 %"),
+        (None, 0.02, 0.9, "meets_rules", "simulated 90-day death 2 %"),
+    ],
+)  # fmt: skip
+def test_drop_out_does_not_dilute_the_deaths_of_the_last_operation(
+    last: float | None, whole: float, done: float, verdict: str, said: str
+) -> None:
+    played = timeline(p_death_last=last, p_death_90d=whole, p_operations_done=done)
+    found = axis(Given(timeline=played), "risk")
+    assert found[0] == verdict
+    assert found[1].startswith(f"{said}, liver failure")
 
 
 def test_a_value_at_its_threshold_is_shown_with_a_decimal() -> None:

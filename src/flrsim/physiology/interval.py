@@ -80,7 +80,8 @@ class Interval:
     reached_last : all operations were carried out.
     died, failed, morbid : death within 90 days of a procedure, liver failure, any major complication.
     failure : failure range at the last operation; None without operation.
-    failing : who has liver failure after the last operation, were it carried out in every draw.
+    failing, dying : who has liver failure, and who dies within 90 days, after the last operation, were it carried out
+        in every draw.
     """
 
     outcome: NDArray[np.int64]
@@ -90,6 +91,7 @@ class Interval:
     morbid: Bools
     failure: FailureRisk | None
     failing: Bools
+    dying: Bools
 
     def share(self, reason: str) -> float:
         """Return the probability of one reason, or of ``complete``."""
@@ -188,7 +190,7 @@ def walk(
     shape = uniform("dropout.progression").shape
     outcome = np.full(shape, _UNDER_WAY, dtype=np.int64)
     died, failed, morbid = (np.zeros(shape, dtype=bool) for _ in range(3))
-    reached = failing = np.zeros(shape, dtype=bool)
+    reached = failing = dying = np.zeros(shape, dtype=bool)
     failure: FailureRisk | None = None
     history = liver_on(last.day if last else day_before_the_end(course)).history
     progresses = progression_day(course, patient, history, evidence, uniform("dropout.progression"))
@@ -228,7 +230,7 @@ def walk(
         died |= under_way & dies
         morbid |= under_way & (suffers | fails)
         if step is last:
-            reached, failure, failing = under_way, risk, fails
+            reached, failure, failing, dying = under_way, risk, fails, dies
         drop(dies, "death")
         if complication:
             drop(
@@ -240,7 +242,7 @@ def walk(
     outcome[under_way] = _COMPLETE
     if last is None:
         reached = under_way
-    return Interval(outcome, reached, died, failed, morbid, failure, failing)
+    return Interval(outcome, reached, died, failed, morbid, failure, failing, dying)
 
 
 def _deciding_scan(course: Course) -> CourseStep | None:

@@ -159,7 +159,8 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
         add(group, f"… by {label}", partial(_failure_by, name=name))
     add(group, "Major complications", lambda p: show.probability(p.p_major_morbidity))
     add(group, "Death within 90 days", lambda p: show.probability(p.p_death_90d))
-    add(group, "Textbook outcome", lambda p: show.probability(p.p_textbook))
+    add(group, "… of those who reach the last operation", lambda p: show.probability(p.p_death_last))
+    add(group, "Textbook outcome", _textbook)
     for axis, label in AXES.items():
         add("Axes", label, partial(_axis, axis=axis))
     if with_verdict:
@@ -311,6 +312,12 @@ def _other_law(plan: PlanResult) -> str | Cell:
 
 def _dropout(plan: PlanResult, reason: str) -> str:
     return show.probability(plan.p_dropout.get(reason))
+
+
+def _textbook(plan: PlanResult) -> str:
+    """Return the probability of a textbook outcome, and why there can be none."""
+    text = show.probability(plan.p_textbook)
+    return f"{text}: {plan.textbook_note}" if plan.textbook_note else text
 
 
 def _axis(plan: PlanResult, axis: str) -> Cell:

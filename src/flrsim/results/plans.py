@@ -280,6 +280,8 @@ class PlanResult(Result):
     staying: tuple[StayingSegment, ...] = ()
     dates: tuple[PlanDate, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
+    p_death_last: float | None = None
+    textbook_note: str = ""
 
 
 @dataclass(frozen=True)

@@ -235,6 +235,7 @@ def simulate(
         phlf_definition=PHLF_DEFINITION,
         phlf_cause="" if failure is None else failure.cause,
         p_death_90d=share(ending.died),
+        p_death_last=None if failure is None else share(ending.dying[who]),
         p_major_morbidity=share(ending.morbid),
         p_textbook=_textbook(course, ending),
         injury=grown.injury,

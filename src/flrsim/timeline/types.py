@@ -126,6 +126,9 @@ class Timeline:
     p_complete : every operation done and alive 90 days after the last; with `p_dropout` it sums to 1.
     p_operations_done : every operation done, as published completion rates count.
     p_phlf_low, p_phlf_high : mean over the draws that reach the last operation.
+    p_death_90d : of all draws, after any procedure of the plan; those who drop out before are not exposed to the last.
+    p_death_last : after the last operation, over the draws that reach it; over all, were it done, where none does; None
+        without operation.
     p_phlf_by_definition : the same range by each definition of liver failure, never mixed.
     injury_at_resection : on the day of the last operation.
     rescan, rescan_absolute : what measured volumes said of the draws under either growth law; None without one.
@@ -164,6 +167,7 @@ class Timeline:
     phlf_definition: str
     phlf_cause: str
     p_death_90d: float
+    p_death_last: float | None
     p_major_morbidity: float
     p_textbook: float
     injury: Injury
