@@ -85,16 +85,15 @@ def compare(
     if not plans:
         raise PlanError(f"case {case.name} has no plan to compare; add [[plan]] tables to its case.toml")
     remarks = {plan.name: check_plan(plan, case) for plan in plans}
-    ordered = sorted(plans, key=lambda p: [q.family for q in plans].index(p.family))
+    ordered = in_families(plans)
     evidence = evidence.recording()
     say("cutting")
     telv = telv_table(case, evidence)
     with ThreadPoolExecutor(max_workers=2) as pool:
         # Lesions, walls and vessels are measured while the plans are cut: they share nothing but the case.
-        measured = pool.submit(_measured, case, evidence, telv, _margins(ordered))
+        measured = pool.submit(measure_liver, case, evidence, telv, wedge_margins(ordered))
         staged, scene = prepare(case, ordered, evidence)
-        segments, lesions, (tlv_error, functional_error) = measured.result()
-    circulation, functional = scene.supply.circulation, scene.functional_ml
+        liver = measured.result()
 
     def play(one: StagedPlan) -> tuple[PlanResult, Timeline | None]:
         say(one.plan.name)
@@ -106,11 +105,41 @@ def compare(
     # Plans share no state but the numbers they read, so two are played at a time.
     with ThreadPoolExecutor(max_workers=2) as pool:
         played = list(pool.map(play, staged))
+    return side_by_side(case, staged, played, liver, scene, evidence, seed=seed, draws=draws)
+
+
+def in_families(plans: Sequence[Plan]) -> list[Plan]:
+    """Return plans with those of one family together, families in the order in which they first appear."""
+    families = [q.family for q in plans]
+    return sorted(plans, key=lambda p: families.index(p.family))
+
+
+def side_by_side(
+    case: LiverCase,
+    staged: Sequence[StagedPlan],
+    played: Sequence[tuple[PlanResult, Timeline | None]],
+    liver: MeasuredLiver,
+    scene: Scene,
+    evidence: Evidence,
+    *,
+    seed: int,
+    draws: int,
+) -> Compared:
+    """Return plans that have been judged as one comparison, with the numbers and sources they rest on.
+
+    Parameters
+    ----------
+    staged, played : of the same plans, in the order in which they are shown.
+    scene : of any of the plans: what they share is the same in each.
+    evidence : a view that recorded what was read on the way.
+    """
     results, timelines = [r for r, _ in played], [t for _, t in played]
     context = (
         ()
         if case.patient is None
-        else outcome_context(case.patient, case.history, len(case.lesions), ordered, evidence)
+        else outcome_context(
+            case.patient, case.history, len(case.lesions), [s.plan for s in staged], evidence
+        )
     )
     ruled = {note.source for plan in results for note in plan.disease}
     used = {name for t in timelines if t is not None for name in t.used}
@@ -124,26 +153,26 @@ def compare(
         if case.patient is None
         else plain(case.patient) | {"bsa_m2": case.patient.bsa_m2, "history": plain(case.history)},
         tlv_ml=sum(case.segment_ml.values()),
-        tlv_functional_ml=functional,
-        telv=telv,
+        tlv_functional_ml=scene.functional_ml,
+        telv=scene.telv,
         telv_formula=THRESHOLD_FORMULA if case.patient is not None else None,
-        segments=segments,
-        lesions=lesions,
+        segments=liver.segments,
+        lesions=liver.lesions,
         plans=tuple(results),
         accepted=case.accepted.sentences(),
         warnings=(
             *case.warnings,
-            *circulation.remarks,
+            *scene.supply.circulation.remarks,
             *(() if case.patient is None else function_remarks(case.patient, evidence)),
         ),
         assumptions=tuple(_assumption(p) for p in numbers if p.kind == "assumed"),
         references=tuple(plain(r) for r in evidence.references(sorted(used), also=ruled)),
-        tlv_interval=tlv_error,
-        tlv_functional_interval=functional_error,
+        tlv_interval=liver.tlv_error,
+        tlv_functional_interval=liver.functional_error,
         outcome_context=context,
         contacts_cm2=contacts_cm2(case, evidence),
     )
-    return Compared(result, staged, tuple(timelines))
+    return Compared(result, tuple(staged), tuple(timelines))
 
 
 @dataclass(frozen=True)
@@ -215,7 +244,7 @@ def judge_staged(
     return result, timeline
 
 
-def _margins(plans: Sequence[Plan]) -> list[float]:
+def wedge_margins(plans: Sequence[Plan]) -> list[float]:
     """Return the margins that any wedge of the plans names."""
     return sorted(
         {
@@ -227,15 +256,30 @@ def _margins(plans: Sequence[Plan]) -> list[float]:
     )
 
 
-def _measured(
+@dataclass(frozen=True)
+class MeasuredLiver:
+    """What is measured of the liver itself, whatever the plans."""
+
+    segments: tuple[SegmentVolume, ...]
+    lesions: tuple[LesionVolume, ...]
+    tlv_error: Interval
+    functional_error: Interval
+
+
+def measure_liver(
     case: LiverCase, evidence: Evidence, telv: tuple[EstimatedVolume, ...], margins_mm: Sequence[float]
-) -> tuple[tuple[SegmentVolume, ...], tuple[LesionVolume, ...], tuple[Interval, Interval]]:
-    """Return segments, lesions, and the errors of the liver's volume with and without lesions."""
+) -> MeasuredLiver:
+    """Return segments, lesions, and the errors of the liver's volume with and without lesions.
+
+    Parameters
+    ----------
+    margins_mm : margins at which the cost of a wedge is asked, beside those of the evidence; mm.
+    """
     size = next((t.ml for t in telv if t.formula == THRESHOLD_FORMULA), None)
-    return (
+    return MeasuredLiver(
         segment_volumes(case, evidence),
         lesion_facts(case, evidence, telv_ml=size, margins_mm=margins_mm),
-        liver_intervals(case, evidence),
+        *liver_intervals(case, evidence),
     )
 
 

@@ -57,6 +57,23 @@ class PlanError(FlrsimError):
     code = "plan"
 
 
+class EditError(PlanError):
+    """An edit of a draft that is not made.
+
+    Parameters
+    ----------
+    control : what was to be changed, e.g. ``segment S4``; the sentence is shown beside it.
+    sentence
+        Why not, with the number that forbids it.
+    """
+
+    code = "refused"
+
+    def __init__(self, control: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.control = control
+
+
 class EvidenceError(FlrsimError):
     """A clinical number that is absent or badly recorded."""
 

@@ -94,9 +94,9 @@ def plan_toml(plan: Plan) -> str:
     """Return a plan as text that can be pasted into a ``case.toml``."""
     table = plan_table(plan)
     steps = table.pop("step")
-    lines = ["[[plan]]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+    lines = ["[[plan]]", *(f"{key} = {as_toml(value)}" for key, value in table.items())]
     for step in steps:
-        lines += ["[[plan.step]]", *(f"{key} = {_toml(value)}" for key, value in step.items())]
+        lines += ["[[plan.step]]", *(f"{key} = {as_toml(value)}" for key, value in step.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -126,7 +126,7 @@ def _fields(action: Action) -> dict[str, Any]:
     return out
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
     """Return a value as TOML writes it; tables stand in one line."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -134,7 +134,7 @@ def _toml(value: Any) -> str:
         # JSON escapes all that TOML does, but for the delete character.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{k} = {as_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, tuple | list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
+        return "[" + ", ".join(map(as_toml, value)) + "]"
     return repr(value)

@@ -72,6 +72,8 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("physiology", "predict_injury"): ((3,), "the three grades of sinusoidal obstruction"),
     ("physiology", "STEPS_PER_HOUR"): ((100,), "steps of an integrator, short enough for the fastest signal"),
     ("physiology", "THREADS_FROM"): ((2_000_000,), "work below which threads cost more than they save"),
+    ("planner", "MOST_DRAWS"): ((1_000_000,), "Monte Carlo draws"),
+    ("planner", "MOST_KEPT"): ((64,), "results kept between edits"),
     ("plan", "_number"): ((3, 4), "numbers as words"),
     ("rules", "MOST_DIGITS"): ((3,), "decimals printed"),
     ("rules", "_MAJOR"): ((3,), "what the word major means: three segments or more"),

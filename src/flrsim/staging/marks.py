@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -21,8 +21,15 @@ from flrsim.resection.wedge import wedge
 Mark = NDArray[np.bool_] | CutMark
 
 
-def marks_of(case: LiverCase, plans: Sequence[Plan]) -> dict[str, Mark]:
-    """Return the mark of every cut that any plan names, by name; segments need none, regions know theirs."""
+def marks_of(
+    case: LiverCase, plans: Sequence[Plan], known: MutableMapping[str, Mark] | None = None
+) -> dict[str, Mark]:
+    """Return the mark of every cut that any plan names, by name; segments need none, regions know theirs.
+
+    Parameters
+    ----------
+    known : marks that this liver was given before, taken from here; new ones are added.
+    """
     makers: dict[str, Callable[[], Mark]] = {}
     grid = case.grid
     for plan in plans:
@@ -46,11 +53,13 @@ def marks_of(case: LiverCase, plans: Sequence[Plan]) -> dict[str, Mark]:
                 makers[plane.key] = partial(plane_mark, grid, plane)
             for sheet in action.sheet:
                 makers[sheet.key] = partial(sheet_mark, case, sheet)
+    made = {} if known is None else known
     keys = sorted(makers)
+    missing = [key for key in keys if key not in made]
     _ = grid.liver  # shared by all cuts; made before the threads ask for it
     with ThreadPoolExecutor(max_workers=2) as pool:
-        marks = list(pool.map(lambda key: makers[key](), keys))
-    return dict(zip(keys, marks, strict=True))
+        made.update(zip(missing, pool.map(lambda key: makers[key](), missing), strict=True))
+    return {key: made[key] for key in keys}
 
 
 def specimen_of(action: Operate, resects: frozenset[str], pieces: Pieces) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,7 +18,7 @@ from flrsim.plan import Operate, Plan, drawn_title, resected_by, territory_title
 from flrsim.resection.cut import Cut, cut_between
 from flrsim.resection.margin import Surroundings
 from flrsim.staging.fates import fate_of
-from flrsim.staging.marks import ablated_by, marks_of, specimen_of
+from flrsim.staging.marks import Mark, ablated_by, marks_of, specimen_of
 from flrsim.staging.operations import (
     HALF,
     Operation,
@@ -29,17 +29,27 @@ from flrsim.staging.operations import (
 )
 
 
-def stage_plans(case: LiverCase, plans: Sequence[Plan], evidence: Evidence) -> tuple[StagedPlan, ...]:
+def stage_plans(
+    case: LiverCase,
+    plans: Sequence[Plan],
+    evidence: Evidence,
+    *,
+    marks: MutableMapping[str, Mark] | None = None,
+) -> tuple[StagedPlan, ...]:
     """Carry out every plan on one set of pieces.
 
     All plans share the cuts, so the same wedge is the same voxels in each of them.
+
+    Parameters
+    ----------
+    marks : marks that cuts of this liver were given before, by name; new ones are added.
 
     Raises
     ------
     PlanError
         When a drawn cut turns out to take nothing, or to leave segments whose inflow was occluded.
     """
-    pieces = cut_into_pieces(case.grid, marks_of(case, plans))
+    pieces = cut_into_pieces(case.grid, marks_of(case, plans, marks))
     surroundings = Surroundings(case, evidence)
     done: dict[bytes, Cut] = {}
     # Two plans at a time: kernels and search trees leave the interpreter free. What both ask for is the same
