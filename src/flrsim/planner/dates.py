@@ -148,7 +148,10 @@ def schedule(
         # Branches are tied in the first operation; they are embolized after the patient has recovered from it.
         closing = at.embolization if first and occlude.technique != "pvl" else 0
         steps.append(Step(closing, occlude))
-        end, scan = at.after_occlusion(closing, at.two_stage if first else 0), at.scan_before
+        end, scan = (
+            at.after_stimulus(occlude.technique, closing, at.two_stage if first else 0),
+            at.scan_before,
+        )
     steps += [] if scan is None else [Step(end - scan, Scan())]
     steps.append(Step(end, last))
     if "between" in shape.disabled and treatments(plan)[1]:
