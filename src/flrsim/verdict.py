@@ -344,11 +344,10 @@ def _risk(timeline: Timeline | None, evidence: Evidence) -> Axis:
     said = f"simulated 90-day death {_percent(worst['death'], limits['death'])}"
     if last is not None and timeline.p_operations_done == 0:
         said = f"in no draw is the last operation reached; were it done, {said}"
-    elif last is not None and timeline.p_operations_done < 1:
-        said = (
-            f"simulated 90-day death {_percent(last, limits['death'])} of those who reach the last operation, "
-            f"{_percent(whole, limits['death'])} of all who start"
-        )
+    elif last is not None:
+        those, start = (_percent(p, limits["death"]) for p in (last, whole))
+        if those != start:
+            said = f"simulated 90-day death {those} of those who reach the last operation, {start} of all who start"
     if timeline.p_phlf_low is not None and timeline.p_phlf_high is not None:
         worst["liver failure"] = timeline.p_phlf_high
         high_end = _percent(timeline.p_phlf_high, limits["liver failure"])

@@ -118,10 +118,11 @@ def test_function_is_the_size_of_two_plays_times_what_a_millilitre_is_worth(ill:
 def test_liver_failure_is_that_of_two_plays(
     patient: Patient, history: tuple[Treatment, ...], names: tuple[str, ...]
 ) -> None:
-    """At once: nobody drops out before, so that both plays ask the same draws."""
-    played = play(single_stage(), patient, history)
+    """On the day of the images: nobody drops out before, so that both plays ask the same draws."""
+    at_once = replace(single_stage(), scan_day=0)
+    played = play(at_once, patient, history)
     for name in names:
-        without = play(single_stage(), patient, history, off_for(name))
+        without = play(at_once, patient, history, off_for(name))
         middle = [0.5 * (t.p_phlf_low + t.p_phlf_high) for t in (played, without)]  # type: ignore[operator]
         assert line(played, name).cost_failure == pytest.approx(middle[0] - middle[1], rel=1e-9)
         assert line(played, name).cost_failure > 0.001

@@ -113,7 +113,7 @@ def test_a_plan_that_meets_everything_is_told_its_number() -> None:
         (Given(fates=(fate(wedged=True, near=Neighbour("middle hepatic vein", 2.0, True)),), answers=NOT_SUPPLIED), "cannot_judge", "vessels not supplied: L1 cannot be judged"),
         (Given(fates=(fate(wedged=True, near=Neighbour("middle hepatic vein", 2.0, False)),)), "does_not_meet", "L1 lies 2 mm from middle hepatic vein: not a wedge, but a segment, R1 vascular, or ablation"),
         (Given(patient=False, rules=()), "cannot_judge", "no patient was supplied: the FLR cannot be held against body size"),
-        (Given(timeline=timeline(p_death_90d=DEATH + 0.01)), "borderline", "simulated 90-day death 11 %, liver failure 1 to 5 %; above the assumed limit: death 10 %"),
+        (Given(timeline=timeline(p_death_90d=DEATH + 0.01, p_death_last=DEATH + 0.01)), "borderline", "simulated 90-day death 11 %, liver failure 1 to 5 %; above the assumed limit: death 10 %"),
     ],
 )  # fmt: skip
 def test_the_worst_axis_decides_and_speaks(given: Given, verdict: str, blocking: str) -> None:
@@ -213,6 +213,7 @@ def test_the_high_end_of_failure_has_a_limit_of_its_own() -> None:
     [
         (0.12, 0.03, 0.2, "borderline", "simulated 90-day death 12 % of those who reach the last operation, 3 % of all who start"),
         (0.06, 0.03, 0.4, "meets_rules", "simulated 90-day death 6 % of those who reach the last operation, 3 % of all who start"),
+        (0.042, 0.039, 0.95, "meets_rules", "simulated 90-day death 4 %"),
         # Deaths before the last operation count as well.
         (0.06, 0.12, 0.9, "borderline", "simulated 90-day death 6 % of those who reach the last operation, 12 % of all who start"),
         (0.12, 0.00, 0.0, "borderline", "in no draw is the last operation reached; were it done, simulated 90-day death 12 %"),
