@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flrsim.course import Course, CourseLesion, CourseStep
+from flrsim.course import Course, CourseLesion, CourseStep, DeprivedPart
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.injury import Injury
 
@@ -105,6 +105,15 @@ def single_stage(*, label_sd: float = 0.0, lesions: tuple[CourseLesion, ...] = (
         label_sd,
         -14,
     )
+
+
+CUT_OFF = (
+    DeprivedPart("S2", 60.0, stage=1),
+    DeprivedPart("S3", 20.0, stage=None),
+    DeprivedPart("S4", 40.0, stage=1, goes=2),
+)
+"""What the wedge of `two_stage` may leave without inflow or outflow: 60 mL that stay, 40 mL that go with S4; 20 mL of S3
+that stay are congested."""
 
 
 def pve_of(

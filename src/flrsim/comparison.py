@@ -14,7 +14,7 @@ from flrsim.evidence import Evidence, Parameter
 from flrsim.legality import check_plan, history_of
 from flrsim.lesion_facts import lesion_facts
 from flrsim.outcome import outcome_context
-from flrsim.perfusion import Circulation, Supply
+from flrsim.perfusion import Circulation, Supply, deprivation
 from flrsim.physiology.function import function_remarks
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
 from flrsim.plan import Operate, Plan
@@ -223,8 +223,13 @@ def judge_staged(
         raise PlanError(f'plan "{staged.plan.name}" leaves no parenchyma at all')
     functional = scene.functional_ml
     error = flr_error(case, staged, functional, evidence)
+    deprived = deprivation(scene.supply, staged, evidence)
     course = course_of(
-        case, staged, tlv_functional_ml=functional, measurement_sd_fraction=error.sd / functional
+        case,
+        staged,
+        tlv_functional_ml=functional,
+        measurement_sd_fraction=error.sd / functional,
+        deprived=deprived.parts,
     )
     timeline = None
     if case.patient is not None:
@@ -239,7 +244,16 @@ def judge_staged(
             follow_up_days=follow_up_days,
         )
     result = plan_result(
-        case, staged, scene.supply, timeline, functional, error, scene.telv, remarks, evidence
+        case,
+        staged,
+        scene.supply.circulation,
+        deprived,
+        timeline,
+        functional,
+        error,
+        scene.telv,
+        remarks,
+        evidence,
     )
     return result, timeline
 

@@ -42,6 +42,23 @@ class CourseLesion:
 
 
 @dataclass(frozen=True)
+class DeprivedPart:
+    """A part of a segment that an operation leaves in the patient without portal inflow or venous outflow.
+
+    Attributes
+    ----------
+    ml : parenchyma at the size of the imaging day.
+    stage : the operation that takes its portal inflow; None where it only loses its venous outflow.
+    goes : the later operation that takes it out; None when it stays.
+    """
+
+    segment: str
+    ml: float
+    stage: int | None
+    goes: int | None = None
+
+
+@dataclass(frozen=True)
 class CourseStep:
     """One dated step.
 
@@ -99,6 +116,8 @@ class Course:
     measurement_sd_fraction : SD of the FLR's share of the functional liver from everything that its volume is
         uncertain by, fraction points; see `flrsim.error_budget`.
     scan_day : day of the images, relative to day 0.
+    deprived : what operations leave without portal inflow, and what stays without venous outflow; tissue that loses
+        both is one part.
     """
 
     name: str
@@ -109,6 +128,7 @@ class Course:
     lesions: tuple[CourseLesion, ...] = ()
     measurement_sd_fraction: float = 0.0
     scan_day: int = 0
+    deprived: tuple[DeprivedPart, ...] = ()
 
     def __post_init__(self) -> None:
         days = [s.day for s in self.steps]
@@ -126,6 +146,15 @@ class Course:
                     f"{self.name}, {segment}: removed {gone:g} and staying {stays:g} mL "
                     f"must add up to {volume:g} mL"
                 )
+            parts = [part for part in self.deprived if part.segment == segment]
+            for what, ml, most in (
+                ("parts", sum(p.ml for p in parts), volume),
+                ("parts that stay", sum(p.ml for p in parts if p.goes is None), stays),
+            ):
+                if ml > most + _SLACK * max(self.tlv_functional_ml, 1.0):
+                    raise ValueError(
+                        f"{self.name}, {segment}: {what} without inflow or outflow are {ml:g} mL; there are {most:g} mL"
+                    )
 
     @property
     def operations(self) -> tuple[CourseStep, ...]:

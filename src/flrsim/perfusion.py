@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, leaves
 from flrsim.case import LiverCase
+from flrsim.course import DeprivedPart
 from flrsim.errors import AnatomyError
 from flrsim.evidence import Evidence
 from flrsim.grid import PARENCHYMA, Pieces, whole_voxels
@@ -17,7 +18,6 @@ from flrsim.plan import Operate
 from flrsim.resection.severed import Losses, deprived_places, losses
 from flrsim.resection.territory import Territories, territories
 from flrsim.resection.vessel_tree import TREES
-from flrsim.results import CreditedFlr, PerfusionResult, VeinResult
 from flrsim.staging import StagedPlan, wedged_by
 
 BySegment = dict[str, float]
@@ -205,6 +205,7 @@ class Deprivation:
     either : by segment, tissue that lost one or both, counted once.
     flr_ml : parenchyma that stays.
     lost : branches and veins that are lost, by tree.
+    parts : the same tissue by the operation that takes its inflow, and what loses its inflow and goes later.
     """
 
     devascularised: Mapping[str, BySegment] | None
@@ -213,6 +214,7 @@ class Deprivation:
     flr_ml: float
     lost: Mapping[str, Mapping[str, bool]]
     veins: tuple[VeinFate, ...]
+    parts: tuple[DeprivedPart, ...] = ()
 
     @property
     def devascularised_ml(self) -> float | None:
@@ -264,6 +266,13 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
     gone, undissected, anatomical = (np.zeros(n, dtype=np.bool_) for _ in range(3))
     resected: set[str] = set()
     dissected = evidence.value("congestion.dissected")
+    goes_at = np.zeros(n - 1, dtype=np.int64)
+    for op in staged.operations:
+        goes_at[op.goes] = op.stage
+    goes_at = np.where(staged.stays, 0, goes_at)[supply.piece]
+    lost = {tree: np.zeros(len(supply.size), dtype=np.bool_) for tree in circulation.trees}
+    found: dict[str, Losses] = {}
+    parts: list[DeprivedPart] = []
     for op, step in zip(staged.operations, staged.plan.operations, strict=True):
         own = np.isin(pieces.region, grid.ids(segments=op.resects)) & op.goes
         gone[:-1] |= op.goes
@@ -272,23 +281,27 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
         if isinstance(step.action, Operate):
             undissected[:-1] |= op.goes & ~own & wedged_by(step.action, pieces)
         resected |= op.resects
+        for tree, where in circulation.trees.items():
+            at = supply.vessel_piece[tree]
+            if tree == "portal_vein":
+                divided = [b for b in where.vessels.names if _all_go(b, grid.segments, resected)]
+                found[tree] = losses(
+                    where.vessels, (gone & ~anatomical)[at], undissected[at], divided, dissected=dissected
+                )
+            else:
+                found[tree] = losses(where.vessels, gone[at], undissected[at], dissected=dissected)
+            whole = [name for name, b in found[tree].branches.items() if b.lost]
+            now = deprived_places(where, found[tree].sections, whole)[supply.places[tree]]
+            if tree == "portal_vein":
+                parts += _parts(supply, now & ~lost[tree], op.stage, goes_at)
+            lost[tree] |= now  # what an operation has taken no later one gives back
     stays = staged.stays[supply.piece]
-    lost: dict[str, NDArray[np.bool_]] = {}
-    found: dict[str, Losses] = {}
-    for tree, where in circulation.trees.items():
-        at = supply.vessel_piece[tree]
-        if tree == "portal_vein":
-            divided = [b for b in where.vessels.names if _all_go(b, grid.segments, resected)]
-            found[tree] = losses(
-                where.vessels, (gone & ~anatomical)[at], undissected[at], divided, dissected=dissected
-            )
-        else:
-            found[tree] = losses(where.vessels, gone[at], undissected[at], dissected=dissected)
-        whole = [name for name, b in found[tree].branches.items() if b.lost]
-        lost[tree] = deprived_places(where, found[tree].sections, whole)[supply.places[tree]]
     either = np.zeros(len(supply.size), dtype=np.bool_)
     for member in lost.values():
         either |= member
+    inflow = lost.get("portal_vein", np.zeros(len(supply.size), dtype=np.bool_))
+    congested = supply.by_segment(stays & either & ~inflow)
+    parts += [DeprivedPart(segment, ml, None) for segment, ml in congested.items() if ml > 0]
     by = {tree: supply.by_branch(tree, stays & member) for tree, member in lost.items()}
     flr = sum(staged.flr_ml.values())
     return Deprivation(
@@ -298,7 +311,21 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
         flr_ml=flr,
         lost={tree: {n: b.lost for n, b in f.branches.items()} for tree, f in found.items()},
         veins=_veins(supply, found, stays, by, evidence),
+        parts=tuple(parts),
     )
+
+
+def _parts(
+    supply: Supply, deprived: NDArray[np.bool_], stage: int, goes_at: NDArray[np.int64]
+) -> list[DeprivedPart]:
+    """Return what operation `stage` leaves in the patient without inflow, by segment and by when it goes; 0 never."""
+    out = []
+    for goes in np.unique(goes_at):
+        if 0 < goes <= stage:
+            continue
+        by = supply.by_segment(deprived & (goes_at == goes))
+        out += [DeprivedPart(s, ml, stage, int(goes) or None) for s, ml in by.items() if ml > 0]
+    return out
 
 
 def _all_go(branch: str, segments: tuple[str, ...], resected: set[str]) -> bool:
@@ -345,37 +372,6 @@ def _veins(
             )
         )
     return tuple(out)
-
-
-def perfusion_result(
-    circulation: Circulation, deprived: Deprivation, telv_ml: float | None, evidence: Evidence
-) -> PerfusionResult:
-    """Return the stable form of a deprivation, with the FLR under each credit.
-
-    The first credit is none at all: what tissue without its portal branch keeps was never measured.
-    """
-    credit = evidence["congestion.credit"]
-    known = deprived.devascularised is not None or deprived.congested is not None
-    credits = [0.0, *(c for c in (credit.low, credit.value, credit.high) if c is not None)]
-    return PerfusionResult(
-        devascularised=deprived.devascularised,
-        congested=deprived.congested,
-        deprived_ml=deprived.ml if known else None,
-        deprived_by_segment=deprived.either if known else None,
-        veins=tuple(
-            VeinResult(
-                v.name, v.fate, v.taken_fraction, v.drains_ml, v.congested_ml, v.if_taken_ml, v.sentence
-            )
-            for v in deprived.veins
-        ),
-        credited=tuple(
-            CreditedFlr(c, flr, None if telv_ml is None else flr / telv_ml)
-            for c, flr in ((c, deprived.credited_ml(c)) for c in credits)
-        )
-        if known
-        else (),
-        not_supplied=tuple(circulation.missing.values()),
-    )
 
 
 def summed(by_branch: Mapping[str, BySegment]) -> BySegment:

@@ -9,7 +9,8 @@ from flrsim.disease import Disease, assess, bearing_segment
 from flrsim.error_budget import HALF_WIDTH, wall_interval
 from flrsim.evidence import Evidence
 from flrsim.legality import history_of
-from flrsim.perfusion import Supply, deprivation, perfusion_result
+from flrsim.perfusion import Circulation, Deprivation
+from flrsim.perfusion_result import perfusion_result
 from flrsim.plan import Plan, describe
 from flrsim.plan_error import error_notes, sflr_budget
 from flrsim.remnant import staying_segments, vessel_answers
@@ -53,7 +54,8 @@ HALF = 0.5
 def plan_result(
     case: LiverCase,
     staged: StagedPlan,
-    supply: Supply,
+    circulation: Circulation,
+    deprived: Deprivation,
     timeline: Timeline | None,
     functional: float,
     error: Interval,
@@ -65,6 +67,7 @@ def plan_result(
 
     Parameters
     ----------
+    deprived : what stays without inflow or outflow.
     functional : total liver volume without lesions, mL.
     error : of the FLR's measurement, mL.
     formulas : every estimate of the total liver volume.
@@ -72,14 +75,13 @@ def plan_result(
     """
     patient = case.patient
     flr = sum(staged.flr_ml.values())
-    deprived = deprivation(supply, staged, evidence)
     rules, without = (
         ()
         if timeline is None or patient is None
         else with_error(evaluate(timeline, patient, evidence, counted=counted), HALF_WIDTH * error.sd / flr)
-        for counted in (1.0, 1.0 - deprived.share)
+        for counted in (1.0, 1.0 if timeline is None else 1.0 - timeline.deprived_share)
     )
-    answers = vessel_answers(supply.circulation, staged, deprived)
+    answers = vessel_answers(circulation, staged, deprived)
     fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
     disease = _disease(case, staged.plan, timeline, fates, evidence)
     judgement = judge(
@@ -157,7 +159,9 @@ def plan_result(
         decisions=() if timeline is None else decision_lines(timeline),
         devascularised_ml=deprived.devascularised_ml,
         congested_ml=deprived.congested_ml,
-        perfusion=perfusion_result(supply.circulation, deprived, telv, evidence),
+        perfusion=perfusion_result(
+            circulation, deprived, telv, evidence, () if timeline is None else timeline.credited
+        ),
         flr_error=error,
         sflr_error=sflr_error,
         flr_fraction_interval=_scaled(now, functional),

@@ -62,10 +62,13 @@ def judge(
     rules_without : the rules with that tissue not counted at all.
     disease : what is known of disease outside the lesions; None knows nothing.
     """
+    laws_disagree = timeline is not None and timeline.growth_law_disagrees
     axes = (
         _clearance(staged.fates, lesions_supplied, timeline, evidence),
         _vessels(staged.fates, answers, deprived, evidence),
-        _credited(_volume(timeline, rules, evidence), timeline, rules_without, deprived, evidence),
+        _credited(
+            _volume(timeline, rules, evidence, laws_disagree), timeline, rules_without, deprived, evidence
+        ),
         _time(timeline, evidence),
         _risk(timeline, evidence),
         _disease(disease or Disease()),
@@ -258,20 +261,35 @@ def _credited(
     deprived: Deprivation | None,
     evidence: Evidence,
 ) -> Axis:
-    """Return the volume axis, borderline where it changes when tissue without inflow or outflow does not count."""
-    if deprived is None or not rules_without or deprived.ml <= 0:
+    """Return the volume axis with tissue without inflow or outflow counted, and not counted.
+
+    A verdict that changes with the credit of that tissue is borderline at best; where no credit meets the rules, the
+    worst of them holds, unless the share of such tissue is smaller than its territories are known. Volume falls with
+    the credit, so that its ends decide: what lies between meets no more than full credit and misses no more than none.
+    """
+    if timeline is None or deprived is None or not rules_without or deprived.ml <= 0:
         return full
-    without = _volume(timeline, rules_without, evidence)
+    without = _volume(timeline, rules_without, evidence, timeline.growth_laws_without.disagrees)
     if without.verdict == full.verdict:
         return full
+    doubtful = MEETS in (full.verdict, without.verdict) or deprived.share < evidence.value("congestion.minor")
+    worst = max(full.verdict, BORDERLINE if doubtful else without.verdict, key=VERDICTS.index)
+    none = next((c for c in timeline.credited if c.credit == 0), None)
+    failure = (
+        ""
+        if none is None
+        else f"; liver failure then {100 * none.p_phlf_low:.0f} to {100 * none.p_phlf_high:.0f} %"
+    )
     said = (
         f"{full.sentence}; but {spoken(deprived.either)} of what stays loses inflow or outflow, and without it: "
-        f"{without.sentence}"
+        f"{without.sentence}{failure}"
     )
-    return Axis(full.name, max(full.verdict, BORDERLINE, key=VERDICTS.index), said)
+    return Axis(full.name, worst, said)
 
 
-def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Evidence) -> Axis:
+def _volume(
+    timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Evidence, laws_disagree: bool
+) -> Axis:
     name = "volume_function"
     if timeline is None or not rules:
         return Axis(name, CANNOT_JUDGE, "no patient was supplied: the FLR cannot be held against body size")
@@ -292,7 +310,7 @@ def _volume(timeline: Timeline | None, rules: Sequence[RuleResult], evidence: Ev
     if verdict != MISSES and bound.inside_error:
         # What may be an error of measurement is not met: never better than borderline.
         verdict, said = BORDERLINE, f"{said}; {error_warning(bound)}"
-    if timeline.growth_law_disagrees:
+    if laws_disagree:
         return Axis(name, BORDERLINE, f"{said}; depends on the growth law")
     least = evidence.value("verdict.rule_missed")
     missed = [

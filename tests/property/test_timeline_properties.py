@@ -10,15 +10,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flrsim.course import Course
+from flrsim.course import Course, DeprivedPart
+from flrsim.draws import patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import Patient, Treatment
+from flrsim.physiology.volumes import LAWS, GrowthDraws, Volumes
 from flrsim.rules import evaluate
 from flrsim.timeline import Timeline, simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from course_cases import MAN, two_stage
-from strategies import courses, histories, patients
+from strategies import courses, histories, patients, staged
 
 EVIDENCE = load_evidence()
 FEW = settings(max_examples=25, deadline=None)
@@ -109,3 +111,49 @@ def test_the_curve_starts_at_the_planned_flr(occlusion: int) -> None:
         two_stage(occlusion_day=occlusion, scan_day=occlusion + 28, last_day=occlusion + 30), MAN, ()
     )
     assert np.allclose(played.flr_ml.median[played.days <= 0], 243.0)
+
+
+N = 60
+
+
+def volumes_of(course: Course, law: str, who: slice = slice(None)) -> Volumes:
+    uniform, normal = patient_streams(6, N)
+    beta = EVIDENCE.quantile("growth.beta", uniform("beta"))
+    z = [normal(name) for name in ("amplitude", "tau", "rate", "label")]
+    draws = GrowthDraws(*(x[who] for x in (z[0], z[1], z[2], beta, uniform("absolute"), z[3])))
+    causes = 0.5 + 0.5 * uniform("causes")[who]
+    return Volumes(course, draws, causes, causes, 1604.5, EVIDENCE, law)
+
+
+@FEW
+@given(
+    staged(),
+    st.sampled_from(LAWS),
+    st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
+    st.sampled_from((1, 2, None)),
+)
+def test_what_an_operation_cuts_off_never_leaves_more_in_any_draw_nor_passes_the_cap(
+    course: Course, law: str, shares: tuple[float, float], stage: int | None
+) -> None:
+    parts = (
+        DeprivedPart("S2", shares[0] * course.flr_ml["S2"], stage),
+        DeprivedPart("S3", shares[1] * course.flr_ml["S3"], 1),
+    )
+    cut_off = replace(course, deprived=parts)
+    whole, less, half = (
+        volumes_of(course, law),
+        volumes_of(cut_off, law),
+        volumes_of(cut_off, law, slice(7, 31)),
+    )
+    last = course.operations[-1].day
+    cap = EVIDENCE.value("growth.cap_sflr")
+    before = less.sflr(course.first_day)
+    for day in {0, course.steps[1].day, (last + course.steps[1].day) // 2, last, last + 40}:
+        assert np.all(less.flr_ml(day) <= whole.flr_ml(day) * (1 + 1e-12))
+        assert np.all(less.flr_ml(day) > 0)
+        share = less.deprived_share(day)
+        assert np.all((share > 0) & (share <= 1 + 1e-12))
+        # A batch of draws has the digits it has among all of them.
+        assert np.array_equal(half.flr_ml(day), less.flr_ml(day)[7:31])
+        if day <= last:
+            assert np.all(less.sflr(day) <= np.maximum(np.maximum(cap, before), whole.sflr(day)) * (1 + 1e-9))

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flrsim.course import DeprivedPart
 from flrsim.errors import PlanError
 from flrsim.evidence import load_evidence
 from flrsim.physiology import growth
 from flrsim.physiology.volumes import GrowthDraws, Volumes, segment_4_fate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from course_cases import LEFT_KEPT, LIVER, RIGHT, pve_of, single_stage, two_stage
+from course_cases import CUT_OFF, LEFT_KEPT, LIVER, RIGHT, pve_of, single_stage, two_stage
 
 EVIDENCE = load_evidence()
 HALF = np.array([0.5])
@@ -150,3 +151,106 @@ def test_what_becomes_of_segment_4() -> None:
     assert segment_4_fate(two_stage()) == "embolized"
     assert segment_4_fate(two_stage(embolized=RIGHT)) == "open"
     assert segment_4_fate(pve_of(400.0)) == "stays"
+
+
+# --- tissue whose portal branch an operation takes
+
+
+SHRUNK = 1 - 0.21 / (1 - np.exp(-30 / 10))
+"""Size in the end of a part without inflow: a fifth is gone after a month at the pace of embolization."""
+
+
+def shrinking(days: float, tau: float = 10.0, start: float = 1.0) -> float:
+    """Size of a part, `days` after its size was `start`."""
+    return SHRUNK + (start - SHRUNK) * float(np.exp(-days / tau))
+
+
+def test_what_an_operation_cuts_off_shrinks_and_the_rest_grows_by_hand() -> None:
+    """60 of the 243 mL that stay, and 40 mL of what goes later, lose their branch with the wedge on day 0."""
+    course = replace(two_stage(embolized=RIGHT), deprived=CUT_OFF)
+    v = volumes(course)
+    liver = sum(LIVER.values())
+    left = liver - 5.0
+    rate = EVIDENCE.value("growth.post_resection.rate") * ONE
+
+    def regrown(days: float, share: float) -> float:
+        return float((1 - (1 - share) * growth.remaining_gap(days, rate, EVIDENCE)[0]) / share)
+
+    for day in (0, 5, 14):
+        size = regrown(day, left / liver)
+        assert v.flr_ml(day)[0] == pytest.approx(183 * size + 60 * shrinking(day), rel=1e-12)
+        assert v.remaining_ml(day, 1)[0] == pytest.approx(
+            (left - 100) * size + 100 * shrinking(day), rel=1e-12
+        )
+    before, cut = regrown(14, left / liver), shrinking(14)
+    perfused = 183 * before
+    amplitude = 0.36 * (perfused / 1604.5 / 0.27) ** -0.6
+    for day in (21, 44):
+        grown = before * (1 + amplitude * (1 - np.exp(-(day - 14) / 10)))
+        expected = 183 * grown + 60 * shrinking(day - 14, start=cut)
+        assert v.flr_ml(day)[0] == pytest.approx(expected, rel=1e-12)
+        assert v.deprived_share(day)[0] == pytest.approx(
+            (60 * shrinking(day - 14, start=cut) + 20 * grown) / expected, rel=1e-12
+        )
+    at_last = before * (1 + amplitude * (1 - np.exp(-31 / 10)))
+    cut = shrinking(31, start=cut)
+    share = (183 * at_last + 60 * cut) / liver
+    for day in (45, 75, 200):
+        expected = 183 * at_last * regrown(day - 45, share) + 60 * shrinking(day - 45, start=cut)
+        assert v.flr_ml(day)[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_plan_that_cuts_nothing_off_keeps_every_digit_and_congestion_shrinks_nothing() -> None:
+    course = two_stage()
+    congested = replace(course, deprived=(DeprivedPart("S3", 20.0, stage=None),))
+    for day in (0, 14, 30, 45, 90):
+        assert volumes(congested).flr_ml(day) == volumes(course).flr_ml(day)
+    assert volumes(congested).deprived_share(45)[0] == pytest.approx(20 / 243)
+    assert volumes(course).deprived_share(45)[0] == 0
+
+
+@pytest.mark.parametrize("law", ["relative", "absolute"])
+def test_without_days_between_them_two_operations_are_one(law: str) -> None:
+    plain = two_stage()
+    steps = (plain.steps[0], replace(plain.steps[-1], day=0))
+    apart = replace(plain, steps=steps, deprived=CUT_OFF)
+    # What goes with the second operation is not there after both.
+    at_once = replace(single_stage(), deprived=CUT_OFF[:2])
+    for day in (-14, 0, 1, 30, 200):
+        one, two = volumes(at_once, law=law), volumes(apart, law=law)
+        assert two.flr_ml(day)[0] == pytest.approx(one.flr_ml(day)[0], rel=1e-14)
+        assert two.deprived_share(day)[0] == pytest.approx(one.deprived_share(day)[0], rel=1e-14)
+    assert volumes(at_once).flr_ml(30)[0] < volumes(single_stage()).flr_ml(30)[0]
+
+
+def test_what_an_occlusion_has_deprived_already_loses_nothing_more_to_an_operation() -> None:
+    """An operation between PVE and resection cuts off a part of the embolized segment, and one of what stays."""
+    plain = pve_of(400.0)
+    steps = list(plain.steps)
+    steps.insert(1, replace(steps[2], day=10, stage=1, removed_ml={"S5": 10.0}, major=False))
+    steps[3] = replace(steps[3], stage=2, removed_ml={"S5": 1190.0})
+    between = replace(plain, steps=tuple(steps), lesions=())
+    goes = replace(between, deprived=(DeprivedPart("S5", 300.0, stage=1, goes=2),))
+    for day in (5, 10, 28):
+        assert volumes(goes).remaining_ml(day, 1) == volumes(between).remaining_ml(day, 1)
+    stays = replace(between, deprived=(DeprivedPart("S2", 50.0, stage=1),))
+    v, whole = volumes(stays), volumes(between)
+    assert v.flr_ml(9)[0] == pytest.approx(whole.flr_ml(9)[0], rel=1e-12)
+    size = whole.flr_ml(10)[0] / 400
+    end = size * SHRUNK
+    expected = whole.flr_ml(28)[0] * 350 / 400 + 50 * (end + (size - end) * np.exp(-18 / 10))
+    assert v.flr_ml(28)[0] == pytest.approx(expected, rel=1e-12)
+    stimulus = v.stimulus()
+    assert stimulus is not None
+    assert stimulus.end[0] * 1604.5 == pytest.approx(
+        350 / 400 * whole.stimulus().end[0] * 1604.5 + 50 * end  # type: ignore[union-attr]
+    )
+
+
+def test_more_than_there_is_cannot_be_cut_off() -> None:
+    with pytest.raises(
+        ValueError, match="S2: parts that stay without inflow or outflow are 141 mL; there are 140 mL"
+    ):
+        replace(two_stage(), deprived=(DeprivedPart("S2", 141.0, stage=1),))
+    with pytest.raises(ValueError, match="S4: parts without inflow or outflow are 170 mL; there are 165 mL"):
+        replace(two_stage(), deprived=(DeprivedPart("S4", 170.0, stage=1, goes=2),))

@@ -10,7 +10,8 @@ import pytest
 import solids
 from flrsim.case import LiverCase, Vessel, VesselFile, assemble
 from flrsim.evidence import load_evidence
-from flrsim.perfusion import Circulation, Deprivation, Supply, deprivation, perfusion_result, summed, total
+from flrsim.perfusion import Circulation, Deprivation, Supply, deprivation, summed, total
+from flrsim.perfusion_result import perfusion_result
 from flrsim.plan import Operate, Plan, Step
 from flrsim.remnant import VesselAnswer, staying_segments, vessel_answers
 from flrsim.resection.plane import Plane
@@ -223,3 +224,35 @@ def test_a_segment_whose_branch_is_taken_does_not_keep_it() -> None:
     fates = {s.name: (s.portal, s.portal_fate) for s in staying_segments(staged, found)}
     assert fates[segment] == (segment, "lost")
     assert {f for s, (_, f) in fates.items() if s != segment} == {"not_supplied"}
+
+
+def test_what_the_first_of_two_operations_cuts_off_is_told_by_when_it_goes() -> None:
+    """In the toy the left branch's territory reaches into the right lobe and the right one's into S4."""
+    case = toy()
+    once, _ = asked(case, plan_of(case, "right_hepatectomy"))
+    lost = summed(once.devascularised or {})
+    assert once.parts
+    assert all(part.stage == 1 and part.goes is None for part in once.parts)
+    assert {p.segment: p.ml for p in once.parts} == pytest.approx(lost)
+    later = sorted(lost)[0]
+    both = Plan("both", (Step(0, Operate(("right_hepatectomy",))), Step(30, Operate((later,)))))
+    (staged,) = stage_plans(case, [both], load_evidence())
+    found, _ = asked(case, staged)
+    goes = {p.segment: p.ml for p in found.parts if p.stage == 1 and p.goes == 2}
+    stays = {p.segment: p.ml for p in found.parts if p.stage is not None and p.goes is None}
+    assert goes == pytest.approx({later: lost[later]})
+    assert stays == pytest.approx(summed(found.devascularised or {}))
+    congested = {p.segment: p.ml for p in found.parts if p.stage is None}
+    either = {s: stays.get(s, 0.0) + congested.get(s, 0.0) for s in {*stays, *congested}}
+    assert either == pytest.approx(found.either)
+
+
+def test_the_other_order_takes_the_same_inflow_a_stage_later() -> None:
+    case = toy()
+    plan = Plan("other", (Step(0, Operate(("S2",))), Step(30, Operate(("right_hepatectomy",)))))
+    (staged,) = stage_plans(case, [plan], load_evidence())
+    found, _ = asked(case, staged)
+    once, _ = asked(case, plan_of(case, "right_hepatectomy"))
+    lost = summed(once.devascularised or {})
+    at_last = {p.segment: p.ml for p in found.parts if p.stage == 2}
+    assert at_last == pytest.approx({s: ml for s, ml in lost.items() if s != "S2"})

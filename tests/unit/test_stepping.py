@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from flrsim.physiology.stepping import Relaxation, integrate_growth, integrate_g
 from flrsim.physiology.volumes import LAWS, GrowthDraws, Volumes
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from course_cases import two_stage
+from course_cases import CUT_OFF, two_stage
 
 SIZES = (1, 63, 64, 65, 200)
 
@@ -108,14 +109,15 @@ def test_a_days_step_errs_by_no_more_than_is_said() -> None:
     assert got[-1] == pytest.approx(exact[-1], rel=1e-9)
 
 
+@pytest.mark.parametrize("deprived", [(), CUT_OFF], ids=["", "cut off"])
 @pytest.mark.parametrize("law", LAWS)
-def test_the_sizes_of_a_course_are_those_of_its_integral_and_of_scipy(law) -> None:
+def test_the_sizes_of_a_course_are_those_of_its_integral_and_of_scipy(law, deprived) -> None:
     evidence = load_evidence()
     n = 24
     rng = np.random.default_rng(5)
     z, u = rng.normal(size=(4, n)), rng.uniform(size=n)
     grown = Volumes(
-        two_stage(label_sd=0.05),
+        replace(two_stage(label_sd=0.05), deprived=deprived),
         GrowthDraws(z[0], z[1], z[2], np.full(n, evidence.value("growth.beta")), u, z[3]),
         rng.uniform(0.6, 1.0, n),
         np.ones(n),

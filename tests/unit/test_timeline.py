@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flrsim.course import Course, CourseStep
+from flrsim.course import Course, CourseStep, DeprivedPart
 from flrsim.errors import CaseError
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Treatment
@@ -472,3 +473,38 @@ def test_a_course_must_add_up() -> None:
         CourseStep(0, "hope")
     with pytest.raises(ValueError, match="other steps not"):
         CourseStep(0, "scan", stage=1)
+
+
+def test_failure_without_credit_is_that_of_the_plan_that_takes_the_tissue_out_as_well() -> None:
+    """60 mL of S2 cut off and 20 mL of S3 congested: not counted, what stays fails as if they were not there."""
+    parts = (DeprivedPart("S2", 60.0, stage=1), DeprivedPart("S3", 20.0, stage=None))
+    plain = single_stage()
+    with_them = simulate(replace(plain, deprived=parts), MAN, (), EVIDENCE, seed=3, draws=500)
+    kept = {**plain.flr_ml, "S2": plain.flr_ml["S2"] - 60, "S3": plain.flr_ml["S3"] - 20}
+    removed = dict(plain.steps[0].removed_ml or {})
+    removed |= {"S2": removed["S2"] + 60, "S3": 20.0}
+    taken = replace(plain, flr_ml=kept, steps=(replace(plain.steps[0], removed_ml=removed),))
+    without = simulate(taken, MAN, (), EVIDENCE, seed=3, draws=500)
+    none = with_them.credited[0]
+    assert none.credit == 0
+    assert none.p_phlf_low == pytest.approx(without.p_phlf_low, rel=1e-12)
+    assert none.p_phlf_high == pytest.approx(without.p_phlf_high, rel=1e-12)
+    assert none.sflr.median == pytest.approx(without.decisions[0].sflr[0], rel=1e-12)
+    for less, more in itertools.pairwise(with_them.credited):
+        assert less.credit < more.credit
+        assert less.sflr.median < more.sflr.median
+        assert less.p_phlf_low >= more.p_phlf_low
+        assert less.p_phlf_high > more.p_phlf_high
+    assert with_them.credited[-1].p_phlf_high > (with_them.p_phlf_high or 0.0)
+    assert simulate(plain, MAN, (), EVIDENCE, seed=3, draws=500).credited == ()
+
+
+def test_the_growth_laws_without_credit_are_those_of_what_is_left() -> None:
+    parts = (DeprivedPart("S2", 120.0, stage=1),)
+    played = simulate(replace(two_stage(), deprived=parts), MAN, (), EVIDENCE, seed=3, draws=501)
+    at = played.at_resection
+    assert at is not None
+    laws = played.growth_laws_without
+    assert laws.median_relative == pytest.approx(np.median(at.sflr * (1 - played.deprived_share)), rel=1e-12)
+    assert laws.p_pass_relative < played.growth_laws.p_pass_relative
+    assert laws.median_absolute < played.growth_laws.median_absolute

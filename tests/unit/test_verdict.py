@@ -45,6 +45,8 @@ def timeline(**changes: Any) -> Any:
         "course": SimpleNamespace(last_operation=SimpleNamespace(day=45)),
         "earliest": (SimpleNamespace(median=30.0, never=0.0, floor=floor),),
         "growth_law_disagrees": False,
+        "growth_laws_without": SimpleNamespace(disagrees=False),
+        "credited": (),
         "lesions": (),
         "p_cleared": 0.0,
         "p_complete": 0.8,
@@ -277,7 +279,8 @@ def with_loss(rules: tuple[RuleResult, ...], without: tuple[RuleResult, ...], sh
         ((1.0, 100.0), (1.0, 20.0), "meets_rules"),
         ((1.0, 100.0), (MISSED + 0.1, 5.0), "borderline"),
         ((1.0, 100.0), (0.0, -60.0), "borderline"),
-        ((MISSED + 0.1, 5.0), (0.0, -60.0), "borderline"),
+        ((MISSED + 0.1, 5.0), (0.0, -60.0), "does_not_meet"),
+        ((MISSED + 0.1, 5.0), (MISSED + 0.1, 1.0), "borderline"),
         ((0.0, -10.0), (0.0, -90.0), "does_not_meet"),
     ],
 )
@@ -294,6 +297,36 @@ def test_a_verdict_that_hangs_on_congested_tissue_is_borderline_and_never_better
     assert (
         "80 mL (S4 80 mL) of what stays loses inflow or outflow, and without it: sFLR 12 %" in volume.sentence
     ) == changes
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(MINOR - 1e-6, "borderline"), (MINOR, "does_not_meet")])
+def test_tissue_smaller_than_territories_are_known_makes_no_missed_rule_of_a_borderline_one(
+    share, verdict
+) -> None:
+    result = with_loss((rule(MISSED + 0.1, 5.0),), (rule(0.0, -60.0),), share)
+    assert next(a for a in result.axes if a.name == "volume_function").verdict == verdict
+
+
+def test_without_credit_the_laws_disagree_by_what_is_left_and_failure_is_said() -> None:
+    """With full credit both laws reach the threshold; without it one of them does, or neither."""
+    staged: Any = SimpleNamespace(fates=(fate(),))
+    none = SimpleNamespace(credit=0.0, p_phlf_low=0.21, p_phlf_high=0.43)
+    for full, disagree, verdict in (
+        ((1.0, 100.0), True, "borderline"),
+        ((1.0, 100.0), False, "borderline"),
+        ((MISSED + 0.1, 5.0), True, "borderline"),
+        ((MISSED + 0.1, 5.0), False, "does_not_meet"),
+    ):
+        played = timeline(growth_laws_without=SimpleNamespace(disagrees=disagree), credited=(none,))
+        result = judge(
+            staged, SUPPLIED, played, (rule(*full),), EVIDENCE,
+            lesions_supplied=True, deprived=deprived(0.2), rules_without=(rule(0.0, -60.0),),
+        )  # fmt: skip
+        volume = next(a for a in result.axes if a.name == "volume_function")
+        assert volume.verdict == verdict
+        if volume.verdict != axis(Given(rules=(rule(*full),)), "volume_function")[0]:
+            assert ("depends on the growth law" in volume.sentence) == disagree
+            assert "liver failure then 21 to 43 %" in volume.sentence
 
 
 @pytest.mark.parametrize(("share", "verdict"), [(MINOR - 1e-6, "meets_rules"), (MINOR, "borderline")])

@@ -56,6 +56,7 @@ def chemo(
 def _course(case: LiverCase, plan: Plan, evidence: Evidence) -> Course:
     """Return a plan in mL and days."""
     from flrsim.legality import check_plan
+    from flrsim.perfusion import Circulation, Supply, deprivation
     from flrsim.plan_error import flr_error
     from flrsim.staging import course_of, stage_plans
     from flrsim.volumetry import tlv_functional_ml
@@ -64,8 +65,13 @@ def _course(case: LiverCase, plan: Plan, evidence: Evidence) -> Course:
     (staged,) = stage_plans(case, [plan], evidence)
     functional = tlv_functional_ml(case)
     error = flr_error(case, staged, functional, evidence)
+    deprived = deprivation(Supply.of(Circulation.of(case), staged.pieces), staged, evidence)
     return course_of(
-        case, staged, tlv_functional_ml=functional, measurement_sd_fraction=error.sd / functional
+        case,
+        staged,
+        tlv_functional_ml=functional,
+        measurement_sd_fraction=error.sd / functional,
+        deprived=deprived.parts,
     )
 
 

@@ -96,3 +96,13 @@ def atrophy_target(evidence: Evidence) -> float:
     """
     reached = 1.0 - math.exp(-evidence.value("growth.atrophy.day") / evidence.value("growth.pve.tau"))
     return 1.0 - evidence.value("growth.atrophy.fraction") / reached
+
+
+def operative_atrophy_target(evidence: Evidence) -> float:
+    """Return the size that parts whose portal branch an operation has divided shrink to in the end.
+
+    Notes
+    -----
+    The loss in the end is ``growth.atrophy.operative`` times that of segments whose inflow is occluded.
+    """
+    return 1.0 - evidence.value("growth.atrophy.operative") * (1.0 - atrophy_target(evidence))

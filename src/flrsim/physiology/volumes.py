@@ -1,20 +1,22 @@
 """The size of every part of the liver on any day of a course, one value per draw.
 
-Segments fall into three groups that each keep one relative size: perfused segments grow alike, segments
-without portal inflow shrink, an embolized segment 4 grows a little less than the perfused. So the state of a
-draw is a handful of numbers, and any day can be asked for without playing the days before it.
+The liver falls into groups that each keep one relative size: perfused parts grow alike, parts without portal
+inflow shrink, an embolized segment 4 grows a little less than the perfused. Inflow is lost to an occlusion or to
+an operation; either way the part shrinks by the same law. So the state of a draw is a handful of numbers, and
+any day can be asked for without playing the days before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.course import Course, CourseStep
+from flrsim.course import Course, CourseStep, DeprivedPart
 from flrsim.draws import Floats
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
@@ -23,7 +25,8 @@ from flrsim.physiology import growth
 LAWS = ("relative", "absolute")
 ADDED = ("hve", "alpps_rescue")
 """Stimuli that act on top of an occlusion already made."""
-_PERFUSED = "perfused"
+_LIGATION = "pvl"
+"""Stimulus whose pace what an operation deprives of inflow shrinks at: a branch is divided, not embolized."""
 _SEGMENT_4 = ("S4", "S4a", "S4b")
 
 
@@ -47,14 +50,33 @@ class GrowthDraws:
     label_z: Floats
 
 
+class _Group(NamedTuple):
+    """Parts of the liver that keep one relative size."""
+
+    lost_at: int | None = (
+        None  # place of the step of the course that takes the portal inflow; None: none does
+    )
+    embolized_4: bool = False  # grows all the same
+
+    def lost_by(self, place: int) -> bool:
+        """Return whether the inflow is gone after the step at `place`."""
+        return self.lost_at is not None and self.lost_at <= place
+
+
+_PERFUSED = _Group()
+
+
 @dataclass(frozen=True)
 class _Phase:
     """Sizes relative to the imaging day between two events, by group."""
 
     day: int
-    start: Mapping[str, Floats]
-    target: Mapping[str, Floats] | None = None  # after an occlusion: relaxation towards it with tau
+    start: Mapping[_Group, Floats]
+    target: Mapping[_Group, Floats] | None = None  # after an occlusion: relaxation towards it with tau
     tau: Floats | None = None
+    shrinks: Mapping[_Group, Floats] = field(
+        default_factory=dict
+    )  # without an occlusion at work: to this size
     share: Floats | None = None  # after an operation: share of the liver before it, at the start
     rate: Floats | None = None  # after an operation: factor on the rate of regrowth
 
@@ -79,14 +101,20 @@ def segment_4_fate(course: Course) -> str:
     return "embolized" if occluded & set(_SEGMENT_4) else "open"
 
 
-def _group_names(course: Course) -> dict[str, str]:
-    """Return every segment's group: perfused throughout, or the number of its occlusion, S4 apart."""
-    names = dict.fromkeys(course.parenchyma_ml, _PERFUSED)
-    for number, step in enumerate(s for s in course.steps if s.kind == "occlude"):
+def _groups(course: Course) -> dict[str, _Group]:
+    """Return every segment's group, but for parts that an operation deprives: perfused, or by its occlusion."""
+    groups = dict.fromkeys(course.parenchyma_ml, _PERFUSED)
+    for place, step in enumerate(course.steps):
         for segment in step.occluded:
-            if names.get(segment) == _PERFUSED:
-                names[segment] = f"{number}:S4" if segment in _SEGMENT_4 else f"{number}:shrinks"
-    return names
+            if groups.get(segment) == _PERFUSED:
+                groups[segment] = _Group(place, segment in _SEGMENT_4)
+    return groups
+
+
+def _group_of_part(part: DeprivedPart, course: Course, whole: _Group) -> _Group:
+    """Return the group of a part of a segment of group `whole`: what takes its inflow first decides."""
+    place = next((i for i, s in enumerate(course.steps) if s.stage == part.stage is not None), None)
+    return whole if place is None or whole.lost_by(place) else _Group(place)
 
 
 class Volumes:
@@ -122,23 +150,25 @@ class Volumes:
         offset = course.measurement_sd_fraction * course.tlv_functional_ml * draws.label_z
         self._offset_ml = np.maximum(offset, -0.5 * flr)
         self._label = 1.0 + self._offset_ml / flr
-        self._names = _group_names(course)
-        self._flr = self._by_group(course.flr_ml)
+        self._groups = _groups(course)
+        self._parts = [(p, _group_of_part(p, course, self._groups[p.segment])) for p in course.deprived]
+        self._flr = self._by_group(course.flr_ml, len(course.operations))
+        self._shrunk = growth.operative_atrophy_target(evidence)
+        self._shrinking: dict[_Group, Floats] = {}  # what an operation has deprived, and the size it tends to
+        self._shrinking_tau = growth.relative_tau(rate_multiplier, draws.tau_z, _LIGATION, evidence)
         ones = np.ones(draws.amplitude_z.shape)
         start = min(course.scan_day, course.steps[0].day) if course.steps else course.scan_day
         self._phases = [_Phase(start, dict.fromkeys(self._flr, ones))]
-        self._memo: tuple[float, dict[str, Floats]] | None = None
+        self._memo: tuple[float, dict[_Group, Floats]] | None = None
         self._active = False  # an occlusion is at work
         self._until_last = 0  # phases before the last operation; all of them without one
-        occlusions = 0
-        for step in course.steps:
+        for place, step in enumerate(course.steps):
             if step is course.last_operation:
                 self._until_last = len(self._phases)
             if step.kind == "occlude":
-                self._occlude(step, occlusions)
-                occlusions += 1
+                self._occlude(step, place)
             elif step.kind == "operate":
-                self._operate(step)
+                self._operate(step, place)
 
     def flr_ml(self, day: float) -> Floats:
         """Return what is to stay (after the last operation: what is left) on `day`, (n_draws,) mL."""
@@ -159,8 +189,17 @@ class Volumes:
         left = dict(self.course.parenchyma_ml)
         for step in self.course.operations[:stage]:
             left = {s: v - (step.removed_ml or {}).get(s, 0.0) for s, v in left.items()}
-        stays = self._by_group(left)
+        stays = self._by_group(left, stage)
         return _total(stays, self._sizes(day, stays))
+
+    def deprived_share(self, day: float) -> Floats:
+        """Return the share of the FLR on `day` that is to be left without inflow or outflow, (n_draws,)."""
+        lost: dict[_Group, float] = {}
+        for part, group in self._parts:
+            if part.goes is None:
+                lost[group] = lost.get(group, 0.0) + part.ml
+        sizes = self._sizes(day)
+        return _total(lost, sizes) / _total(self._flr, sizes)
 
     def stimulus(self) -> Stimulus | None:
         """Return how sFLR grows after the last occlusion; None without one."""
@@ -173,14 +212,19 @@ class Volumes:
                 return Stimulus(phase.day, technique, start, end, phase.tau)
         return None
 
-    def _by_group(self, volumes: Mapping[str, float]) -> dict[str, float]:
-        """Return mL by group, at the size of the imaging day."""
-        total = dict.fromkeys([_PERFUSED, *self._names.values()], 0.0)
-        for segment, name in self._names.items():
-            total[name] += volumes.get(segment, 0.0)
+    def _by_group(self, volumes: Mapping[str, float], stage: int) -> dict[_Group, float]:
+        """Return mL by group, at the size of the imaging day; `volumes` are those left after operation `stage`."""
+        total = dict.fromkeys([_PERFUSED, *self._groups.values(), *(group for _, group in self._parts)], 0.0)
+        for segment, group in self._groups.items():
+            total[group] += volumes.get(segment, 0.0)
+        for part, group in self._parts:
+            whole = self._groups[part.segment]
+            if group != whole and (part.goes is None or part.goes > stage):
+                total[whole] -= part.ml
+                total[group] += part.ml
         return total
 
-    def _sizes(self, day: float, volumes: Mapping[str, float] | None = None) -> Mapping[str, Floats]:
+    def _sizes(self, day: float, volumes: Mapping[_Group, float] | None = None) -> Mapping[_Group, Floats]:
         """Return the sizes of the groups that have a volume, or of all, relative to the imaging day."""
         if self._memo is None or self._memo[0] != day:
             self._memo = (day, {})
@@ -198,7 +242,14 @@ class Volumes:
             for group in new:
                 end = phase.target[group]
                 known[group] = end + (phase.start[group] - end) * decay
-        elif phase.share is not None:
+            return known
+        if phase.shrinks:
+            decay = np.exp(-days / self._shrinking_tau)
+            for group in set(new) & set(phase.shrinks):
+                end = phase.shrinks[group]
+                known[group] = end + (phase.start[group] - end) * decay
+            new = [group for group in new if group not in phase.shrinks]
+        if phase.share is not None:
             rate = self._rate if phase.rate is None else phase.rate
             gap = growth.remaining_gap(days, rate, self._evidence)
             share = np.minimum(phase.share, 1.0)
@@ -212,12 +263,21 @@ class Volumes:
         self._phases.append(phase)
         self._memo = None
 
-    def _operate(self, step: CourseStep) -> None:
-        """Start the regrowth of what an operation leaves, unless an occlusion is still at work on it."""
+    def _operate(self, step: CourseStep, place: int) -> None:
+        """Start the regrowth of what an operation leaves, unless an occlusion is still at work on it.
+
+        What has lost its portal branch shrinks from now on; under an occlusion at the pace of all else.
+        """
+        deprived = {group for _, group in self._parts if group == _Group(place)}
+        sizes = self._sizes(step.day)
+        self._shrinking |= {group: sizes[group] * self._shrunk for group in deprived}
         if self._active and step is not self.course.last_operation:
+            if deprived:
+                target = {**(self._phases[-1].target or {}), **self._shrinking}
+                self._push(replace(self._phases[-1], day=step.day, start=dict(sizes), target=target))
             return
         share = self.remaining_ml(step.day, step.stage or 0) / self.course.tlv_functional_ml
-        self._push(_Phase(step.day, self._sizes(step.day), share=share))
+        self._push(_Phase(step.day, sizes, share=share, shrinks=dict(self._shrinking)))
         self._active = False
 
     def unoperated(self) -> Volumes:
@@ -255,7 +315,7 @@ class Volumes:
             return np.minimum(previous + size * amplitude, np.maximum(previous, size * (1.0 + room)))
         return np.maximum(previous, size * (1.0 + amplitude))
 
-    def _occlude(self, step: CourseStep, number: int) -> None:
+    def _occlude(self, step: CourseStep, place: int) -> None:
         """Start growth and shrinking; the clock runs from this occlusion.
 
         A second occlusion without an operation in between deprives more segments and restarts the clock, but
@@ -268,7 +328,7 @@ class Volumes:
         )
         previous = self._phases[-1].target if self._active else None
         start = self._sizes(step.day)
-        base = self._label * _total({g: v for g, v in self._flr.items() if not _occluded(g, number)}, start)
+        base = self._label * _total({g: v for g, v in self._flr.items() if not g.lost_by(place)}, start)
         if not np.all(base > 0):
             raise PlanError(
                 f"day {step.day}: the occlusion takes the inflow of the whole FLR; leave a part perfused"
@@ -288,13 +348,15 @@ class Volumes:
         embolized_4 = evidence.value("growth.segment_4.embolized_growth") * amplitude
         target = {}
         for group, size in start.items():
-            if previous is not None and not group.startswith(f"{number}:"):
+            if group in self._shrinking:
+                target[group] = self._shrinking[group]
+            elif previous is not None and group.lost_at != place:
                 target[group] = previous[group]
-                if technique in ADDED and not _occluded(group, number):
+                if technique in ADDED and not group.lost_by(place):
                     target[group] = self._added(technique, previous[group], size, amplitude, room)
-            elif not _occluded(group, number):
+            elif not group.lost_by(place):
                 target[group] = size * (1.0 + amplitude)
-            elif group.endswith("S4"):
+            elif group.embolized_4:
                 target[group] = size * (1.0 + embolized_4)
             else:
                 target[group] = size * growth.atrophy_target(evidence)
@@ -302,12 +364,7 @@ class Volumes:
         self.occlusion, self._active = step, True
 
 
-def _occluded(group: str, number: int) -> bool:
-    """Return whether a group has lost its portal inflow by occlusion `number`."""
-    return group != _PERFUSED and int(group.partition(":")[0]) <= number
-
-
-def _total(volumes: Mapping[str, float], sizes: Mapping[str, Floats]) -> Floats:
+def _total(volumes: Mapping[_Group, float], sizes: Mapping[_Group, Floats]) -> Floats:
     """Return the mL of groups at their sizes."""
     parts = [volume * sizes[group] for group, volume in volumes.items() if volume > 0]
     return np.asarray(sum(parts, np.zeros(next(iter(sizes.values())).shape)))

@@ -40,8 +40,12 @@ def deprived(plan: PlanResult, what: str) -> str:
 
 
 def credited(plan: PlanResult, credit: float) -> str:
-    """Return FLR and sFLR with what lost inflow or outflow counted by `credit`."""
+    """Return FLR and sFLR with what lost inflow or outflow counted by `credit`, and what the operation comes to."""
     for c in plan.perfusion.credited if plan.perfusion else ():
         if c.credit == credit:
-            return f"{show.ml(c.flr_ml)}, {show.percent(c.sflr)}" if c.sflr is not None else show.ml(c.flr_ml)
+            said = f"{show.ml(c.flr_ml)}, {show.percent(c.sflr)}" if c.sflr is not None else show.ml(c.flr_ml)
+            if c.sflr_at_resection is None or c.p_phlf_low is None or c.p_phlf_high is None:
+                return said
+            failure = f"{show.percent(c.p_phlf_low)} to {show.percent(c.p_phlf_high)}"
+            return f"{said}; at resection {show.percent(c.sflr_at_resection)}, liver failure {failure}"
     return ""

@@ -176,11 +176,17 @@ class VeinResult(Result):
 
 @dataclass(frozen=True)
 class CreditedFlr(Result):
-    """The FLR with what has lost inflow or outflow counted by `credit`, a fraction; now, on the last imaging."""
+    """The FLR with what has lost inflow or outflow counted by `credit`, a fraction; now, on the last imaging.
+
+    `sflr_at_resection` (median) and the range of liver failure are those on the day of the last operation.
+    """
 
     credit: float
     flr_ml: float
     sflr: float | None
+    sflr_at_resection: float | None = None
+    p_phlf_low: float | None = None
+    p_phlf_high: float | None = None
 
 
 @dataclass(frozen=True)

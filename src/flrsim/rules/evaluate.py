@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient
 from flrsim.rules.function import clearance, limax, mebrofenin, retention
@@ -12,7 +13,7 @@ from flrsim.timeline import Timeline
 
 
 def evaluate(
-    timeline: Timeline, patient: Patient, evidence: Evidence, *, counted: float = 1.0
+    timeline: Timeline, patient: Patient, evidence: Evidence, *, counted: float | Floats = 1.0
 ) -> tuple[RuleResult, ...]:
     """Return every rule that concerns this patient and plan, the binding one first.
 
@@ -20,7 +21,7 @@ def evaluate(
 
     Parameters
     ----------
-    counted : share of the FLR that counts; below 1 when tissue without inflow or outflow does not.
+    counted : share of the FLR that counts, one or (n_draws,); below 1 when tissue without inflow or outflow does not.
 
     Notes
     -----

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flrsim.case import LiverCase
-from flrsim.course import Course, CourseLesion, CourseStep
+from flrsim.course import Course, CourseLesion, CourseStep, DeprivedPart
 from flrsim.legality import images_day
 from flrsim.plan import Occlude, Operate, Scan, Treat, occluded_segments
 from flrsim.staging.operations import HALF, Operation, StagedPlan, parenchyma_ml
@@ -13,9 +13,20 @@ MAJOR_SEGMENTS = 3
 
 
 def course_of(
-    case: LiverCase, staged: StagedPlan, *, tlv_functional_ml: float, measurement_sd_fraction: float
+    case: LiverCase,
+    staged: StagedPlan,
+    *,
+    tlv_functional_ml: float,
+    measurement_sd_fraction: float,
+    deprived: tuple[DeprivedPart, ...] = (),
 ) -> Course:
-    """Return a staged plan in mL and days, as the timeline plays it."""
+    """Return a staged plan in mL and days, as the timeline plays it.
+
+    Parameters
+    ----------
+    deprived
+        What the operations leave without inflow or outflow, see `flrsim.perfusion.deprivation`.
+    """
     operations = iter(staged.operations)
     steps: list[CourseStep] = []
     for step in staged.plan.steps:
@@ -73,6 +84,7 @@ def course_of(
         ),
         measurement_sd_fraction=measurement_sd_fraction,
         scan_day=images_day(staged.plan, case),
+        deprived=deprived,
     )
 
 

@@ -32,6 +32,7 @@ from flrsim.physiology.modifiers import (
 from flrsim.physiology.risk import PHLF_DEFINITION, by_definition
 from flrsim.physiology.telv import THRESHOLD_FORMULA, telv
 from flrsim.physiology.volumes import GrowthDraws, Volumes, segment_4_fate
+from flrsim.timeline.credit import credited
 from flrsim.timeline.curves import lesion_curves, play_days
 from flrsim.timeline.ledger import earliest_days, ledger
 from flrsim.timeline.types import Decision, GrowthLaws, Timeline
@@ -193,6 +194,7 @@ def simulate(
     )
     asked = [s for s in course.steps if s.kind in ("scan", "operate")] or [CourseStep(day, "wait")]
     one, other = volumes.sflr(day), absolute.sflr(day)
+    lost = volumes.deprived_share(day)
     failure = ending.failure
     who = ending.reached_last if np.any(ending.reached_last) else np.ones(draws, dtype=bool)
     rate = response.kgr_per_week if response else None
@@ -219,13 +221,12 @@ def simulate(
         degree_of_hypertrophy=None if gain is None else spread(gain),
         kgr_reason=response.reason if response else "no scan after an occlusion",
         earliest=earliest_days(course, volumes, population, liver_on(day).history, size.ml, evidence),
-        growth_laws=GrowthLaws(
-            threshold,
-            share(one >= threshold),
-            share(other >= threshold),
-            float(np.median(one)),
-            float(np.median(other)),
+        growth_laws=_laws(threshold, one, other),
+        growth_laws_without=_laws(
+            threshold, one * (1.0 - lost), other * (1.0 - absolute.deprived_share(day))
         ),
+        deprived_share=lost,
+        credited=credited(volumes, liver_on(day), patient, lost, who, evidence, modifiers_off),
         p_complete=ending.share("complete"),
         p_operations_done=share(ending.reached_last),
         p_dropout={reason: ending.share(reason) for reason in REASONS},
@@ -261,6 +262,16 @@ def simulate(
         growth_remarks=without_factor(play.setting, grown.history),
         p_sufficient=p_sufficient,
         lesion_mm=lesion_curves(course, lesions, days),
+    )
+
+
+def _laws(threshold: float, relative: Floats, absolute: Floats) -> GrowthLaws:
+    return GrowthLaws(
+        threshold,
+        share(relative >= threshold),
+        share(absolute >= threshold),
+        float(np.median(relative)),
+        float(np.median(absolute)),
     )
 
 

@@ -111,6 +111,16 @@ class GrowthLaws:
 
 
 @dataclass(frozen=True)
+class Credited:
+    """The last operation with what has lost inflow or outflow counted by `credit`, a fraction."""
+
+    credit: float
+    sflr: Spread
+    p_phlf_low: float
+    p_phlf_high: float
+
+
+@dataclass(frozen=True)
 class Timeline:
     """A course played forward; all of it is derived from course, patient, history, evidence and seed.
 
@@ -137,6 +147,9 @@ class Timeline:
     p_cleared : all lesions do.
     p_new_lesion : by the last decision a lesion has appeared that the images do not show.
     tumour_remarks : what had to be assumed about the response to treatment.
+    deprived_share : share of the FLR without inflow or outflow on the day of the last operation, (n_draws,).
+    credited : that operation with such tissue counted in part or not at all; empty where there is none.
+    growth_laws_without : the verdict of volume under both laws with such tissue not counted.
     growth_remarks : causes that are present and have no factor on the stimulus of this plan.
     ledger : modifiers that differ from 1, and ``all`` of them together.
     used : ids of the numbers that were read.
@@ -172,6 +185,8 @@ class Timeline:
     p_textbook: float
     injury: Injury
     injury_at_resection: Injury
+    deprived_share: Floats
+    growth_laws_without: GrowthLaws
     population: Population
     telv: TelvResult
     lesions: tuple[LesionAtOperation, ...]
@@ -191,6 +206,7 @@ class Timeline:
     growth_remarks: tuple[str, ...] = ()
     p_sufficient: Floats = field(default_factory=lambda: np.zeros(0))
     lesion_mm: Mapping[str, Curve] = field(default_factory=dict)
+    credited: tuple[Credited, ...] = ()
 
     @property
     def at_resection(self) -> Decision | None:
