@@ -114,6 +114,16 @@ def test_the_remnant_grew_too_slowly_and_every_rescue_brings_more() -> None:
 def test_s4_cannot_be_spared() -> None:
     sparing = plan("small-for-size", "two-stage, sparing S4")
     assert sparing.axes["vessels_bile"] == "does_not_meet"
+    # Segment 4 loses its branch with the first operation: it shrinks, and without it the rule is missed.
+    assert sparing.perfusion is not None
+    none, *_, most = sparing.perfusion.credited
+    assert none.sflr_at_resection is not None
+    assert most.sflr_at_resection is not None
+    assert none.sflr_at_resection < 0.30 <= most.sflr_at_resection < sflr(sparing)
+    assert none.p_phlf_high > most.p_phlf_high  # type: ignore[operator]
+    assert sparing.axes["volume_function"] == "does_not_meet"
+    note = sparing.axis_notes["volume_function"]
+    assert f"without it: sFLR {100 * none.sflr_at_resection:.0f} % against 30 %" in note
     assert sflr(sparing) > 0.30
 
 

@@ -242,6 +242,9 @@ def test_what_the_first_of_two_operations_cuts_off_is_told_by_when_it_goes() -> 
     stays = {p.segment: p.ml for p in found.parts if p.stage is not None and p.goes is None}
     assert goes == pytest.approx({later: lost[later]})
     assert stays == pytest.approx(summed(found.devascularised or {}))
+    # Nothing is told twice.
+    assert sum(p.ml for p in found.parts if p.goes is None) == pytest.approx(found.ml)
+    assert sum(p.ml for p in found.parts if p.goes == 2) == pytest.approx(lost[later])
     congested = {p.segment: p.ml for p in found.parts if p.stage is None}
     either = {s: stays.get(s, 0.0) + congested.get(s, 0.0) for s in {*stays, *congested}}
     assert either == pytest.approx(found.either)
