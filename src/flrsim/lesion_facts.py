@@ -252,7 +252,7 @@ def _wedge(case: LiverCase, lesion: Lesion, near: Near, pedicle: NearestVessel |
         where = f"{neighbour.distance_mm:.0f} mm from {neighbour.name}"
         if neighbour.proxy:
             return "cannot_judge", f"{where} by the segment border (proxy); vessels not supplied"
-        return "vetoed", f"{where}: not a wedge, but a segment, R1 vascular, or ablation"
+        return "vetoed", f"{where}: {neighbour.instead_of_wedge}"
     said = f"no hepatic vein, portal trunk or sectional branch within {near.reach_mm:g} mm"
     if pedicle is not None and not pedicle.proxy and pedicle.distance_mm <= near.reach_mm:
         said += f"; {pedicle.name} is {pedicle.distance_mm:.0f} mm away and may go with it"

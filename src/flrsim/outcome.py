@@ -157,7 +157,7 @@ _GROUPS: tuple[_Group, ...] = (
     ),
     (
         "hepatocellular carcinoma, TACE",
-        lambda s: s.hepatocellular and TACE in s.given,
+        lambda s: s.hepatocellular and TACE in s.given and not s.thrombus,
         ("outcome.hcc.tace_five_year",),
     ),
     (

@@ -224,12 +224,10 @@ def _vessels(
     if vetoed:
         f = vetoed[0]
         near = f.near
-        where = f"{near.distance_mm:.0f} mm from {near.name}" if near is not None else "at a vessel"
-        return Axis(
-            "vessels_bile",
-            MISSES,
-            f"{f.lesion.name} lies {where}: not a wedge, but a segment, R1 vascular, or ablation",
-        )
+        where = "at a vessel: not a wedge"
+        if near is not None:
+            where = f"{near.distance_mm:.0f} mm from {near.name}: {near.instead_of_wedge}"
+        return Axis("vessels_bile", MISSES, f"{f.lesion.name} lies {where}")
     unknown = [f.lesion.name for f in fates if judged(f) == "cannot_judge"]
     if unknown:
         return Axis(

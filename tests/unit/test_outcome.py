@@ -102,6 +102,13 @@ def test_neither_history_nor_response_alone_is_a_conversion() -> None:
     assert "conversion to resection" not in groups(ill(), late)
 
 
+def test_the_survival_of_all_who_have_tace_is_not_shown_beside_a_thrombus() -> None:
+    given = (Treatment("TACE", 1, -30),)
+    beside = groups(ill("hcc", thrombus="Vp3"), history=given)
+    assert "hepatocellular carcinoma, TACE" not in beside
+    assert "hepatocellular carcinoma with portal thrombus" in beside
+
+
 def test_the_number_that_was_not_found_again_is_flagged_beside_the_one_that_was() -> None:
     rows = [r for r in shown(ill(), AFTER_DRUGS) if r.group == "conversion to resection"]
     assert [(r.value, r.n, r.verified) for r in rows[:2]] == [(0.502, 25, True), (0.586, None, False)]
@@ -117,7 +124,8 @@ def test_every_outcome_of_the_evidence_is_shown_to_somebody() -> None:
         *shown(ill(ras="mutant", extrahepatic=("hilar_nodes",), response="responding"), TWICE, AFTER_PVE, AFTER_DRUGS,
                history=(Treatment("HAI-IL2", 12, -30),)),
         *shown(ill(ras="wild"), lesions=1), *shown(ill(), lesions=7),
-        *shown(ill("hcc", thrombus="Vp1"), history=(Treatment("TACE", 1, -30), Treatment("lenvatinib", 4, -30))),
+        *shown(ill("hcc", thrombus="Vp1"), history=(Treatment("lenvatinib", 4, -30),)),
+        *shown(ill("hcc"), history=(Treatment("TACE", 1, -30),)),
     ]  # fmt: skip
     seen = {(r.sentence, r.value) for r in everybody}
     asked = ("outcome.number.many_from", "disease.regimen.", "disease.synchronous.")

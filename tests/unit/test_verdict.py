@@ -114,6 +114,7 @@ def test_a_plan_that_meets_everything_is_told_its_number() -> None:
         (Given(answers=(*SUPPLIED, VesselAnswer("contiguity", "no", "two parts"))), "borderline", "two parts"),
         (Given(fates=(fate(wedged=True, near=Neighbour("middle hepatic vein", 2.0, True)),), answers=NOT_SUPPLIED), "cannot_judge", "vessels not supplied: L1 cannot be judged"),
         (Given(fates=(fate(wedged=True, near=Neighbour("middle hepatic vein", 2.0, False)),)), "does_not_meet", "L1 lies 2 mm from middle hepatic vein: not a wedge, but a segment, R1 vascular, or ablation"),
+        (Given(fates=(fate(wedged=True, near=Neighbour("portal vein, right", 0.0, False)),)), "does_not_meet", "L1 lies 0 mm from portal vein, right: not a wedge, but a segment or R1 vascular; no ablation, because a bile duct runs with it"),
         (Given(patient=False, rules=()), "cannot_judge", "no patient was supplied: the FLR cannot be held against body size"),
         (Given(timeline=timeline(p_death_90d=DEATH + 0.01, p_death_last=DEATH + 0.01)), "borderline", "simulated 90-day death 11 %, liver failure 1 to 5 %; above the assumed limit: death 10 %"),
     ],

@@ -29,6 +29,18 @@ class Neighbour:
     distance_mm: float
     proxy: bool
 
+    @property
+    def portal(self) -> bool:
+        """Whether it is a portal branch: a bile duct runs with it."""
+        return self.name.startswith("portal")
+
+    @property
+    def instead_of_wedge(self) -> str:
+        """What is left to do beside it, in words; heat would harm the bile duct that runs with a portal branch."""
+        if self.portal:
+            return "not a wedge, but a segment or R1 vascular; no ablation, because a bile duct runs with it"
+        return "not a wedge, but a segment, R1 vascular, or ablation"
+
 
 @dataclass(frozen=True)
 class Cloud:

@@ -151,8 +151,7 @@ class Lesions:
                 f"the wedge of {lesion.name} runs {said} (segment border as proxy)" if said else "",
             )
         small = lesion.longest_3d_mm <= self._ablated_up_to_mm
-        beside_portal = near.name.startswith("portal")
-        if small and not beside_portal and not inside & gone:
+        if small and not near.portal and not inside & gone:
             return "ablate", f"{lesion.name} is ablated, not wedged: {vessel}"
         if inside & gone:
             reason = "lies across the border of what goes"

@@ -303,7 +303,7 @@ class _Search:
 
     def _clears(self, m: Measured) -> str:
         n = len(self.case.lesions)
-        cleared = "clears the lesion" if n == 1 else f"clears all {n} lesions"
+        cleared = {1: "clears the lesion", 2: "clears both lesions"}.get(n, f"clears all {n} lesions")
         if m.uncleared:
             cleared = f"does not clear all: {'; '.join(m.uncleared)}"
         short = "" if m.enough else ", too little at once"
