@@ -11,7 +11,7 @@ from flrsim import __version__
 from flrsim.case import LiverCase
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
-from flrsim.legality import check_plan, history_of
+from flrsim.legality import check_plan, history_of, patient_of
 from flrsim.lesion_facts import lesion_facts
 from flrsim.outcome import outcome_context
 from flrsim.perfusion import Circulation, Supply, deprivation
@@ -232,10 +232,11 @@ def judge_staged(
         deprived=deprived.parts,
     )
     timeline = None
-    if case.patient is not None:
+    patient = patient_of(staged.plan, case)
+    if patient is not None:
         timeline = simulate(
             course,
-            case.patient,
+            patient,
             history_of(staged.plan, case),
             evidence,
             seed=seed,

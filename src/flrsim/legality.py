@@ -9,7 +9,7 @@ from dataclasses import replace
 from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, leaves
 from flrsim.case import Lesion, LiverCase
 from flrsim.errors import AnatomyError, CaseError, PlanError
-from flrsim.patient import Treatment
+from flrsim.patient import Patient, Treatment
 from flrsim.plan import (
     AGENTS,
     CAUDATE,
@@ -200,6 +200,15 @@ def history_of(plan: Plan, case: LiverCase) -> tuple[Treatment, ...]:
     """Return the treatments before a plan: a plan that dates the images otherwise dates with them what was given."""
     shift = images_day(plan, case) - case.scan_day
     return tuple(replace(t, last_dose_day=t.last_dose_day + shift) for t in case.history)
+
+
+def patient_of(plan: Plan, case: LiverCase) -> Patient | None:
+    """Return the patient before a plan: a plan that dates the images otherwise dates with them when a biopsy was taken."""
+    patient = case.patient
+    if patient is None or patient.liver.biopsy_day is None:
+        return patient
+    day = patient.liver.biopsy_day + images_day(plan, case) - case.scan_day
+    return replace(patient, liver=replace(patient.liver, biopsy_day=day))
 
 
 def _check_treatments(plan: Plan, images: int, where: str) -> None:

@@ -50,6 +50,8 @@ class LiverCondition:
     platelets_per_nl : platelet count, 10⁹/L.
     apri : aspartate aminotransferase to platelet ratio index.
     spleen_volume_ratio : spleen volume now over before chemotherapy.
+    biopsy_day : day on which steatosis, steatohepatitis and grades were found, not after day 0; None for that of the
+        images.
     """
 
     steatosis_fraction: float | None = None
@@ -68,6 +70,7 @@ class LiverCondition:
     platelets_per_nl: float | None = None
     apri: float | None = None
     spleen_volume_ratio: float | None = None
+    biopsy_day: int | None = None
 
     @property
     def stage(self) -> str | None:

@@ -92,7 +92,7 @@ def growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
     partition = _partition_note(timeline)
     if partition:
         notes.append(partition)
-    return tuple(notes)
+    return (*notes, *timeline.liver_remarks)
 
 
 def textbook_note(timeline: Timeline) -> str:

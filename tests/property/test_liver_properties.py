@@ -153,7 +153,7 @@ def test_longer_washout_never_worsens_the_liver(
     patients,
     st.sampled_from(("FOLFOX", "FOLFIRI", "CAPOX", "S-1", "FOLFOXIRI")),
     st.integers(1, 6),
-    st.integers(-200, -7),
+    st.integers(-200, -14),
 )
 def test_a_liver_that_a_biopsy_finds_unharmed_is_an_untreated_one(
     patient: Patient, regimen: str, cycles: int, last: int
@@ -197,6 +197,88 @@ def test_what_was_given_until_a_day_is_a_part_of_what_is_given(
     assert all(t.last_dose_day <= day and t.cycles >= 1 for t in given_then)
     assert sum(t.cycles for t in given_then) <= sum(t.cycles for t in history)
     assert given_by(10_000, history, EVIDENCE) == history
+
+
+# --- a biopsy has a day
+
+biopsies = st.builds(
+    LiverCondition,
+    sos_grade=st.integers(0, 3),
+    nrh_grade=st.integers(0, 2),
+    steatohepatitis=st.booleans(),
+    steatosis_fraction=st.sampled_from((0.0, 0.5)),
+    spleen_volume_ratio=st.sampled_from((None, 1.5)),
+    platelets_per_nl=st.sampled_from((None, 80.0, 300.0)),
+    biopsy_day=st.integers(-60, 0),
+)
+INJURIES = ("sos_grade", "nrh_grade", "steatohepatitis", "steatosis")
+
+
+def worse_or_alike(better: Injury, worse: Injury) -> bool:
+    return all(np.all(getattr(worse, name) >= getattr(better, name)) for name in INJURIES)
+
+
+@MANY
+@given(patients, biopsies, treated)
+def test_a_biopsy_holds_exactly_on_its_day(
+    patient: Patient, liver: LiverCondition, history: tuple[Treatment, ...]
+) -> None:
+    assert liver.biopsy_day is not None
+    person = replace(patient, liver=liver)
+    seen = predict_injury(
+        liver.biopsy_day, person, given_by(liver.biopsy_day, history, EVIDENCE), EVIDENCE, UNIFORM
+    )
+    assert np.all(seen.sos_grade == liver.sos_grade)
+    assert np.all(seen.nrh_grade == liver.nrh_grade)
+    assert np.all(seen.steatohepatitis == liver.steatohepatitis)
+    assert np.all(seen.steatosis == (liver.steatosis_fraction == 0.5))
+    untreated = predict_injury(liver.biopsy_day + 700, person, (), EVIDENCE, UNIFORM)  # nothing to wash out
+    assert worse_or_alike(seen, untreated)
+    assert worse_or_alike(untreated, seen)
+
+
+@MANY
+@given(
+    patients, biopsies, treated, st.sampled_from(("FOLFOX", "FOLFOX+bevacizumab", "FOLFIRI", "CAPOX", "5-FU")),
+    st.integers(1, 8), st.integers(0, 300),
+)  # fmt: skip
+def test_more_doses_after_a_biopsy_never_improve_the_liver(
+    patient: Patient,
+    liver: LiverCondition,
+    history: tuple[Treatment, ...],
+    regimen: str,
+    cycles: int,
+    later: int,
+) -> None:
+    assert liver.biopsy_day is not None
+    person, first = replace(patient, liver=liver), liver.biopsy_day + 1
+    before = given_by(liver.biopsy_day, history, EVIDENCE)
+    spacing = round(cycle_days(regimen, EVIDENCE))
+    day = first + cycles * spacing + later
+    states = [
+        predict_injury(
+            day,
+            person,
+            (*before, *((Treatment(regimen, n, first + (n - 1) * spacing),) if n else ())),
+            EVIDENCE,
+            UNIFORM,
+        )
+        for n in (0, cycles, cycles + 1)
+    ]
+    assert worse_or_alike(states[0], states[1])
+    assert worse_or_alike(states[1], states[2])
+
+
+@MANY
+@given(patients, biopsies, treated, st.integers(0, 200), st.integers(0, 300))
+def test_a_longer_wait_never_worsens_a_liver_that_a_biopsy_graded(
+    patient: Patient, liver: LiverCondition, history: tuple[Treatment, ...], wait: int, more: int
+) -> None:
+    person = replace(patient, liver=liver)
+    last = max(t.last_dose_day for t in history)
+    early, late = (predict_injury(last + d, person, history, EVIDENCE, UNIFORM) for d in (wait, wait + more))
+    if last + wait >= liver.biopsy_day:  # type: ignore[operator]
+        assert worse_or_alike(late, early)
 
 
 # --- growth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from flrsim.case import LiverCase
 from flrsim.case_file import is_case, load_case, load_file
 from flrsim.errors import AnatomyError, CaseError, FileError, FlrsimError, GeometryError
 from flrsim.evidence import load_evidence
+from flrsim.legality import patient_of
+from flrsim.patient import LiverCondition
 from flrsim.plan import Occlude, Operate, Scan
 from flrsim.resection.plane import Plane
 from flrsim.resection.territory import territories
@@ -90,6 +93,45 @@ operate = { resect = "right_hepatectomy" }
     staged = stage_plans(case, plans, EVIDENCE)
     courses = [course_of(case, s, tlv_functional_ml=1500.0, measurement_sd_fraction=0.0) for s in staged]
     assert [c.scan_day for c in courses] == [case.scan_day, case.scan_day, -90]
+
+
+BIOPSY = "\n[patient.liver]\nsos_grade = 2\nbiopsy_day = -50\n"
+
+
+def test_a_biopsy_has_a_day_that_moves_with_the_images_of_a_plan(tmp_path: Path) -> None:
+    case, plans = load_case(blocks.write_case(tmp_path, CASE + BIOPSY), EVIDENCE)
+    assert case.patient is not None
+    assert case.patient.liver.biopsy_day == -50
+    assert patient_of(plans[0], case) == case.patient
+    earlier = patient_of(replace(plans[0], scan_day=case.scan_day - 30), case)
+    assert earlier is not None
+    assert earlier.liver.biopsy_day == -80
+    assert earlier.liver.sos_grade == 2
+    undated = replace(case, patient=replace(case.patient, liver=LiverCondition(sos_grade=2)))
+    assert patient_of(replace(plans[0], scan_day=-90), undated) == undated.patient
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("biopsy_day = 3", "patient.liver.biopsy_day: is 3; it must be at most 0"),
+        ("biopsy_day = -4000", "patient.liver.biopsy_day: is -4000; it must be at least -3650"),
+        ("biopsy_day = 1.5", "patient.liver.biopsy_day: is 1.5; it must be a whole number"),
+    ],
+)
+def test_an_impossible_day_of_a_biopsy_is_refused(tmp_path: Path, wrong: str, said: str) -> None:
+    text = CASE + BIOPSY.replace("biopsy_day = -50", wrong)
+    with pytest.raises(CaseError) as refused:
+        load_case(blocks.write_case(tmp_path, text), EVIDENCE)
+    assert said in str(refused.value)
+
+
+def test_a_day_of_a_biopsy_without_a_finding_is_refused(tmp_path: Path) -> None:
+    text = CASE + BIOPSY.replace("sos_grade = 2\n", "")
+    with pytest.raises(
+        CaseError, match="biopsy_day is the day of a finding and none is given; give sos_grade"
+    ):
+        load_case(blocks.write_case(tmp_path, text), EVIDENCE)
 
 
 def test_a_case_is_a_toml_file_or_the_folder_that_holds_one(tmp_path: Path) -> None:

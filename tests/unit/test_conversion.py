@@ -81,7 +81,7 @@ def test_a_cut_lesion_clears_with_cycles_and_the_rule_rises_with_them() -> None:
     assert [r.sflr_threshold for r in found.rows] == [0.2] * 7 + [0.3] * 6
     assert found.harm_from == 7  # 14 weeks: the first that is more than 12
     assert "the binding rule rises from sFLR 20 to 30 %" in found.harm
-    assert found.rows[8].sos_2 >= found.rows[2].sos_2 > 0 == found.rows[0].sos_2
+    assert found.rows[8].sos_2 >= found.rows[2].sos_2 > found.rows[0].sos_2 > 0
     assert all(r.p_resectable <= min(r.p_cleared, 1 - r.p_progressed) + 1e-12 for r in found.rows)
     progressed = [r.p_progressed for r in found.rows]
     assert progressed[0] == 0

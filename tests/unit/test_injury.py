@@ -23,6 +23,7 @@ from flrsim.physiology.injury import (
 )
 from flrsim.regimens import REGIMENS, cycle_days
 from flrsim.timeline import Timeline, simulate
+from flrsim.timeline_result import growth_notes
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from course_cases import MAN, SIX_FOLFOX, two_stage
@@ -257,6 +258,108 @@ def test_a_biopsy_outranks_platelets_spleen_and_history_draw_by_draw() -> None:
     assert found.known == {"sos", "nrh", "steatohepatitis", "steatosis"}
     lean = replace(MAN, liver=LiverCondition(steatosis_fraction=0.29))
     assert not np.any(predict_injury(0, lean, SIX_FOLFOX, EVIDENCE, uniform).steatosis)
+
+
+GRADED = replace(MAN, liver=LiverCondition(sos_grade=0, nrh_grade=0, steatohepatitis=False))
+
+
+def test_cycles_after_a_biopsy_harm_a_liver_that_it_found_unharmed() -> None:
+    """Of draws below grade 1 at the biopsy the share that passes grade 2 by later doses is the one by hand."""
+    uniform, _ = patient_streams(1, 20_000)
+    before = (Treatment("FOLFOX", 2, -20),)
+    after = (*before, Treatment("FOLFOX", 6, 70))
+    biopsied = replace(GRADED, liver=replace(GRADED.liver, biopsy_day=-10))
+    state = predict_injury(84, biopsied, after, EVIDENCE, uniform)
+    fast = EVIDENCE.quantile("injury.oxaliplatin.fast_weight", uniform("injury.washout"))
+    was, now = (injury_probabilities(d, MAN, h, EVIDENCE, fast) for d, h in ((-10, before), (84, after)))
+    by_hand = np.mean((now["sos_2"] - was["sos_1"]).clip(0) / (1 - was["sos_1"]))
+    assert by_hand > 0.05
+    assert np.mean(state.sos_grade >= 2) == pytest.approx(by_hand, abs=0.01)
+    assert np.mean(state.nrh_grade >= 1) == pytest.approx(
+        np.mean((now["nrh"] - was["nrh"]).clip(0) / (1 - was["nrh"])), abs=0.01
+    )
+
+
+def test_a_severe_injury_washes_out_as_its_probability_falls() -> None:
+    uniform, _ = patient_streams(1, 20_000)
+    severe = replace(MAN, liver=LiverCondition(sos_grade=3, biopsy_day=-14))
+    history = (Treatment("FOLFOX", 8, -20),)
+    fast = EVIDENCE.quantile("injury.oxaliplatin.fast_weight", uniform("injury.washout"))
+    was, now = (injury_probabilities(d, MAN, history, EVIDENCE, fast) for d in (-14, 100))
+    state = predict_injury(100, severe, history, EVIDENCE, uniform)
+    assert np.mean(state.sos_grade == 3) == pytest.approx(np.mean(now["sos_3"] / was["sos_3"]), abs=0.01)
+    assert np.all(predict_injury(-14, severe, history, EVIDENCE, uniform).sos_grade == 3)
+    assert np.all(predict_injury(100, severe, (), EVIDENCE, uniform).sos_grade == 3)  # no dose explains it
+
+
+def test_platelets_are_those_of_the_images_and_later_cycles_add_to_them() -> None:
+    person = replace(MAN, liver=LiverCondition(platelets_per_nl=300.0))
+    history = (Treatment("FOLFOX", 4, -30),)
+
+    def nrh(day: int, given: tuple[Treatment, ...], who: Patient = person) -> float:
+        return float(injury_probabilities(day, who, given, EVIDENCE, HALF, -14)["nrh"][0])
+
+    more = (*history, Treatment("FOLFOX", 4, 50))
+    assert nrh(-20, history) == nrh(-14, history) == 0.119
+    assert nrh(60, history) < 0.119 < nrh(60, more)
+    shift = logit(nrh(60, more, MAN)) - logit(nrh(-14, history, MAN))
+    assert logit(nrh(60, more)) == pytest.approx(logit(0.119) + shift)
+
+
+def test_a_played_plan_pays_for_the_cycles_that_it_gives_after_a_biopsy() -> None:
+    def played(course: Course, liver: LiverCondition) -> Timeline:
+        return simulate(course, replace(MAN, liver=liver), SIX_FOLFOX, EVIDENCE, seed=3, draws=2000)
+
+    mild = replace(GRADED.liver, sos_grade=1)
+    plain, more = (played(c, mild) for c in (two_stage(), treating(16)))
+    assert plain.injury_at_resection.to_dict()["sos_2"] == 0
+    assert more.injury_at_resection.to_dict()["sos_2"] > 0.02  # type: ignore[operator]
+    # The images are of day -14. A biopsy before some of the six cycles leaves them to be counted.
+    early = played(two_stage(), replace(GRADED.liver, biopsy_day=-100))
+    assert early.injury_at_resection.to_dict()["sos_2"] > 0
+
+
+# --- what is told and enters no number
+
+
+def test_a_function_measured_before_planned_treatment_is_told() -> None:
+    measured = replace(MAN, liver=LiverCondition(icg_r15=0.12, limax_ug_kg_h=350.0))
+
+    def said(course: Course, patient: Patient = measured) -> tuple[str, ...]:
+        played = simulate(course, patient, SIX_FOLFOX, EVIDENCE, seed=3, draws=200)
+        assert (
+            played.liver_remarks
+            == growth_notes(played)[len(growth_notes(played)) - len(played.liver_remarks) :]
+        )
+        return played.liver_remarks
+
+    assert said(two_stage()) == ()
+    assert said(treating(16), MAN) == ()
+    assert said(treating(46)) == ()  # after the last operation
+    assert said(treating(16)) == (
+        "ICG-R15 and LiMAx are taken as measured, though 2 cycles of treatment come between the images and day 45: "
+        "measure again before it",
+    )
+    one = replace(MAN, liver=LiverCondition(icg_r15=0.12))
+    assert said(treating(16, cycles=1), one)[0].startswith(
+        "ICG-R15 is taken as measured, though 1 cycle of treatment comes between"
+    )
+
+
+def test_biliary_sclerosis_is_told_and_enters_no_number() -> None:
+    arterial = (Treatment("HAI-FUDR", 2, -42),)
+    played = play(two_stage(), arterial)
+    share = np.mean(played.injury_at_resection.biliary_sclerosis)
+    assert played.liver_remarks == (
+        f"a bile-duct stricture that needs a stent after arterial floxuridine is foreseen in {100 * share:.0f} % of draws; "
+        "it is told as a complication and enters no other number",
+    )
+    assert play(two_stage()).liver_remarks == ()
+    never = load_evidence(overrides={"injury.biliary_sclerosis.intercept": -4.7})
+    without = simulate(two_stage(), MAN, arterial, never, seed=3, draws=2000)
+    assert np.mean(without.injury_at_resection.biliary_sclerosis) < share
+    for name in ("p_complete", "p_dropout", "p_phlf_high", "p_textbook"):
+        assert getattr(without, name) == getattr(played, name)
 
 
 def test_the_share_of_severe_nodules_is_the_published_one() -> None:

@@ -257,7 +257,8 @@ def test_in_a_plan_of_two_stimuli_the_factor_acts_on_its_own_alone() -> None:
     assert growth_factor(table, not_found_with("hve")) == 1
     uniform, normal = patient_streams(4, 50)
     course = fourth_goes("hve")
-    play = Play(course, MAN, TACED, 1600.0, setting_of(course, TACED, EVIDENCE), EVIDENCE, uniform, normal)
+    hcc = replace(MAN, disease="hcc")  # of which no injury is known without chemotherapy
+    play = Play(course, hcc, TACED, 1600.0, setting_of(course, TACED, EVIDENCE), EVIDENCE, uniform, normal)
     stimulus = play.volumes(play.liver_on()(14), frozenset()).stimulus()
     assert stimulus is not None
     # What brakes or helps growth changes its time constant as well; here nothing does.

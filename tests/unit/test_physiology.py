@@ -134,8 +134,25 @@ def test_a_triplet_charges_both_injuries() -> None:
     )
 
 
-def test_without_chemotherapy_nothing_is_predicted() -> None:
-    assert all(p[0] == 0 for p in injury_probabilities(0, MAN, (), EVIDENCE, HALF).values())
+def test_without_chemotherapy_the_published_base_rates_hold_and_only_for_colorectal_metastases() -> None:
+    """Vauthey 2006: 1.9 % of 158 with SOS of grade 2 or 3, 4.4 % with steatohepatitis; steatosis 10 %."""
+    lean = replace(MAN, weight_kg=70)
+    p = {name: float(v[0]) for name, v in injury_probabilities(0, lean, (), EVIDENCE, HALF).items()}
+    assert p["sos_2"] == pytest.approx(0.019, abs=0.001)
+    assert p["sos_3"] < p["sos_2"] < p["sos_1"]
+    assert p["steatohepatitis"] == pytest.approx(0.044, abs=0.01)
+    assert p["steatosis"] == pytest.approx(0.10, abs=0.002)
+    assert p["nrh"] == p["biliary_sclerosis"] == 0  # no base rate was found
+    for disease in ("hcc", "cholangiocarcinoma", "other"):
+        other = injury_probabilities(0, replace(lean, disease=disease), (), EVIDENCE, HALF)
+        assert all(np.all(v == 0) for v in other.values())
+    for treated in (Treatment("FOLFOX", 1, -700), Treatment("5-FU", 1, -700)):
+        after = injury_probabilities(0, lean, (treated,), EVIDENCE, HALF)
+        assert all(after[name][0] >= p[name] for name in p)
+    assert {
+        k: v[0]
+        for k, v in injury_probabilities(0, lean, (Treatment("TACE", 2, -30),), EVIDENCE, HALF).items()
+    } == p
 
 
 def test_grades_follow_their_probabilities_and_only_wash_out() -> None:

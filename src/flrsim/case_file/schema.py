@@ -90,6 +90,17 @@ class LiverTable(Strict):
     platelets_per_nl: float | None = Field(default=None, gt=0, le=2000)
     apri: float | None = Field(default=None, ge=0, le=50)
     spleen_volume_ratio: float | None = Field(default=None, gt=0.2, le=5)
+    biopsy_day: int | None = Field(default=None, le=0, ge=-3650)
+
+    @model_validator(mode="after")
+    def _biopsy_found_something(self) -> LiverTable:
+        graded = (self.sos_grade, self.nrh_grade, self.steatohepatitis, self.steatosis_fraction)
+        if self.biopsy_day is not None and all(grade is None for grade in graded):
+            raise ValueError(
+                "biopsy_day is the day of a finding and none is given; give sos_grade, nrh_grade, steatohepatitis or "
+                "steatosis_fraction with it, or leave it out"
+            )
+        return self
 
 
 class TumourTable(Strict):

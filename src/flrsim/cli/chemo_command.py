@@ -32,14 +32,15 @@ def chemo(
 ) -> None:
     """Play a plan after 0, 1, 2 … cycles of a regimen: what it clears, what it costs, when more of it harms."""
     from flrsim.conversion import conversion
-    from flrsim.legality import history_of
+    from flrsim.legality import history_of, patient_of
 
     case, (chosen,), evidence = read_case(case_path, [plan], propose=True)
-    if case.patient is None:
+    patient = patient_of(chosen, case)
+    if patient is None:
         raise CaseError("chemo needs the patient's body and treatment; add [patient] to the case.toml")
     result = conversion(
         _course(case, chosen, evidence),
-        case.patient,
+        patient,
         history_of(chosen, case),
         evidence,
         seed=seed,

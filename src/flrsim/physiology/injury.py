@@ -2,11 +2,13 @@
 
 The history gives a dose and the dose a probability of each grade; one uniform number per draw and injury
 decides the grade, so in one draw the grade can only fall as time passes. What is known of the patient updates
-the probability (spleen, platelets, APRI); a biopsy, or a condition known otherwise, replaces the prediction.
+the probability (spleen, platelets, APRI); a biopsy, or a condition known otherwise, replaces the prediction on its
+day, from which later doses and washout are reckoned.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +31,9 @@ from flrsim.regimens import (
 )
 
 _DAYS_PER_WEEK = 7.0
+_GRADES = ("sos_1", "sos_2", "sos_3")
+_INJURIES = (*_GRADES, "nrh", "steatohepatitis", "steatosis", "biliary_sclerosis")
+_SEVERE_NRH = 2  # stands for 2 to 3
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Injury:
         for 2-3).
     steatohepatitis, steatosis : (n_draws,) bool; steatosis of 30 % or more.
     biliary_sclerosis : (n_draws,) bool, after arterial floxuridine.
-    known : names of the injuries that were measured, not predicted.
+    known : names of the injuries that were found, on their day or before `day`; not predicted from doses alone.
     """
 
     day: int
@@ -136,9 +141,19 @@ def effective_cycles(
 
 
 def injury_probabilities(
-    day: int, patient: Patient, history: tuple[Treatment, ...], evidence: Evidence, fast_weight: Floats
+    day: int,
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    evidence: Evidence,
+    fast_weight: Floats,
+    images: int = 0,
 ) -> dict[str, Floats]:
     """Return the probability of each injury on `day`, before a biopsy is taken into account.
+
+    Parameters
+    ----------
+    images
+        Day of the images, on which platelets and APRI were taken too.
 
     Returns
     -------
@@ -148,47 +163,81 @@ def injury_probabilities(
 
     Notes
     -----
-    ``logit p = intercept + slope * dose + protection * share of cycles with bevacizumab``. The formulas were
-    set on treated patients; without any chemotherapy every probability is zero.
+    ``logit p = intercept + slope * dose + protection * share of cycles with bevacizumab``. Base rates without
+    chemotherapy were found in patients with colorectal metastases; any other untreated liver has none.
     """
+    if chemotherapy_weeks(history, evidence) == 0 and patient.disease != "crlm":
+        return dict.fromkeys(_INJURIES, np.zeros(fast_weight.shape))
+    p = _by_dose(day, patient, history, evidence, fast_weight)
+    before = given_by(images, history, evidence)
+    stratum = _nrh_of_blood(patient, evidence)
+    if stratum is None or chemotherapy_weeks(before, evidence) == 0:
+        return p
+    if day <= images:
+        return p | {"nrh": np.full(fast_weight.shape, stratum)}
+    then = _by_dose(images, patient, before, evidence, fast_weight)["nrh"]
+    now = _since(day, patient, history, before, evidence, fast_weight)["nrh"]
+    return p | {"nrh": _expit(_logit(stratum) + _logit(now) - _logit(then))}
+
+
+def _by_dose(
+    day: int, patient: Patient, history: tuple[Treatment, ...], evidence: Evidence, fast_weight: Floats
+) -> dict[str, Floats]:
+    """Return what the doses say of each injury on `day`, of a patient with colorectal metastases."""
     shape, value = fast_weight.shape, evidence.value
-    names = ("sos_1", "sos_2", "sos_3", "nrh", "steatohepatitis", "steatosis", "biliary_sclerosis")
-    if chemotherapy_weeks(history, evidence) == 0:
-        return {name: np.zeros(shape) for name in names}
     dose, protected, with_egfr = oxaliplatin_dose(day, history, evidence, fast_weight)
     sos = value("injury.sos.per_dose") * dose + value("injury.sos.bevacizumab") * protected
     sos = sos + value("injury.sos.anti_egfr") * with_egfr
+    untreated = chemotherapy_weeks(history, evidence) == 0
     spleen = patient.liver.spleen_volume_ratio
-    if spleen is not None:
+    if untreated:
+        sos = sos + value("injury.sos.untreated")
+    elif spleen is not None:
         # What a spleen of normal size says is not printed anywhere: it says nothing.
         grown = spleen - 1.0 >= value("injury.sos.spleen_enlarged_from")
         sos = sos + (value("injury.sos.spleen_log_odds") if grown else 0.0)
     nrh = value("injury.nrh.per_dose") * dose + value("injury.nrh.bevacizumab") * protected
-    fat = value("injury.steatohepatitis.intercept") + value(
-        "injury.steatohepatitis.per_dose"
-    ) * effective_cycles(
-        frozenset({IRINOTECAN}), day, history, value("injury.irinotecan.half_life"), evidence
+    irinotecan, half_life = frozenset({IRINOTECAN}), value("injury.irinotecan.half_life")
+    fat = value("injury.steatohepatitis.intercept")
+    fat += value("injury.steatohepatitis.per_dose") * effective_cycles(
+        irinotecan, day, history, half_life, evidence
     )
     if patient.bmi >= value("injury.steatohepatitis.overweight_from"):
         fat += value("injury.steatohepatitis.overweight")
+    steatosis = value("injury.steatosis.intercept") + value("injury.steatosis.per_dose") * effective_cycles(
+        FLUOROPYRIMIDINES, day, history, value("injury.steatosis.half_life"), evidence
+    )
     arterial = sum(t.cycles for t in history if ARTERIAL_FUDR in drugs(t.regimen))
     sclerosis = value("injury.biliary_sclerosis.intercept") + arterial * value(
         "injury.biliary_sclerosis.per_cycle"
     )
-    steatosis = value("injury.steatosis.intercept") + value("injury.steatosis.per_dose") * effective_cycles(
-        FLUOROPYRIMIDINES, day, history, value("injury.steatosis.half_life"), evidence
-    )
     return {
-        **{f"sos_{g}": _expit(value(f"injury.sos.intercept_{g}") + sos) for g in (1, 2, 3)},
-        "nrh": _updated_nrh(_expit(value("injury.nrh.intercept") + nrh), patient, evidence),
+        **{name: _expit(value(f"injury.sos.intercept_{name[-1]}") + sos) for name in _GRADES},
+        "nrh": np.zeros(shape) if untreated else _expit(value("injury.nrh.intercept") + nrh),
         "steatohepatitis": _expit(np.full(shape, fat)),
         "steatosis": _expit(np.full(shape, steatosis)),
         "biliary_sclerosis": _expit(np.full(shape, sclerosis)) if arterial else np.zeros(shape),
     }
 
 
-def _updated_nrh(p: Floats, patient: Patient, evidence: Evidence) -> Floats:
-    """Return the probability of nodular regeneration when platelets or APRI are known: the stratum's own rate.
+def _since(
+    day: int,
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    before: tuple[Treatment, ...],
+    evidence: Evidence,
+    fast_weight: Floats,
+) -> dict[str, Floats]:
+    """Return what the doses say on `day`, and no less than the doses `before` say alone.
+
+    Bevacizumab with a later cycle protects from that cycle; it heals nothing.
+    """
+    p, old = (_by_dose(day, patient, h, evidence, fast_weight) for h in (history, before))
+    return {name: np.maximum(p[name], old[name]) for name in p}
+
+
+def _nrh_of_blood(patient: Patient, evidence: Evidence) -> float | None:
+    """Return the rate of nodular regeneration in the stratum of platelets or APRI; None when neither is known.
 
     Platelets are asked first: both come from one series, and APRI is made from platelets.
     """
@@ -202,45 +251,106 @@ def _updated_nrh(p: Floats, patient: Patient, evidence: Evidence) -> Floats:
             if liver.platelets_per_nl <= high
             else "above_200"
         )
-        return np.full(p.shape, evidence.value(f"injury.nrh.platelets_{stratum}"))
+        return evidence.value(f"injury.nrh.platelets_{stratum}")
     if liver.apri is not None:
         above = liver.apri > evidence.value("injury.nrh.apri_threshold")
-        return np.full(p.shape, evidence.value(f"injury.nrh.apri_{'above' if above else 'below'}"))
-    return p
+        return evidence.value(f"injury.nrh.apri_{'above' if above else 'below'}")
+    return None
 
 
 def predict_injury(
-    day: int, patient: Patient, history: tuple[Treatment, ...], evidence: Evidence, uniform: Stream
+    day: int,
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    evidence: Evidence,
+    uniform: Stream,
+    images: int = 0,
 ) -> Injury:
-    """Return the injury of every draw on `day`; what the patient record states replaces the prediction.
+    """Return the injury of every draw on `day`; what a biopsy found replaces the prediction on its day.
 
     Parameters
     ----------
+    history
+        Treatments given until `day`.
     uniform
         Uniform draws by decision name; the same names on every day, so that a draw's grade can only wash out.
+    images
+        Day of the images: that of platelets and APRI, and of a biopsy whose own day is not said.
+
+    Notes
+    -----
+    A draw has grade ``k`` or more where ``u < p_k``. A grade g that was found restricts u to ``p_(g+1) <= u < p_g`` of
+    its day; later doses raise the probabilities and washout lowers them, u stays. So the found grade holds exactly
+    until a dose is given or time passes. What no dose explains does not wash out.
     """
     fast_weight = evidence.quantile("injury.oxaliplatin.fast_weight", uniform("injury.washout"))
-    p = injury_probabilities(day, patient, history, evidence, fast_weight)
-    liver, shape = patient.liver, fast_weight.shape
+    p = injury_probabilities(day, patient, history, evidence, fast_weight, images)
+    liver = patient.liver
     u = uniform("injury.sos")
-    sos = sum(((u < p[f"sos_{g}"]).astype(np.int64) for g in (1, 2, 3)), np.zeros(shape, dtype=np.int64))
-    nrh = (uniform("injury.nrh") < p["nrh"]).astype(np.int64)
+    sos = _grade(u, p)
+    any_nrh = uniform("injury.nrh") < p["nrh"]
     severe = uniform("injury.nrh_grade") < evidence.value("injury.nrh.high_grade_share")
-    nrh = nrh * (1 + severe.astype(np.int64))
-    fat = uniform("injury.steatohepatitis") < p["steatohepatitis"]
-    fatty = uniform("injury.steatosis") < p["steatosis"]
+    present = {
+        "steatohepatitis": uniform("injury.steatohepatitis") < p["steatohepatitis"],
+        "steatosis": uniform("injury.steatosis") < p["steatosis"],
+    }
+    found = _found(patient, evidence)
+    if found:
+        seen = images if liver.biopsy_day is None else liver.biopsy_day
+        before = given_by(seen, history, evidence)
+        was = _by_dose(seen, patient, before, evidence, fast_weight)
+        now = was if day <= seen else _since(day, patient, history, before, evidence, fast_weight)
+        if "sos" in found:
+            sos = (
+                _grade(_restricted(u, was, found["sos"]), now)
+                if day > seen
+                else np.full_like(sos, found["sos"])
+            )
+        if "nrh" in found:
+            any_nrh = _still(bool(found["nrh"]), uniform("injury.nrh"), was["nrh"], now["nrh"])
+            # A grade that was found is its own; nodules that come later have the share of severe ones.
+            severe = np.full(severe.shape, found["nrh"] >= _SEVERE_NRH) if found["nrh"] else severe
+        for name in ("steatohepatitis", "steatosis"):
+            if name in found:
+                present[name] = _still(bool(found[name]), uniform(f"injury.{name}"), was[name], now[name])
+    nrh = any_nrh.astype(np.int64) * (1 + severe.astype(np.int64))
     sclerosis = uniform("injury.biliary_sclerosis") < p["biliary_sclerosis"]
-    known: set[str] = set()
+    return Injury(
+        day, sos, nrh, present["steatohepatitis"], present["steatosis"], sclerosis, frozenset(found)
+    )
+
+
+def _found(patient: Patient, evidence: Evidence) -> dict[str, int]:
+    """Return what a biopsy found, or what is known otherwise, by injury: a grade, or 1 for present and 0 for not."""
+    liver, found = patient.liver, {}
     if liver.sos_grade is not None:
-        sos, known = np.full(shape, liver.sos_grade, dtype=np.int64), known | {"sos"}
+        found["sos"] = liver.sos_grade
     if liver.nrh_grade is not None:
-        nrh, known = np.full(shape, min(liver.nrh_grade, 2), dtype=np.int64), known | {"nrh"}
+        found["nrh"] = min(liver.nrh_grade, _SEVERE_NRH)
     if liver.steatohepatitis is not None:
-        fat, known = np.full(shape, liver.steatohepatitis), known | {"steatohepatitis"}
+        found["steatohepatitis"] = int(liver.steatohepatitis)
     if liver.steatosis_fraction is not None:
-        high = liver.steatosis_fraction >= evidence.value("growth.steatosis_high_from")
-        fatty, known = np.full(shape, high), known | {"steatosis"}
-    return Injury(day, sos, nrh, fat, fatty, sclerosis, frozenset(known))
+        found["steatosis"] = int(liver.steatosis_fraction >= evidence.value("growth.steatosis_high_from"))
+    return found
+
+
+def _grade(u: Floats, p: Mapping[str, Floats]) -> NDArray[np.int64]:
+    """Return the grade of sinusoidal obstruction of every draw, (n_draws,) 0 … 3."""
+    return sum(((u < p[name]).astype(np.int64) for name in _GRADES), np.zeros(u.shape, dtype=np.int64))
+
+
+def _restricted(u: Floats, p: Mapping[str, Floats], grade: int) -> Floats:
+    """Return uniform numbers mapped onto those that give `grade`."""
+    high = p[f"sos_{grade}"] if grade else np.ones(u.shape)
+    low = p[f"sos_{grade + 1}"] if f"sos_{grade + 1}" in p else np.zeros(u.shape)
+    return low + (high - low) * u
+
+
+def _still(found: bool, u: Floats, was: Floats, now: Floats) -> NDArray[np.bool_]:
+    """Return who has an injury now that was found, or found missing, when its probability was `was`."""
+    if found:
+        return (u * was < now) | (was <= 0)
+    return was + (1.0 - was) * u < now
 
 
 def _cycle_ages(day: int, treatment: Treatment, evidence: Evidence) -> Floats:
@@ -253,6 +363,11 @@ def _cycle_ages(day: int, treatment: Treatment, evidence: Evidence) -> Floats:
 def _cycle_size(treatment: Treatment, evidence: Evidence) -> float:
     """Return the two-weekly cycles that a cycle counts for: doses of a longer cycle are larger about in proportion."""
     return cycle_days(treatment.regimen, evidence) / evidence.value("injury.cycle_days")
+
+
+def _logit(p: Floats | float) -> Floats:
+    """Return ln(p / (1 - p))."""
+    return np.asarray(np.log(p) - np.log1p(-np.asarray(p)), dtype=np.float64)
 
 
 def _expit(x: Floats) -> Floats:

@@ -35,6 +35,7 @@ from flrsim.physiology.volumes import GrowthDraws, Volumes, segment_4_fate
 from flrsim.timeline.credit import credited
 from flrsim.timeline.curves import lesion_curves, play_days
 from flrsim.timeline.ledger import earliest_days, ledger
+from flrsim.timeline.remarks import liver_remarks
 from flrsim.timeline.types import Decision, GrowthLaws, Timeline
 from flrsim.tumour import Lesions
 
@@ -73,7 +74,9 @@ class Play:
         def liver(day: int) -> Liver:
             if day not in kept:
                 given = given_by(day, self.history, self.evidence)
-                injury = predict_injury(day, self.patient, given, self.evidence, self.uniform)
+                injury = predict_injury(
+                    day, self.patient, given, self.evidence, self.uniform, self.course.scan_day
+                )
                 found = effects(day, self.patient, given, injury, self.setting, self.evidence, self.uniform)
                 kept[day] = Liver(day, given, injury, found)
             return kept[day]
@@ -259,6 +262,7 @@ def simulate(
         p_cleared=p_cleared,
         p_new_lesion=lesions.p_new_lesion(day),
         tumour_remarks=lesions.remarks,
+        liver_remarks=liver_remarks(course, patient, liver_on(day).history, liver_on(day).injury, evidence),
         growth_remarks=without_factor(play.setting, grown.history),
         p_sufficient=p_sufficient,
         lesion_mm=lesion_curves(course, lesions, days),

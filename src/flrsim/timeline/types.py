@@ -147,6 +147,7 @@ class Timeline:
     p_cleared : all lesions do.
     p_new_lesion : by the last decision a lesion has appeared that the images do not show.
     tumour_remarks : what had to be assumed about the response to treatment.
+    liver_remarks : what is known or foreseen of the liver and enters no number.
     deprived_share : share of the FLR without inflow or outflow on the day of the last operation, (n_draws,).
     credited : that operation with such tissue counted in part or not at all; empty where there is none.
     growth_laws_without : the verdict of volume under both laws with such tissue not counted.
@@ -203,6 +204,7 @@ class Timeline:
     p_cleared: float = 1.0
     p_new_lesion: float = 0.0
     tumour_remarks: tuple[str, ...] = ()
+    liver_remarks: tuple[str, ...] = ()
     growth_remarks: tuple[str, ...] = ()
     p_sufficient: Floats = field(default_factory=lambda: np.zeros(0))
     lesion_mm: Mapping[str, Curve] = field(default_factory=dict)
