@@ -508,3 +508,10 @@ def test_the_growth_laws_without_credit_are_those_of_what_is_left() -> None:
     assert laws.median_relative == pytest.approx(np.median(at.sflr * (1 - played.deprived_share)), rel=1e-12)
     assert laws.p_pass_relative < played.growth_laws.p_pass_relative
     assert laws.median_absolute < played.growth_laws.median_absolute
+
+
+def test_a_plan_that_cuts_nothing_off_rests_on_no_number_about_it() -> None:
+    id = "growth.atrophy.operative"
+    assert id not in simulate(two_stage(), MAN, (), EVIDENCE, seed=3, draws=20).used
+    cut_off = replace(two_stage(), deprived=(DeprivedPart("S2", 10.0, stage=1),))
+    assert id in simulate(cut_off, MAN, (), EVIDENCE, seed=3, draws=20).used

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -144,6 +145,7 @@ class Volumes:
         self.course, self.telv_ml = course, telv_ml
         self.occlusion: CourseStep | None = None  # the last one
         self._draws, self._multiplier, self._evidence, self._law = draws, multiplier, evidence, law
+        self._rate_multiplier = rate_multiplier
         self._rate = rate_multiplier * evidence.lognormal("growth.post_resection.rate", draws.rate_z)
         flr = course.total_flr_ml
         # An annotator may move the border, but cannot make the FLR vanish: half of it always stays.
@@ -153,9 +155,7 @@ class Volumes:
         self._groups = _groups(course)
         self._parts = [(p, _group_of_part(p, course, self._groups[p.segment])) for p in course.deprived]
         self._flr = self._by_group(course.flr_ml, len(course.operations))
-        self._shrunk = growth.operative_atrophy_target(evidence)
         self._shrinking: dict[_Group, Floats] = {}  # what an operation has deprived, and the size it tends to
-        self._shrinking_tau = growth.relative_tau(rate_multiplier, draws.tau_z, _LIGATION, evidence)
         ones = np.ones(draws.amplitude_z.shape)
         start = min(course.scan_day, course.steps[0].day) if course.steps else course.scan_day
         self._phases = [_Phase(start, dict.fromkeys(self._flr, ones))]
@@ -259,6 +259,11 @@ class Volumes:
             known |= {group: phase.start[group] for group in new}
         return known
 
+    @cached_property
+    def _shrinking_tau(self) -> Floats:
+        """Time constant of what an operation has deprived, (n_draws,) days; read only by plans that deprive."""
+        return growth.relative_tau(self._rate_multiplier, self._draws.tau_z, _LIGATION, self._evidence)
+
     def _push(self, phase: _Phase) -> None:
         self._phases.append(phase)
         self._memo = None
@@ -270,7 +275,9 @@ class Volumes:
         """
         deprived = {group for _, group in self._parts if group == _Group(place)}
         sizes = self._sizes(step.day)
-        self._shrinking |= {group: sizes[group] * self._shrunk for group in deprived}
+        if deprived:
+            shrunk = growth.operative_atrophy_target(self._evidence)
+            self._shrinking |= {group: sizes[group] * shrunk for group in deprived}
         if self._active and step is not self.course.last_operation:
             if deprived:
                 target = {**(self._phases[-1].target or {}), **self._shrinking}
