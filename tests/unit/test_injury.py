@@ -292,6 +292,18 @@ def test_a_severe_injury_washes_out_as_its_probability_falls() -> None:
     assert np.all(predict_injury(100, severe, (), EVIDENCE, uniform).sos_grade == 3)  # no dose explains it
 
 
+def test_fat_that_was_found_washes_out_as_its_probability_falls() -> None:
+    uniform, _ = patient_streams(1, 20_000)
+    fatty = replace(MAN, liver=LiverCondition(steatohepatitis=True, steatosis_fraction=0.5, biopsy_day=-14))
+    history = (Treatment("FOLFIRI", 8, -20),)
+    was, now = (injury_probabilities(d, MAN, history, EVIDENCE, HALF) for d in (-14, 60))
+    state = predict_injury(60, fatty, history, EVIDENCE, uniform)
+    for name in ("steatohepatitis", "steatosis"):
+        left = float(now[name][0] / was[name][0])
+        assert 0.3 < left < 0.9
+        assert np.mean(getattr(state, name)) == pytest.approx(left, abs=0.015)
+
+
 def test_platelets_are_those_of_the_images_and_later_cycles_add_to_them() -> None:
     person = replace(MAN, liver=LiverCondition(platelets_per_nl=300.0))
     history = (Treatment("FOLFOX", 4, -30),)
