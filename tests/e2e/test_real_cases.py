@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import shutil
@@ -464,3 +465,52 @@ def test_permuted_lesion_labels_give_the_same_fates(
         before = plan(compared, one["name"])
         assert fates(one) == {f"L{new[int(n[1:])]}": f for n, f in fates(before).items()}
         assert one["flr_ml"] == pytest.approx(before["flr_ml"], rel=1e-12)
+
+
+# ---------------------------------------------------------------- what the page tells of one real liver
+
+
+@pytest.fixture(scope="module")
+def page_script() -> Any:
+    spec = importlib.util.spec_from_file_location(
+        "real_case", Path(__file__).parents[2] / "docs" / "real_case.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_tells_the_numbers_of_the_real_liver(page_script: Any, data_folder: Path) -> None:
+    """The seed and the draws are those of the page: what is left is rounding, and another machine's last digits."""
+    told = page_script.told(page_script.PAGE.read_text())
+    found = page_script.numbers(page_script.played(data_folder))
+    assert set(told) == set(found)
+    assert len(found) == 6
+    for name, values in found.items():
+        for value, said in zip(values, told[name], strict=True):
+            if value is None:
+                assert said is None
+            else:
+                assert said == pytest.approx(value, rel=0.005, abs=0.06), name
+
+
+def test_the_numbers_of_the_page_are_those_of_the_four_plans(
+    page_script: Any, data_folder: Path, compared: dict[str, Any]
+) -> None:
+    """The plan of the page is the two-stage plan of this file: its volume as measured apart, S2 and S3 without wedges and S1."""
+    one = page_script.played(data_folder)
+    assert one["flr_ml"] == pytest.approx(plan(compared, "two-stage")["flr_ml"], rel=1e-12)
+    assert page_script.numbers(one) == page_script.numbers(plan(compared, "two-stage"))
+    assert page_script.told("| not | 1.0 | a block |") == {}
+
+
+def test_without_the_label_maps_the_page_is_left_alone(
+    page_script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = page_script.PAGE.read_text()
+    monkeypatch.setattr("sys.argv", ["real_case.py", str(tmp_path), "--write"])
+    assert page_script.main() == 1
+    assert capsys.readouterr().err.startswith("no 3Dircadb-1/segments.nii.gz in ")
+    assert page_script.PAGE.read_text() == before
