@@ -903,12 +903,12 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "report is a folder",
         command("compare", "@/case", "--draws", "100", "--report", "@/case"),
-        "case: a report is written as .html or .htm; change the name",
+        "case: a report is written as .html or .htm or .pdf; change the name",
     ),
     Bad(
         "report is not a page",
-        command("compare", "@/case", "--draws", "100", "--report", "@/report.pdf"),
-        "report.pdf: a report is written as .html or .htm; change the name",
+        command("compare", "@/case", "--draws", "100", "--report", "@/report.txt"),
+        "report.txt: a report is written as .html or .htm or .pdf; change the name",
     ),
     Bad(
         "compare a bare file",

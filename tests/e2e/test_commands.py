@@ -21,6 +21,7 @@ import pytest
 
 from flrsim.cli import main, pictures
 from flrsim.phantom.cases import STORIES
+from flrsim.report import pdf_missing
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import block_liver as blocks
@@ -349,6 +350,27 @@ def test_the_report_is_one_file_that_needs_no_network(
     page = report.read_text(encoding="utf-8")
     assert "two-stage" in page
     assert loads_nothing(page)
+
+
+@pytest.mark.skipif(bool(pdf_missing()), reason=f"no PDF here: {pdf_missing()}")
+def test_both_kinds_of_report_come_from_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "gl_available", lambda: False)
+    page, paper = tmp_path / "r.html", tmp_path / "r.pdf"
+    case = blocks.write_case(tmp_path / "case")
+    done("compare", case, "--draws", DRAWS, "--plan", "two-stage", "--report", page, "--report", paper)
+    assert paper.read_bytes().startswith(b"%PDF")
+    text = page.read_text(encoding="utf-8")
+    # The interactive picture needs no OpenGL where the report is written.
+    assert 'data-model="1"' in text
+    assert loads_nothing(text)
+
+
+def test_a_pdf_that_cannot_be_made_is_said_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("flrsim.report.pdf_missing", lambda: "a PDF needs the extra `report`")
+    assert main(["compare", str(tmp_path / "no case"), "--report", str(tmp_path / "r.pdf")]) == 2
+    assert "r.pdf: a PDF needs the extra `report`" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- simulate

@@ -99,6 +99,6 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_folder(installed: Path, tmp_pa
     shots = {p.name for p in out.glob("*.png")}
     assert {p.name for p in out.iterdir()} == {"report.html", *shots}
     if gl_available():
-        # Three plans of one operation: the plan, and what is left after it; the report carries the same pictures.
-        assert len(shots) == 6
-        assert page.count("data:image/png") == 6
+        # Three plans of one operation: the plan from two sides, and what is left after it; the report carries the same.
+        assert len(shots) == 9
+        assert page.count("data:image/png") == 9

@@ -12,7 +12,7 @@ import typer
 from flrsim import __version__
 from flrsim.cli.chemo_command import chemo
 from flrsim.cli.evidence_commands import evidence_app
-from flrsim.cli.outputs import AsJson, check_output, emit
+from flrsim.cli.outputs import AsJson, check_output, check_report, emit
 from flrsim.cli.plans_command import CasePath, propose_plans, read_case
 from flrsim.cli.sensitivity_command import weigh_numbers
 from flrsim.cli.validate_command import calibrate_command, validate_command
@@ -184,7 +184,10 @@ def compare(
     plan: PlanNames = None,
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
-    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="Write a report: .html, one file with 3D, or .pdf; may be repeated for both."),
+    ] = None,
     without: Annotated[
         list[str] | None, typer.Option("--without", help="Switch a cause off, e.g. sos; may be repeated.")
     ] = None,
@@ -199,8 +202,8 @@ def compare(
     from flrsim.cli.tables import print_comparison
     from flrsim.physiology.modifiers import MODIFIERS
 
-    if report is not None:
-        check_output(report, (".html", ".htm"), what="a report")
+    for path in report or ():
+        check_report(path)
     case, plans, evidence = read_case(case_path, plan, propose=True)
     from flrsim.comparison import compare as run
 
@@ -210,8 +213,8 @@ def compare(
     off = frozenset(MODIFIERS) if without_modifiers else frozenset(without or ())
     with steps(len(plans) + 1) as progress:
         compared = run(case, plans, evidence, seed=seed, draws=draws, modifiers_off=off, progress=progress)
-    if report is not None:
-        _write_report(case, compared, report)
+    if report:
+        _write_reports(case, compared, report)
     if as_json:
         emit(compared.result.to_dict())
     else:
@@ -333,9 +336,15 @@ def phantom(
         )
 
 
-def _write_report(case: Any, compared: Any, path: Path) -> None:
-    from flrsim.cli.pictures import report_pictures
-    from flrsim.report import write_html
+def _write_reports(case: Any, compared: Any, paths: list[Path]) -> None:
+    from flrsim.cli.pictures import report_models, report_pictures
+    from flrsim.report import write_report
+    from flrsim.viewer.shown import shown_plans
 
-    write_html(path, compared.result, report_pictures(case, compared))
-    typer.echo(f"wrote {path}", err=True)
+    plans = shown_plans(case, compared.staged, compared.result.plans)
+    pictures = report_pictures(plans)
+    pages = any(path.suffix.lower() != ".pdf" for path in paths)
+    models = report_models(plans) if pages else ()
+    for path in paths:
+        write_report(path, compared.result, pictures, models)
+        typer.echo(f"wrote {path}", err=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from flrsim.cli.pictures import report_pictures
+from flrsim.cli.pictures import report_models, report_pictures
 from flrsim.cli.progress import steps
 from flrsim.cli.tables import print_comparison, print_volumes
 from flrsim.errors import CaseError
@@ -28,7 +28,8 @@ def run_demo(out: Path, name: str, draws: int) -> None:
     from flrsim.case_file import load_case
     from flrsim.comparison import compare, telv_table
     from flrsim.evidence import load_evidence
-    from flrsim.report import write_html
+    from flrsim.report import write_report
+    from flrsim.viewer.shown import shown_plans
     from flrsim.volumetry import measure
 
     cases = bundled_cases()
@@ -41,12 +42,15 @@ def run_demo(out: Path, name: str, draws: int) -> None:
         table = measure(case, evidence, telv=telv_table(case, evidence))
         compared = compare(case, plans, evidence, seed=1, draws=draws, progress=None)
         progress("drawing")
-        pictures = report_pictures(case, compared)
+        shown = shown_plans(case, compared.staged, compared.result.plans)
+        pictures = report_pictures(shown)
         progress("writing")
         out.mkdir(parents=True, exist_ok=True)
-        report = write_html(out / "report.html", compared.result, pictures)
+        models = report_models(shown)
+        report = write_report(out / "report.html", compared.result, pictures, models)
         for shot in pictures:
-            (out / f"{shot.plan.replace(' ', '-')}-{shot.stage}.png").write_bytes(shot.png)
+            view = "" if shot.view == "anterior" else f"-{shot.view}"
+            (out / f"{shot.plan.replace(' ', '-')}-{shot.stage}{view}.png").write_bytes(shot.png)
     print_volumes(table)
     print_comparison(compared.result)
     typer.echo(f"wrote {report} and {len(pictures)} pictures beside it", err=True)

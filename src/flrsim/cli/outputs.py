@@ -20,6 +20,23 @@ def emit(result: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def check_report(path: Path) -> None:
+    """Raise unless a report can be written at `path`: HTML, or PDF where this machine can make one.
+
+    Raises
+    ------
+    FileError
+        As `check_output`, and for a PDF without the extra `report` or without pango.
+    """
+    check_output(path, (".html", ".htm", ".pdf"), what="a report")
+    if path.suffix.lower() == ".pdf":
+        from flrsim.report import pdf_missing
+
+        missing = pdf_missing()
+        if missing:
+            raise FileError(f"{path.name}: {missing}")
+
+
 def check_output(path: Path, suffixes: tuple[str, ...], *, what: str) -> None:
     """Raise unless a file of one of these kinds can be written at `path`.
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flrsim.case import LiverCase
-from flrsim.comparison import Compared, compare
+from flrsim.comparison import compare
 from flrsim.errors import DisplayError, PlanError
 from flrsim.evidence import Evidence
 from flrsim.plan import Plan
-from flrsim.report import ReportPicture
+from flrsim.report import ReportModel, ReportPicture, lesion_marks
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.drawing import gl_available
-from flrsim.viewer.pictures import picture
+from flrsim.viewer.model3d import report_model
+from flrsim.viewer.pictures import picture, smaller
 from flrsim.viewer.scene import scene_at
 from flrsim.viewer.shown import Shown, shown_plans
 
@@ -20,26 +23,40 @@ FEW_DRAWS = 2000
 """Draws behind a single picture: its volumes are medians."""
 
 
-def report_pictures(case: LiverCase, compared: Compared) -> tuple[ReportPicture, ...]:
-    """Return a picture of every plan and of what stays after each of its operations; none where nothing can be drawn."""
+REPORT_SIZE = (1000, 750)
+FIRST_VIEWS = ("anterior", "inferior")
+"""From where a plan is shown on its first page; later stages are shown from the front."""
+
+
+def report_pictures(plans: Sequence[Shown]) -> tuple[ReportPicture, ...]:
+    """Return two pictures of every plan and one of what stays after each of its operations; none where nothing can be drawn."""
     if not gl_available():
         return ()
-    return tuple(
-        _report_picture(shown, stage)
-        for shown in shown_plans(case, compared.staged, compared.result.plans)
-        for stage in range(len(shown.operation_days) + 1)
-    )
+    out = []
+    for shown in plans:
+        out += [_report_picture(shown, 0, view) for view in FIRST_VIEWS]
+        out += [
+            _report_picture(shown, stage, "anterior") for stage in range(1, len(shown.operation_days) + 1)
+        ]
+    return tuple(out)
 
 
-def _report_picture(shown: Shown, stage: int) -> ReportPicture:
+def _report_picture(shown: Shown, stage: int, view: str) -> ReportPicture:
     title = f"{shown.name}: the plan" if stage == 0 else f"{shown.name}: after stage {stage}"
-    caption = "what stays and what goes, by stage"
+    seen = CAMERAS[view].title
+    caption = f"{seen}: what stays and what goes, by stage"
     if stage and shown.result is not None:
-        caption = f"what is left after {shown.result.stages[stage - 1].operation}"
+        caption = f"{seen}: what is left after {shown.result.stages[stage - 1].operation}"
     scene = scene_at(shown, day=shown.operation_days[stage - 1] if stage else None)
-    return ReportPicture(
-        plan=shown.name, stage=stage, title=title, png=picture(scene, size=(1000, 750)), caption=caption
-    )
+    marks = lesion_marks([lesion.name for lesion in shown.case.lesions])
+    labels = tuple(replace(w, text=marks.get(w.text, w.text)) for w in scene.labels)
+    png = smaller(picture(replace(scene, labels=labels), view=view, size=REPORT_SIZE))
+    return ReportPicture(shown.name, stage, title, png, caption, view)
+
+
+def report_models(plans: Sequence[Shown]) -> tuple[ReportModel, ...]:
+    """Return the interactive picture of every plan; it needs no OpenGL here, the reader's browser draws it."""
+    return tuple(report_model(shown) for shown in plans)
 
 
 def write_screenshot(

@@ -1,6 +1,21 @@
-"""One self-contained page from a comparison and the pictures handed in."""
+"""One self-contained report from a comparison and the pictures handed in, as HTML or PDF."""
 
-from flrsim.report.page import ReportPicture, render_html, write_html
+from flrsim.report.files import write_report
+from flrsim.report.marks import lesion_marks
+from flrsim.report.model import ModelStage, ReportModel, ShownPart
+from flrsim.report.page import ReportPicture, render_html
+from flrsim.report.pdf import pdf_missing, render_pdf
 from flrsim.report.tables import comparison_rows
 
-__all__ = ["ReportPicture", "comparison_rows", "render_html", "write_html"]
+__all__ = [
+    "ModelStage",
+    "ReportModel",
+    "ReportPicture",
+    "ShownPart",
+    "comparison_rows",
+    "lesion_marks",
+    "pdf_missing",
+    "render_html",
+    "render_pdf",
+    "write_report",
+]

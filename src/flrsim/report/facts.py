@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flrsim.report import format as show
+from flrsim.report.tables import lesion_lines
 from flrsim.results import ClearanceCost, Comparison, Interval, LesionVolume, NearestVessel, PlanResult
 
 
@@ -41,6 +42,53 @@ LESION_PLACE = (
     "wedge",
     "why",
 )
+LESION_VESSEL = (
+    "Lesion",
+    "Depth",
+    "Nearest hepatic vein",
+    "Nearest portal pedicle",
+    "Wedge",
+    "In this plan",
+    "Margin to the cut",
+)
+"""Head of the table of lesions and vessels of one plan."""
+
+
+def lesion_vessel_rows(comparison: Comparison, plan: PlanResult) -> list[list[str]]:
+    """Return where each lesion lies and what the plan does to it, in the order of `LESION_VESSEL`, uncleared first."""
+    lesions = {m.name: m for m in comparison.lesions}
+    rows = []
+    for line in lesion_lines(comparison, plan):
+        m = lesions.get(line.name)
+        place = [show.NONE] * 4 if m is None else [_depth(m), _vein(m), _pedicle(m), _wedge(m)]
+        fate = "; ".join(t for t in (line.fate, line.note) if t)
+        rows.append([line.name, *place, fate, line.margins])
+    return rows
+
+
+def _depth(m: LesionVolume) -> str:
+    """Return how deep a lesion lies, and its contact with the capsule."""
+    depth = show.NONE if m.depth_mm is None else show.millimetres(m.depth_mm)
+    return f"{depth}; capsule {_contact(m).removeprefix('yes, ')}" if m.capsule_contact else depth
+
+
+def _vein(m: LesionVolume) -> str:
+    """Return the nearest hepatic vein, and whether the lesion lies where veins meet."""
+    proxy = " (proxy)" if m.confluence_proxy else ""
+    return _nearest(m.nearest_hepatic_vein) + (f"; at the confluence{proxy}" if m.at_confluence else "")
+
+
+def _pedicle(m: LesionVolume) -> str:
+    """Return the nearest pedicle, and a nearer vessel that nobody named."""
+    unsplit = "" if m.nearest_unsplit_vessel is None else f"; {_nearest(m.nearest_unsplit_vessel)}"
+    return _nearest(m.nearest_portal_pedicle) + unsplit
+
+
+def _wedge(m: LesionVolume) -> str:
+    """Return whether a wedge is possible, and why."""
+    if m.wedge is None:
+        return show.NONE
+    return f"{show.words(m.wedge)}: {m.wedge_note}" if m.wedge_note else show.words(m.wedge)
 
 
 def lesion_cost_rows(lesions: Sequence[LesionVolume]) -> tuple[list[str], list[list[str]]]:

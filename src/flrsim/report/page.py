@@ -1,22 +1,25 @@
-"""The page: one HTML file that needs no network and no scripts."""
+"""The page: one HTML file that needs no network and is whole without scripts."""
 
 from __future__ import annotations
 
 import base64
-import os
+import hashlib
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
-from flrsim.errors import FileError
 from flrsim.evidence.records import Reference
-from flrsim.report import context, facts, palette, rules, tables
+from flrsim.report import bailout, context, facts, firstpage, palette, rules, tables
 from flrsim.report import format as show
-from flrsim.report.curves import growth_svg
+from flrsim.report.marks import lesion_marks
+from flrsim.report.model import ReportModel
+from flrsim.report.plots.contacts import contacts_svg
+from flrsim.report.plots.growth import growth_svg
+from flrsim.report.plots.lesion_map import lesion_map_svg
+from flrsim.report.plots.scatter import scatter_svg
+from flrsim.report.plots.segments import segments_svg
 from flrsim.report.records import flat, records
 from flrsim.results import Comparison, PlanResult, plain
 
@@ -29,18 +32,29 @@ UNIT_AFTER_NUMBER = re.compile(r"(?<=[\d)]) (?=(?:mL|%|mm|cm²|days?|points)(?:\
 ASSUMPTION_KEYS = ("id", "value", "unit", "low", "high", "verified", "note")
 
 
+FIRST_VIEWS = ("anterior", "inferior")
+"""Of the pictures of a plan before any operation, those that open its first page."""
+
+
 @dataclass(frozen=True)
 class ReportPicture:
-    """A picture handed in: which plan it shows, after which stage (0 is before any), and what is seen."""
+    """A picture handed in: which plan it shows, after which stage (0 is before any), from where, and what is seen."""
 
     plan: str
     stage: int
     title: str
     png: bytes
     caption: str
+    view: str = "anterior"
 
 
-def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) -> str:
+def render_html(
+    comparison: Comparison,
+    pictures: Sequence[ReportPicture] = (),
+    models: Sequence[ReportModel] = (),
+    *,
+    more_css: str = "",
+) -> str:
     """Return the page of a comparison; the same input gives the same bytes.
 
     Parameters
@@ -49,6 +63,10 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         The only thing the page reads; no number is simulated or measured here.
     pictures
         Shown with their plan, in the order given.
+    models
+        Interactive pictures, one a plan at most; without any the page holds no script.
+    more_css
+        Style of our own, after the page's; for paper.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -61,23 +79,31 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    css = resources.files("flrsim.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
-    plans = [_plan(comparison, plan, pictures, n) for n, plan in enumerate(comparison.plans)]
-    for plan in plans:
-        # Drawn by matplotlib from numbers and words of our own; it escapes what it writes.
-        plan["svg"] = None if plan["svg"] is None else Markup(plan["svg"])
+    plans = [_plan(comparison, plan, pictures, models, n) for n, plan in enumerate(comparison.plans)]
+    drawings = {"scatter": scatter_svg(comparison, salt="s"), "contacts": contacts_svg(comparison, salt="c")}
+    for holder in (*plans, drawings):
+        for name in ("svg", "lesion_map", "segment_bars", "scatter", "contacts", "states"):
+            # Drawn by matplotlib from numbers and words of our own, which escapes what it writes; or escaped JSON.
+            if holder.get(name) is not None:
+                holder[name] = Markup(holder[name])
+    script = _asset("model3d.js") if models else ""
     return environment.get_template("report.html.j2").render(
         c=comparison,
-        css=Markup(css),
+        css=Markup(_asset("report.css") + more_css),
+        script=Markup(script),
+        script_source=_source(script),
         show=show,
+        clipped=firstpage.clipped,
         palette=palette,
         patient=_patient(comparison),
+        question=firstpage.leading_question(comparison),
         plans=plans,
+        marks=lesion_marks([m.name for m in comparison.lesions]),
         groups=_groups(tables.comparison_rows(comparison, with_verdict=False)),
         causes=facts.CAUSES,
-        lesion_place=facts.LESION_PLACE,
-        lesion_places=facts.lesion_place_rows(comparison.lesions),
+        lesion_vessel=facts.LESION_VESSEL,
         lesion_costs=facts.lesion_cost_rows(comparison.lesions),
+        bail_out=bailout.BAIL_OUT,
         errors=facts.error_rows(comparison),
         rules=rules.rule_facts(comparison),
         rules_not_asked=rules.rules_not_asked(comparison),
@@ -88,37 +114,22 @@ def render_html(comparison: Comparison, pictures: Sequence[ReportPicture] = ()) 
         assumptions=records(comparison.assumptions, ASSUMPTION_KEYS),
         references=[_citation(r) for r in comparison.references],
         reference_keys=[str(r.get("key") or "") for r in comparison.references],
-        stages_max=max((len(p.stages) for p in comparison.plans), default=0),
+        **drawings,
     )
 
 
-def write_html(path: Path, comparison: Comparison, pictures: Sequence[ReportPicture] = ()) -> Path:
-    """Write the page; on any failure the old file, or none, is what is there.
+def _asset(name: str) -> str:
+    return resources.files("flrsim.report").joinpath("templates", name).read_text(encoding="utf-8")
 
-    Raises
-    ------
-    FileError
-        When the folder does not exist or cannot be written.
-    """
-    page = render_html(comparison, pictures)
-    if not path.parent.is_dir():
-        raise FileError(f"{path}: the folder {path.parent} does not exist; create it or name another")
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise FileError(
-            f"{path}: cannot be written ({error.strerror}); name a folder you may write to"
-        ) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error.strerror}); name another file") from error
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return path
+
+def _source(script: str) -> Any:
+    """Return the only script that the page lets run, for its content policy: none, or our own by its digest."""
+    from markupsafe import Markup
+
+    if not script:
+        return Markup("'none'")
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return Markup(f"'sha256-{digest}'")
 
 
 def _keep_together(value: object) -> object:
@@ -127,28 +138,60 @@ def _keep_together(value: object) -> object:
 
 
 def _plan(
-    comparison: Comparison, plan: PlanResult, pictures: Sequence[ReportPicture], n: int
+    comparison: Comparison,
+    plan: PlanResult,
+    pictures: Sequence[ReportPicture],
+    models: Sequence[ReportModel],
+    n: int,
 ) -> dict[str, Any]:
     """Return what the template shows of one plan."""
+    own = [_picture(i) for i in pictures if i.plan == plan.name]
+    first = [i for view in FIRST_VIEWS for i in own if i["stage"] == 0 and i["view"] == view]
+    model = next((m for m in models if m.plan == plan.name), None)
+    alone = tables.denominator_rows(comparison, (plan,))
     return {
         "p": plan,
+        "number": n + 1,
         "anchor": f"plan-{n + 1}",
         "verdict": tables.verdict(plan),
         "colour": palette.VERDICT_COLOURS.get(plan.verdict, palette.VERDICT_COLOURS["cannot_judge"]),
+        "headline": firstpage.headline(plan),
+        "first_pictures": first,
+        "later_pictures": [i for i in own if i not in first],
+        "model": model,
+        "states": None if model is None else model.states(),
+        "geometry": None if model is None else model.geometry(),
+        "staying": firstpage.staying_rows(plan),
+        "lesions": tables.lesion_lines(comparison, plan),
+        "numbers": firstpage.number_rows(comparison, plan),
+        "volume_rules": firstpage.volume_rules(plan),
+        "calendar": firstpage.calendar_rows(plan),
+        "risks": firstpage.risk_rows(plan),
+        "plan_b": firstpage.plan_b(comparison, plan),
+        "lesion_vessels": facts.lesion_vessel_rows(comparison, plan),
+        "denominators": [(row.label, *(cell.text for cell in row.cells)) for row in alone],
+        "bail_out": bailout.bail_out_rows(plan),
         "axes": [
             (tables.AXES.get(k, show.words(k)), show.words(v), plan.axis_notes.get(k, ""))
             for k, v in plan.axes.items()
         ],
         "disease": context.disease_rows(plan),
         "decisions": tables.decision_rows(plan),
-        "lesions": tables.lesion_lines(comparison, plan),
         "causes": facts.cause_rows(plan),
-        "svg": growth_svg(comparison, plan, salt=str(n)),
-        "pictures": [
-            {"title": i.title, "caption": i.caption, "data": base64.b64encode(i.png).decode("ascii")}
-            for i in pictures
-            if i.plan == plan.name
-        ],
+        "svg": growth_svg(comparison, plan, salt=f"g{n}"),
+        "lesion_map": lesion_map_svg(comparison, plan, salt=f"m{n}"),
+        "segment_bars": segments_svg(comparison, plan, salt=f"b{n}"),
+    }
+
+
+def _picture(picture: ReportPicture) -> dict[str, Any]:
+    data = base64.b64encode(picture.png).decode("ascii")
+    return {
+        "stage": picture.stage,
+        "view": picture.view,
+        "title": picture.title,
+        "caption": picture.caption,
+        "data": data,
     }
 
 

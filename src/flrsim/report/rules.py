@@ -33,19 +33,23 @@ def rule_labels(comparison: Comparison) -> list[tuple[tuple[Any, ...], str]]:
     """Return every rule that any plan was held against, binding ones first, with what it is called."""
     found: dict[tuple[Any, ...], tuple[bool, str]] = {}
     for rule in (r for p in comparison.plans for r in p.rules):
-        title, kind = called(rule)
-        # An sFLR names its formula; another share has its denominator in its name.
-        by_formula = kind == "percent" and rule.formula not in (None, "", MEASURED_LIVER)
-        formula = f" ({show.words(rule.formula or '')})" if by_formula else ""
-        sign = SIGNS.get(rule.direction, show.NONE)
-        label = f"{title}{formula} {sign} {rule_number(rule)(rule.threshold, 0)}"
-        if kind == "unit" and rule.title:
-            label = rule.title
+        label = rule_label(rule)
         if rule.population:
             label += f": {show.words(rule.population)}"
         before = found.get(_rule_key(rule), (False, label))
         found[_rule_key(rule)] = (before[0] or rule.binding, label)
     return [(key, label) for key, (binding, label) in sorted(found.items(), key=lambda item: not item[1][0])]
+
+
+def rule_label(rule: RuleOutcome) -> str:
+    """Return what one rule asks: name, formula where that is not in the name, and threshold."""
+    title, kind = called(rule)
+    if kind == "unit" and rule.title:
+        return rule.title
+    # An sFLR names its formula; another share has its denominator in its name.
+    by_formula = kind == "percent" and rule.formula not in (None, "", MEASURED_LIVER)
+    formula = f" ({show.words(rule.formula or '')})" if by_formula else ""
+    return f"{title}{formula} {SIGNS.get(rule.direction, show.NONE)} {rule_number(rule)(rule.threshold, 0)}"
 
 
 def rule_family(name: str) -> tuple[str, str]:

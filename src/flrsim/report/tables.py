@@ -234,12 +234,12 @@ def shares(segments: Mapping[str, float]) -> str:
     return ", ".join(f"{s} {show.percent(v)}" for s, v in sorted(segments.items(), key=lambda item: -item[1]))
 
 
-def denominator_rows(comparison: Comparison) -> tuple[Row, ...]:
-    """Return every denominator with the same FLR under it: now, and at resection (median)."""
+def denominator_rows(comparison: Comparison, plans: tuple[PlanResult, ...] | None = None) -> tuple[Row, ...]:
+    """Return every denominator with the same FLR under it: now, and at resection (median); of all plans, or some."""
 
     def line(label: str, ml: float | None, note: str) -> Row:
         cells = [_cell(show.ml(ml)), Cell(note)]
-        for plan in comparison.plans:
+        for plan in comparison.plans if plans is None else plans:
             then = plan.flr_ml_at_resection.median if plan.flr_ml_at_resection is not None else None
             now_text = show.percent(plan.flr_ml / ml) if ml else show.NONE
             then_text = show.percent(then / ml) if ml and then is not None else ""
@@ -326,14 +326,15 @@ def _axis(plan: PlanResult, axis: str) -> Cell:
 
 
 def _failure(plan: PlanResult) -> str:
-    return _range(plan.p_phlf)
+    return range_text(plan.p_phlf)
 
 
 def _failure_by(plan: PlanResult, *, name: str) -> str:
-    return _range((plan.p_phlf or {}).get("by_definition", {}).get(name))
+    return range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
 
 
-def _range(found: Mapping[str, Any] | None) -> str:
+def range_text(found: Mapping[str, Any] | None) -> str:
+    """Return the two ends of a range of probability; empty where nothing was found."""
     if not found:
         return ""
     low, high = found.get("low"), found.get("high")

@@ -8,7 +8,7 @@ from importlib import resources
 from flrsim.evidence import Reference
 from flrsim.evidence.topics import TOPICS
 from flrsim.report import validation_words as words
-from flrsim.report.validation_plots import topic_svg
+from flrsim.report.plots.validation import topic_svg
 from flrsim.results import RESEARCH_NOTE, Validation, ValidationRow
 
 

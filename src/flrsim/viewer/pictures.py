@@ -69,6 +69,16 @@ def _render(
         plotter.close()
 
 
+def smaller(png: bytes) -> bytes:
+    """Return a picture in 256 colours of its own: a fifth of the bytes, for pages that hold many."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    return _png(
+        image.quantize(colors=256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG)
+    )
+
+
 def _png(image: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, format="PNG", optimize=True)

@@ -1,14 +1,14 @@
-"""Growth curves as SVG, the same bytes for the same result."""
+"""Growth of the future liver remnant over time."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from flrsim.evidence import MEASURED_LIVER
+from flrsim.report import format as show
 from flrsim.report import palette
+from flrsim.report.plots import drawing
 from flrsim.report.rules import called, rule_number
 from flrsim.results import Comparison, PlanResult, plain
 
@@ -30,19 +30,9 @@ def growth_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str | 
     days, flr = curves.get("days") or [], curves.get("flr_ml") or {}
     if len(days) < 2 or not flr.get("median"):
         return None
-    import matplotlib
     from matplotlib.figure import Figure
 
-    style: Any = {
-        "svg.hashsalt": f"flrsim {salt}",
-        "svg.fonttype": "none",
-        "font.family": "sans-serif",
-        "font.size": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "text.parse_math": False,
-    }
-    with matplotlib.rc_context(style):
+    with drawing.style(salt):
         figure = Figure(figsize=INCHES, layout="constrained")
         axes = figure.subplots()
         low, median, high = (_numbers(flr.get(k), len(days)) for k in ("p10", "median", "p90"))
@@ -73,12 +63,14 @@ def growth_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str | 
         axes.set_xlabel("day of the plan")
         axes.set_ylabel("future liver remnant, mL")
         figure.legend(loc="outside right center", fontsize=8.5, frameon=False)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    svg = out.getvalue()
-    svg = svg[svg.index("<svg") :]
-    # Group ids are the same in every drawing; two of them on one page would clash.
-    return re.sub(r'<g id="[\w.]+">', "<g>", svg)
+        return drawing.svg(figure, _words(plan, lines))
+
+
+def _words(plan: PlanResult, lines: list[tuple[str, float]]) -> str:
+    """Return what the curve shows."""
+    then = show.interval(plan.flr_ml_at_resection, show.ml)
+    rules = "".join(f"; {label} is {show.ml(ml)}" for label, ml in lines)
+    return f"Future liver remnant over time: {show.ml(plan.flr_ml)} now, {then} at resection{rules}."
 
 
 def _mark(axes: Any, day: int, word: str, colour: str, line: str, height: float, span: float) -> None:

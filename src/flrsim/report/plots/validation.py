@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from flrsim.report import palette
+from flrsim.report.plots import drawing
 from flrsim.results import ValidationRow
 
 COLUMNS = 3
@@ -37,31 +36,18 @@ def topic_svg(rows: Sequence[ValidationRow], *, salt: str) -> str | None:
     quantities = drawn_rows(rows)
     if not quantities:
         return None
-    import matplotlib
     from matplotlib.figure import Figure
 
-    style: Any = {
-        "svg.hashsalt": f"flrsim {salt}",
-        "svg.fonttype": "none",
-        "font.family": "sans-serif",
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "text.parse_math": False,
-    }
     columns = min(COLUMNS, len(quantities))
     lines = -(-len(quantities) // columns)
-    with matplotlib.rc_context(style):
+    with drawing.style(salt, size=9):
         figure = Figure(figsize=(INCHES * columns, INCHES * lines), layout="constrained")
         axes = figure.subplots(lines, columns, squeeze=False).ravel()
         for axis, (quantity, of) in zip(axes, quantities.items(), strict=False):
             _draw(axis, quantity, of)
         for axis in axes[len(quantities) :]:
             axis.set_axis_off()
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return re.sub(r"\A.*?(?=<svg)", "", text, count=1, flags=re.DOTALL)
+        return drawing.svg(figure, f"Printed against simulated: {', '.join(quantities).replace('_', ' ')}.")
 
 
 def _draw(axis: Any, quantity: str, rows: Sequence[ValidationRow]) -> None:

@@ -1,0 +1,268 @@
+"""What a tumour board reads of one plan in half a minute: the rows of its first page, as printed text.
+
+The order is that of the questions: what stays, what becomes of each lesion, is it enough, when, at what risk, and what
+if it fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flrsim.report import format as show
+from flrsim.report.cell import Cell
+from flrsim.report.rules import called, rule_family, rule_label, rule_number
+from flrsim.report.tables import DEFINITIONS, range_text, shares, verdict
+from flrsim.results import Comparison, LesionVolume, PlanDate, PlanResult, RuleOutcome, StayingSegment
+
+SHORTEST_LONG_TEXT = 140
+"""Headlines are cut here; the same text stands whole further down."""
+VOLUME_KINDS = ("percent", "percent1")
+"""How rules of volume are printed: shares of a liver, shares of the weight."""
+FATES = {"kept": "kept", "lost": "lost", "not_supplied": "not supplied"}
+REASONS = {
+    "progression": "the tumour progresses",
+    "growth": "the remnant does not grow enough",
+    "complication": "a complication",
+    "death": "death before the last operation, or within 90 days",
+}
+OPTIONS_HEAD = {"growth": "If the remnant does not grow", "tumour": "If the tumour grows"}
+REASON_OF = {"growth": "growth", "tumour": "progression"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The answer in four parts: what stays, what goes, the first worry, the date."""
+
+    stays: str
+    goes: tuple[str, ...]
+    worry: str
+    date: str
+
+
+@dataclass(frozen=True)
+class PlanB:
+    """What is left to do when one thing fails: possible options, and those that are not."""
+
+    title: str
+    options: tuple[str, ...]
+    not_possible: tuple[str, ...] = ()
+
+
+def leading_question(comparison: Comparison) -> str:
+    """Return the question that all plans of a case answer."""
+    n = len(comparison.lesions)
+    binding = next((r for p in comparison.plans for r in p.rules if r.binding), None)
+    enough = "is what then stays enough, and when?"
+    if binding is not None:
+        rule = f"{called(binding)[0]} of {rule_number(binding)(binding.threshold, 0)}"
+        enough = f"does what then stays reach {rule}, and when?"
+    if not n:
+        return enough[0].upper() + enough[1:]
+    lesions = "the lesion" if n == 1 else f"all {n} lesions"
+    return f"Can {lesions} be cleared, {enough}"
+
+
+def headline(plan: PlanResult) -> Headline:
+    """Return a plan's answer in four parts."""
+    stays = f"{', '.join(plan.flr_segments) or show.NONE}: {show.plus_minus(plan.flr_ml, plan.flr_ml_interval, show.ml)}"
+    if plan.flr_ml_at_resection is not None and len(plan.dates or plan.steps) > 1 and plan.resection_day:
+        stays += f" now, {show.interval(plan.flr_ml_at_resection, show.ml)} on {show.day(plan.resection_day)}"
+    several = len(plan.stages) > 1
+    goes = tuple(
+        clipped(f"stage {s.stage}, {show.day(s.day)}: {s.operation}" if several else s.operation)
+        for s in plan.stages
+    )
+    worry = plan.blocking or next(
+        (f"{show.words(name)} was not supplied" for name in plan.not_supplied), "nothing in this model"
+    )
+    return Headline(stays, goes, worry, _date(plan))
+
+
+def clipped(text: str, most: int = SHORTEST_LONG_TEXT) -> str:
+    """Return a text that fits a headline, its end left out where it is too long."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _date(plan: PlanResult) -> str:
+    """Return when it is done, and on which day that is decided."""
+    if plan.resection_day is None:
+        return show.NONE
+    last = f"{'stage ' + str(len(plan.stages)) if len(plan.stages) > 1 else 'operation'} on {show.day(plan.resection_day)}"
+    decided = next((f.day for f in plan.fallbacks if f.when == "growth"), None)
+    if decided is None or decided == plan.resection_day:
+        return last
+    return f"{last}, decided on {show.day(decided)}"
+
+
+def staying_rows(plan: PlanResult) -> tuple[tuple[Cell, ...], ...]:
+    """Return each segment that stays: mL, portal branch, hepatic veins, bile duct."""
+    return tuple(
+        (Cell(s.name), Cell(show.ml(s.ml)), _branch(s), _veins(s), Cell(FATES.get(s.duct, s.duct), "quiet"))
+        for s in plan.staying
+    )
+
+
+def _branch(s: StayingSegment) -> Cell:
+    branch = "trunk" if s.portal == "main" else s.portal.replace("_", " ")
+    return _fate(branch, s.portal_fate)
+
+
+def _veins(s: StayingSegment) -> Cell:
+    cells = [_fate(vein, fate) for vein, fate in s.veins.items()]
+    known = [c for c in cells if c.tone != "quiet"] or cells[:1]
+    tone = "loud" if known and all(c.tone == "loud" for c in known) else known[0].tone if known else "quiet"
+    return Cell(
+        ", ".join(c.text for c in known) or show.NONE, "" if tone == "loud" and len(known) > 1 else tone
+    )
+
+
+def _fate(name: str, fate: str) -> Cell:
+    return Cell(f"{name} {FATES.get(fate, fate)}", {"lost": "loud", "not_supplied": "quiet"}.get(fate, ""))
+
+
+def where(lesion: LesionVolume) -> str:
+    """Return the segments a lesion lies in, the largest share first."""
+    return shares(lesion.segments)
+
+
+def number_rows(comparison: Comparison, plan: PlanResult) -> tuple[tuple[str, str], ...]:
+    """Return mL, sFLR with its formula and share of the weight: now, and at resection where they differ."""
+    telv = next((t for t in comparison.telv if t.formula == comparison.telv_formula), None)
+    rows = [("FLR now", show.plus_minus(plan.flr_ml, plan.flr_ml_interval, show.ml))]
+    then = f"at resection, {show.day(plan.resection_day)}"
+    if plan.flr_ml_at_resection is not None:
+        rows.append((f"FLR {then}", show.interval(plan.flr_ml_at_resection, show.ml)))
+    if plan.sflr is not None and telv is not None:
+        formula = f"= FLR / {show.ml(telv.ml)} (TELV, {show.words(telv.formula)})"
+        rows.append(("sFLR now", f"{show.plus_minus(plan.sflr, plan.sflr_interval, show.percent)} {formula}"))
+    if plan.sflr_at_resection is not None:
+        rows.append((f"sFLR {then}", show.interval(plan.sflr_at_resection, show.percent)))
+    if plan.flr_body_weight is not None:
+        now = show.plus_minus(plan.flr_body_weight, plan.flr_body_weight_interval, _percent2)
+        rows.append(("FLR / body weight now", now))
+    if plan.flr_body_weight_at_resection is not None:
+        rows.append(
+            (f"FLR / body weight {then}", show.interval(plan.flr_body_weight_at_resection, _percent2))
+        )
+    return tuple(rows)
+
+
+def _percent2(value: float | None) -> str:
+    return show.percent(value, 2)
+
+
+def volume_rules(plan: PlanResult) -> tuple[tuple[Cell, ...], ...]:
+    """Return how the remnant stands to each rule of volume, its error of measurement beside it; binding ones first."""
+    rules = [r for r in plan.rules if rule_family(r.rule)[1] in VOLUME_KINDS and r.value is not None]
+    return tuple(_rule_line(r) for r in sorted(rules, key=lambda r: not r.binding))
+
+
+def _rule_line(rule: RuleOutcome) -> tuple[Cell, ...]:
+    number = rule_number(rule)
+    text = show.against(rule.value, rule.threshold, number)
+    if rule.error_low is not None and rule.error_high is not None:
+        text += f" ({number(rule.error_low, 0)} to {number(rule.error_high, 0)})"
+    met = rule.met if rule.met is not None else (rule.value or 0.0) >= rule.threshold
+    answer = "met" if met else "missed"
+    if rule.inside_error:
+        answer += ", inside the error"
+    if rule.p_pass is not None:
+        answer += f"; P {show.probability(rule.p_pass)}"
+    who = rule.population or ""
+    use = "binding" if rule.binding else "for information" if rule.verified else "recalled, for information"
+    tone = "loud" if rule.binding and not met else ""
+    return (
+        Cell(rule_label(rule)),
+        Cell(text),
+        Cell(answer, tone),
+        Cell(f"{use}{': ' if who else ''}{who}", "quiet"),
+    )
+
+
+def calendar_rows(plan: PlanResult) -> tuple[tuple[str, str, str], ...]:
+    """Return the plan's days: day, days since the one before, what is done; then from when on the volume suffices."""
+    rows = []
+    before: int | None = None
+    for date in plan.dates:
+        gap = "" if before is None or date.day == before else f"+{show.days(date.day - before)}"
+        rows.append((show.day(date.day), gap, clipped(_what(date))))
+        before = date.day
+    if plan.earliest_day_volume_ok is not None:
+        first = plan.earliest_day_volume_ok
+        said = "volume " if first.median is None else "volume suffices from "
+        rows.append(("", "", said + show.day_interval(first)))
+    return tuple(rows)
+
+
+def _what(date: PlanDate) -> str:
+    words = {"last_dose": "last dose of ", "operate": f"stage {date.stage}: "}.get(date.kind, "")
+    return f"{words}{date.text}"
+
+
+def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
+    """Return the simulated risks of a plan, death last."""
+    rows: list[tuple[str, str]] = []
+    if plan.p_complete is not None:
+        rows.append(("completed as planned", show.probability(plan.p_complete)))
+    for reason, p in plan.p_dropout.items():
+        if p > 0 and reason != "death":
+            rows.append((f"not completed: {REASONS.get(reason, show.words(reason))}", show.probability(p)))
+    failure = range_text(plan.p_phlf)
+    if failure:
+        rows.append(("liver failure", failure))
+        for name, label in DEFINITIONS.items():
+            other = range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
+            if other:
+                rows.append((f"… by {label}", other))
+    if plan.p_major_morbidity is not None:
+        rows.append(("major complication", show.probability(plan.p_major_morbidity)))
+    if plan.p_death_90d is not None:
+        rows.append(("death within 90 days", show.probability(plan.p_death_90d)))
+    return tuple(rows)
+
+
+def plan_b(comparison: Comparison, plan: PlanResult) -> tuple[PlanB, ...]:
+    """Return what is left to do if growth or tumour fails: what can be carried out, and plans that begin alike."""
+    out = []
+    for when, title in OPTIONS_HEAD.items():
+        found = [f for f in plan.fallbacks if f.when == when]
+        if not found:
+            continue
+        p = plan.p_dropout.get(REASON_OF[when])
+        share = "" if p is None else f" ({show.probability(p)} of draws)"
+        alike = _begins_alike(comparison, plan) if when == "growth" else ()
+        out.append(
+            PlanB(
+                f"{title}{share}, on {show.day(found[0].day)}",
+                (*(f.sentence for f in found if f.possible), *alike),
+                tuple(f.sentence for f in found if not f.possible),
+            )
+        )
+    return tuple(out)
+
+
+def _begins_alike(comparison: Comparison, plan: PlanResult) -> tuple[str, ...]:
+    """Return the plans that do the same at first and something else later, with how they end."""
+    out = []
+    mine = _doings(plan)
+    for number, other in enumerate(comparison.plans, start=1):
+        theirs = _doings(other)
+        same = 0
+        while same < min(len(mine), len(theirs)) and mine[same][1:] == theirs[same][1:]:
+            same += 1
+        touched = any(d.kind in ("operate", "occlude") for d, *_ in mine[:same])
+        if other is plan or not touched or same == len(theirs):
+            continue
+        sflr = show.interval(other.sflr_at_resection, show.percent)
+        end = f"{verdict(other).lower()}, sFLR {sflr}" if other.sflr_at_resection else verdict(other).lower()
+        next_step = theirs[same][0]
+        out.append(
+            f"compared as plan {number}, {clipped(other.name, 60)}: alike until {show.day(theirs[same - 1][0].day)}, "
+            f"then {clipped(next_step.text, 60)} on {show.day(next_step.day)}: {end}"
+        )
+    return tuple(out)
+
+
+def _doings(plan: PlanResult) -> list[tuple[PlanDate, int, str, str]]:
+    """Return the steps of a plan without what came before it."""
+    return [(d, d.day, d.kind, d.text) for d in plan.dates if d.kind not in ("last_dose", "images", "wait")]
