@@ -369,7 +369,7 @@ def test_a_pdf_that_cannot_be_made_is_said_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("flrsim.report.pdf_missing", lambda: "a PDF needs the extra `report`")
-    assert main(["compare", str(tmp_path / "no case"), "--report", str(tmp_path / "r.pdf")]) == 2
+    assert main(["compare", str(tmp_path / "no case"), "--report", str(tmp_path / "r.pdf")]) == 1
     assert "r.pdf: a PDF needs the extra `report`" in capsys.readouterr().err
 
 
