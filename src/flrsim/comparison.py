@@ -16,6 +16,7 @@ from flrsim.lesion_facts import lesion_facts
 from flrsim.outcome import outcome_context
 from flrsim.perfusion import Circulation, Supply, deprivation
 from flrsim.physiology.function import function_remarks
+from flrsim.physiology.modifiers import MODIFIERS
 from flrsim.physiology.telv import THRESHOLD_FORMULA, all_telv
 from flrsim.plan import Operate, Plan
 from flrsim.plan_error import flr_error
@@ -141,13 +142,16 @@ def side_by_side(
             case.patient, case.history, len(case.lesions), [s.plan for s in staged], evidence
         )
     )
+    switched_off = {name for t in timelines if t is not None for name in t.modifiers_off}
     ruled = {note.source for plan in results for note in plan.disease}
     used = {name for t in timelines if t is not None for name in t.used}
     used.update(evidence.used)
     numbers = [evidence[name] for name in sorted(used)]
     result = Comparison(
         schema=COMPARISON_SCHEMA,
-        run=Run(__version__, case.inputs_sha256, seed, draws, evidence.parameter_set),
+        run=Run(
+            __version__, case.inputs_sha256, seed, draws, evidence.parameter_set, tuple(sorted(switched_off))
+        ),
         case=case.name,
         patient=None
         if case.patient is None
@@ -170,6 +174,7 @@ def side_by_side(
         tlv_interval=liver.tlv_error,
         tlv_functional_interval=liver.functional_error,
         outcome_context=context,
+        without_note=without_note(timelines),
         contacts_cm2=contacts_cm2(case, evidence),
     )
     return Compared(result, tuple(staged), tuple(timelines))
@@ -296,6 +301,24 @@ def measure_liver(
         lesion_facts(case, evidence, telv_ml=size, margins_mm=margins_mm),
         *liver_intervals(case, evidence),
     )
+
+
+def without_note(timelines: Sequence[Timeline | None]) -> str:
+    """Return what is said of plans played with causes switched off; empty where all causes are on."""
+    played = [t for t in timelines if t is not None]
+    switches = dict.fromkeys(t.modifiers_off for t in played)
+    said = []
+    for off in (s for s in switches if s):
+        those = [t for t in played if t.modifiers_off == off]
+        whose = f"{', '.join(t.course.name for t in those)}: " if len(switches) > 1 else ""
+        named = ", ".join(text for name, text in MODIFIERS.items() if name in off)
+        causes = "every cause" if off >= set(MODIFIERS) else named
+        rules = "; ".join(dict.fromkeys(f"{t.population.name}: {t.population.reason}" for t in those))
+        said.append(
+            f"{whose}switched off: {causes}; growth, function, liver failure and death are as without it, but the "
+            f"binding rule on volume stays the patient's ({rules}): a rule belongs to the people it was found in"
+        )
+    return ". ".join(said)
 
 
 def _assumption(p: Parameter) -> dict[str, Any]:

@@ -87,6 +87,12 @@ def growth_notes(timeline: Timeline | None) -> tuple[str, ...]:
         )
     if timeline.response is not None and timeline.response.kgr_per_week is None:
         notes.append(timeline.kgr_reason)
+    percent = round(100 * timeline.p_turned_away)
+    if percent > 0:
+        notes.append(
+            f"not operated on for too little volume on these images: {percent} % of draws; liver failure, and death after the "
+            "last operation, are said as if they were, so that turning them away does not make the operation look safe"
+        )
     if timeline.rescan is not None:
         notes.extend(_measured(timeline))
     partition = _partition_note(timeline)

@@ -363,7 +363,9 @@ def _risk(timeline: Timeline | None, evidence: Evidence) -> Axis:
     elif last is not None:
         those, start = (_percent(p, limits["death"]) for p in (last, whole))
         if those != start:
-            said = f"simulated 90-day death {those} of those who reach the last operation, {start} of all who start"
+            turned_away = timeline.p_turned_away > 0
+            whom = "come to it, with enough volume or not" if turned_away else "reach the last operation"
+            said = f"simulated 90-day death {those} of those who {whom}, {start} of all who start"
     if timeline.p_phlf_low is not None and timeline.p_phlf_high is not None:
         worst["liver failure"] = timeline.p_phlf_high
         high_end = _percent(timeline.p_phlf_high, limits["liver failure"])

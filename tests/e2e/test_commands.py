@@ -331,8 +331,15 @@ def test_another_plan_in_the_run_changes_no_byte_of_the_others(compared: tuple[s
 
 def test_modifiers_can_be_switched_off() -> None:
     options = ("--plan", "two-stage", "--draws", DRAWS, "--json")
-    on = parsed(done("compare", MESHES / "bilobar-two-stage", *options))["plans"][0]
-    off = parsed(done("compare", MESHES / "bilobar-two-stage", "--without-modifiers", *options))["plans"][0]
+    all_on = parsed(done("compare", MESHES / "bilobar-two-stage", *options))
+    all_off = parsed(done("compare", MESHES / "bilobar-two-stage", "--without-modifiers", *options))
+    on, off = all_on["plans"][0], all_off["plans"][0]
+    assert all_on["without_note"] == ""
+    assert all_on["run"]["without"] == []
+    assert all_off["without_note"].startswith("switched off: every cause")
+    assert "steatohepatitis" in all_off["without_note"]  # whose rule stays
+    assert len(all_off["run"]["without"]) > 10
+    assert on["rules"][0]["threshold"] == off["rules"][0]["threshold"] == 0.30
     # The patient's steatohepatitis slows growth.
     assert on["sflr_at_resection"]["median"] < off["sflr_at_resection"]["median"]
     assert on["modifiers"]

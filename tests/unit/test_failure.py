@@ -198,7 +198,7 @@ def alpps(technique: str = "alpps") -> Course:
 
 
 def walked(course: Course, luck: dict[str, list[float]], evidence: Evidence = EVIDENCE) -> Interval:
-    """Play draws of average growth whose luck at some decisions is given; all else goes well."""
+    """Play draws of average growth whose luck at some decisions is given; all else goes well, volume too."""
     n = len(next(iter(luck.values())))
 
     def uniform(decision: str) -> Floats:
@@ -211,7 +211,7 @@ def walked(course: Course, luck: dict[str, list[float]], evidence: Evidence = EV
     response = first_response(v, course, evidence, zero)
     reading = last_reading(v, course, response, evidence, zero)
     return walk(
-        course, v, response, reading, 0.20, MAN, lambda day: Liver(day, (), none, table), evidence, uniform
+        course, v, response, reading, 0.15, MAN, lambda day: Liver(day, (), none, table), evidence, uniform
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flrsim.comparison import without_note
 from flrsim.course import Course, CourseStep
 from flrsim.draws import patient_streams
 from flrsim.evidence import load_evidence
@@ -328,3 +329,28 @@ def test_more_injury_never_raises_growth_or_function_in_any_draw(n: int) -> None
         assert np.all(worse[1] <= better[1])
     assert np.all(ladder[0][0] == 1)
     assert np.all(ladder[-1][0] > 0)
+
+
+def test_the_binding_rule_follows_the_patient_and_not_the_switch() -> None:
+    """With every cause off the volumes are those of a healthy liver, and the 30 % of long chemotherapy stay."""
+    history = (Treatment("FOLFOX", 8, -42),)
+    plain, off = (
+        simulate(two_stage(), MAN, history, EVIDENCE, seed=1, draws=500, modifiers_off=causes)
+        for causes in (frozenset(), frozenset(MODIFIERS))
+    )
+    assert plain.population == off.population
+    assert plain.growth_laws.threshold == off.growth_laws.threshold == 0.30
+    assert off.growth_laws.median_relative > plain.growth_laws.median_relative
+    held = "stays the patient's (chemotherapy: 16 weeks of chemotherapy, more than 12): a rule belongs"
+    every = without_note([None, off, off])
+    assert every.startswith(
+        "switched off: every cause; growth, function, liver failure and death are as without it"
+    )
+    assert every.count(held) == 1
+    some = replace(off, modifiers_off=frozenset({"sos", "nrh"}))
+    assert without_note([some]).startswith(
+        "switched off: sinusoidal obstruction, nodular regenerative hyperplasia; "
+    )
+    # Where plans were played with other switches, each is named.
+    assert without_note([plain, some]).startswith("two-stage: switched off: sinusoidal obstruction")
+    assert without_note([plain, plain]) == without_note([None]) == ""

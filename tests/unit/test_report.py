@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from comparison_fixture import HOSTILE, comparison, lesion, plan, png, two_stage
 
+from flrsim.cli.tables import print_comparison
 from flrsim.error_budget import Cause, interval
 from flrsim.errors import FileError
 from flrsim.evidence import MEASURED_LIVER
@@ -496,6 +497,23 @@ def test_disease_that_was_looked_for_and_not_found_is_no_missing_word(
     assert said in line[1]
     assert ("extrahepatic" in line[1]) == (sites is not None)
     assert "–" not in line[1]
+
+
+def test_a_run_with_causes_off_says_so_wherever_it_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "switched off: sinusoidal obstruction; the binding rule stays"
+    run = replace(comparison().run, without=("sos",))
+    shown = replace(comparison(), without_note=said, run=run)
+    page = render_html(shown)
+    assert page.count(said) == 1
+    assert page.index(said) < page.index('class="overview"')
+    assert "<dt>switched off</dt><dd>sos</dd>" in page
+    assert "switched off" not in render_html(comparison()).replace("can be switched off", "")
+    print_comparison(shown)
+    assert said in capsys.readouterr().out
+    print_comparison(comparison())
+    assert "switched off" not in capsys.readouterr().out
+    assert shown.to_dict()["without_note"] == said
+    assert shown.to_dict()["run"]["without"] == ["sos"]
 
 
 def test_a_case_without_lesions_patient_or_plans_still_makes_a_page() -> None:

@@ -269,6 +269,16 @@ def test_a_remnant_starts_where_the_operation_leaves_it(evidence: Evidence) -> N
     assert 0.42 < later[0] < later[1] < later[2] < 1.0
 
 
+def test_who_was_operated_on_in_a_series_is_not_asked_for_volume_again(evidence: Evidence) -> None:
+    small = {"n": 50, "technique": "none", "remnant": 0.15, "major": True, "disease": "donor"}
+    assert len(values_of(run(small, evidence), "phlf_peak", None)) == 400
+    # Where growth was stimulated, volume decides.
+    assert (
+        np.mean(values_of(run({**PVE, "sflr": {"mean": 0.1, "sd": 0.01}}, evidence), "completion", None))
+        < 0.5
+    )
+
+
 def test_shares_of_endings_add_up(evidence: Evidence) -> None:
     simulated = run(PVE, evidence)
     reached = values_of(simulated, "completion", None)

@@ -53,6 +53,7 @@ def timeline(**changes: Any) -> Any:
         "p_death_90d": 0.02,
         "p_death_last": 0.02,
         "p_operations_done": 1.0,
+        "p_turned_away": 0.0,
         "p_phlf_low": 0.01,
         "p_phlf_high": 0.05,
     }
@@ -435,3 +436,13 @@ def test_the_disease_axis(disease: Disease | None, verdict: str, sentence: str) 
 def test_a_missed_rule_counts_when_it_is_verified(changes: dict[str, Any], verdict: str) -> None:
     other = replace(rule(binding=False), **changes)
     assert axis(Given(rules=(rule(), other)), "volume_function")[0] == verdict
+
+
+def test_who_is_turned_away_on_the_images_is_named_where_risk_is_judged() -> None:
+    given = {"p_operations_done": 0.02, "p_death_last": 0.08, "p_death_90d": 0.0}
+    said = axis(Given(timeline=timeline(p_turned_away=0.94, **given)), "risk")[1]
+    assert said.startswith(
+        "simulated 90-day death 8 % of those who come to it, with enough volume or not, 0 % of all"
+    )
+    said = axis(Given(timeline=timeline(**given)), "risk")[1]
+    assert said.startswith("simulated 90-day death 8 % of those who reach the last operation, 0 % of all")

@@ -189,11 +189,18 @@ def compare(
         typer.Option(help="Write a report: .html, one file with 3D, or .pdf; may be repeated for both."),
     ] = None,
     without: Annotated[
-        list[str] | None, typer.Option("--without", help="Switch a cause off, e.g. sos; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--without",
+            help="Switch a cause off, e.g. sos; may be repeated. The rule on volume stays the patient's.",
+        ),
     ] = None,
     without_modifiers: Annotated[
         bool,
-        typer.Option(help="Switch every cause off, a measured function too; thresholds stay as they are."),
+        typer.Option(
+            help="Switch every cause off, a measured function too. The rule on volume stays the patient's: it belongs "
+            "to the people it was found in."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -188,6 +188,8 @@ def print_comparison(comparison: Comparison) -> None:
             group = row.group
         cells = [f"[bold]{escape(c.text)}[/bold]" if c.tone == "loud" else escape(c.text) for c in row.cells]
         table.add_row(f"  {escape(row.label)}", *cells)
+    if comparison.without_note:
+        console.print(f"[bold]{escape(comparison.without_note)}[/bold]")
     console.print(table)
     if comparison.lesions:
         _print_lesion_facts(console, comparison.lesions)
@@ -215,7 +217,11 @@ def _print_causes(console: Console, plan: PlanResult) -> None:
 
     rows = cause_rows(plan)
     if rows:
-        table = result_table(*CAUSES, title=f"{plan.name}: what each cause costs", numbers=False)
+        table = result_table(
+            *CAUSES,
+            title=f"{plan.name}: what each cause costs; the binding rule on volume stays",
+            numbers=False,
+        )
         for row in rows:
             table.add_row(*row)
         console.print(table)

@@ -1,8 +1,8 @@
 """The way from the first step to the last operation: who gets there, who drops out, and why.
 
 Every draw has exactly one outcome. Causes compete in time: a draw that progresses before its scan is not
-asked whether it grew. Insufficient growth is no hazard of its own: it shows at the volumetry, when the sFLR
-is below the patient's threshold.
+asked whether it grew. Too little volume is no hazard of its own: it shows at the volumetry, when the sFLR
+is below the patient's threshold. A plan with a large resection is asked for volume whether it is staged or not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from flrsim.physiology.volumes import Volumes
 Bools = NDArray[np.bool_]
 
 REASONS = ("progression", "growth", "complication", "death")
-"""Why a plan is not completed."""
+"""Why a plan is not completed; ``growth`` is too little volume, at the scan or on the images that were planned on."""
 
 _DAYS_PER_WEEK = 7.0
 _UNDER_WAY = -1
@@ -78,6 +78,8 @@ class Interval:
     outcome : (n_draws,) index into `REASONS`, or ``len(REASONS)`` for complete: every operation done and
         alive at 90 days.
     reached_last : all operations were carried out.
+    arrived : who comes to the last operation: those, and who is turned away there because no scan, but the images that
+        were planned on, show too little volume.
     died, failed, morbid : death within 90 days of a procedure, liver failure, any major complication.
     failure : failure range at the last operation; None without operation.
     failing, dying : who has liver failure, and who dies within 90 days, after the last operation, were it carried out
@@ -86,6 +88,7 @@ class Interval:
 
     outcome: NDArray[np.int64]
     reached_last: Bools
+    arrived: Bools
     died: Bools
     failed: Bools
     morbid: Bools
@@ -190,7 +193,7 @@ def walk(
     shape = uniform("dropout.progression").shape
     outcome = np.full(shape, _UNDER_WAY, dtype=np.int64)
     died, failed, morbid = (np.zeros(shape, dtype=bool) for _ in range(3))
-    reached = failing = dying = np.zeros(shape, dtype=bool)
+    reached = arrived = failing = dying = np.zeros(shape, dtype=bool)
     failure: FailureRisk | None = None
     history = liver_on(last.day if last else day_before_the_end(course)).history
     progresses = progression_day(course, patient, history, evidence, uniform("dropout.progression"))
@@ -200,7 +203,7 @@ def walk(
         s.kind in ("operate", "occlude") and s is not last for s in course.steps
     )
     complication = staged
-    occluded = asked = False
+    asked = False
 
     def drop(who: Bools, reason: str) -> None:
         outcome[(outcome == _UNDER_WAY) & who] = REASONS.index(reason)
@@ -214,11 +217,15 @@ def walk(
             asked = True
         if step.kind not in ("operate", "occlude"):
             continue
-        if step is last and occluded and not asked:
-            drop(volumes.sflr(step.day) < threshold, "growth")  # nobody is operated on without a volumetry
         done = known is not None and step.day <= known  # and survived: a volume was measured after it
+        if step is last:
+            arrived = outcome == _UNDER_WAY
+        if not asked and not done and _asks_for_volume(step, course):
+            # Nobody is operated on without a volumetry: without a scan the images that were planned on are one.
+            left = volumes.remaining_ml(step.day, step.stage or 0) / volumes.telv_ml
+            drop(left < threshold, "growth")
         if step is not last and (done or _counted_at_the_partition(step, course)):
-            complication, occluded = complication and not done, occluded or step.kind == "occlude"
+            complication = complication and not done
             continue
         under_way = outcome == _UNDER_WAY
         name = _procedure_name(step, last)
@@ -237,29 +244,44 @@ def walk(
                 uniform("dropout.complication") < evidence.value("dropout.complication.share"), "complication"
             )
             complication = False
-        occluded = occluded or step.kind == "occlude"
     under_way = outcome == _UNDER_WAY
     outcome[under_way] = _COMPLETE
     if last is None:
-        reached = under_way
-    return Interval(outcome, reached, died, failed, morbid, failure, failing, dying)
+        reached = arrived = under_way
+    return Interval(outcome, reached, arrived, died, failed, morbid, failure, failing, dying)
 
 
 def _deciding_scan(course: Course) -> CourseStep | None:
     """Return the last volumetry between the last stimulus of growth and the last operation; None without one.
 
-    A plan that scans again, or adds a stimulus after a scan, goes on in spite of what the earlier scan shows.
+    A plan that scans again, or adds a stimulus after a scan, goes on in spite of what the earlier scan shows. An
+    operation is a stimulus where nothing was occluded before it. A plan without a large resection is not asked.
     """
     last = course.last_operation
+    if last is None or not _asks_for_volume(last, course):
+        return None
     scan, occluded = None, False
     for step in course.steps:
         if step is last:
             return scan
         if step.kind == "occlude":
             scan, occluded = None, True
-        elif step.kind == "scan" and occluded:
+        elif step.kind == "operate" and not occluded:
+            scan = None
+        elif step.kind == "scan":
             scan = step
     return None
+
+
+def _asks_for_volume(step: CourseStep, course: Course) -> bool:
+    """Return whether nobody is operated on in this step with too little volume.
+
+    The thresholds were found before major resections. The last operation is asked where it, or one before it, is
+    major, or where growth was stimulated for it; an earlier one where it is major itself, for what it leaves.
+    """
+    if step is course.last_operation:
+        return any(s.major or s.kind == "occlude" for s in course.steps)
+    return step.major and not _counted_at_the_partition(step, course)
 
 
 def _slow(response: Response | None, course: Course, evidence: Evidence, uniform: Stream) -> Bools | np.bool_:

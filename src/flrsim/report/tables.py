@@ -32,6 +32,8 @@ AXES = {
     "risk": "Risk",
     "disease": "Disease elsewhere",
 }
+DROP_OUTS = {"growth": "too little volume"}
+"""Reasons why a plan is not completed, as printed."""
 DEFINITIONS = {
     "isgls": "ISGLS, any grade",
     "fifty_fifty": "50-50 criteria",
@@ -152,7 +154,7 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     group = "Simulated risk"
     add(group, "Plan completed", lambda p: show.probability(p.p_complete))
     for reason in dict.fromkeys(r for p in comparison.plans for r in p.p_dropout):
-        add(group, f"Drop-out: {show.words(reason)}", partial(_dropout, reason=reason))
+        add(group, f"Drop-out: {DROP_OUTS.get(reason, show.words(reason))}", partial(_dropout, reason=reason))
     add(group, "Liver failure", _failure)
     add(group, "… defined as", lambda p: str((p.p_phlf or {}).get("definition") or ""))
     for name, label in DEFINITIONS.items():

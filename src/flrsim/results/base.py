@@ -55,13 +55,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Run(Result):
-    """What makes a result reproducible."""
+    """What makes a result reproducible; `without` names the causes that were switched off in any plan."""
 
     version: str
     inputs_sha256: Mapping[str, str]
     seed: int | None = None
     draws: int | None = None
     parameter_set: str | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

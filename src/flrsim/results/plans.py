@@ -225,7 +225,9 @@ class PlanResult(Result):
     `flr_error` and `sflr_error` say what the FLR on the imaging day is uncertain by; the latter also counts the spread
     of the formulas for TELV, which the intervals beside the numbers and the rules do not. `p_phlf` gives the range by
     the definition it was modelled in and, under ``by_definition``, by each other one; they are never mixed. `injury` is
-    the share of draws with each injury, `rescan` what measured volumes said.
+    the share of draws with each injury, `rescan` what measured volumes said. `p_complete` asks every plan with a major
+    resection for volume, at the scan or on the images; who has too little is not operated on, and is in `p_dropout` under
+    ``growth``.
     """
 
     name: str
@@ -295,6 +297,7 @@ class Comparison(Result):
     """All plans of a case side by side, grouped by family, never ranked by one number.
 
     `contacts_cm2` is the smoothed area that two segments share, by ``S4|S5``.
+    `without_note` says which causes were switched off and what that leaves as it is; empty for a run with all of them.
     `outcome_context` is published survival of comparable groups; `outcome_note` says what it is not.
     """
 
@@ -319,3 +322,4 @@ class Comparison(Result):
     outcome_context: tuple[OutcomeContext, ...] = ()
     outcome_note: str = OUTCOME_NOTE
     contacts_cm2: Mapping[str, float] = field(default_factory=dict)
+    without_note: str = ""

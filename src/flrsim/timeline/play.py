@@ -199,7 +199,7 @@ def simulate(
     one, other = volumes.sflr(day), absolute.sflr(day)
     lost = volumes.deprived_share(day)
     failure = ending.failure
-    who = ending.reached_last if np.any(ending.reached_last) else np.ones(draws, dtype=bool)
+    who = ending.arrived if np.any(ending.arrived) else np.ones(draws, dtype=bool)
     rate = response.kgr_per_week if response else None
     gain = response.degree_of_hypertrophy if response else None
     return Timeline(
@@ -232,6 +232,7 @@ def simulate(
         credited=credited(volumes, liver_on(day), patient, lost, who, evidence, modifiers_off),
         p_complete=ending.share("complete"),
         p_operations_done=share(ending.reached_last),
+        p_turned_away=share(ending.arrived & ~ending.reached_last),
         p_dropout={reason: ending.share(reason) for reason in REASONS},
         p_phlf_low=None if failure is None else float(np.mean(failure.low[who])),
         p_phlf_high=None if failure is None else float(np.mean(failure.high[who])),

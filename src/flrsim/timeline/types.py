@@ -135,9 +135,11 @@ class Timeline:
     remnant_ml : parenchyma left after each operation.
     p_complete : every operation done and alive 90 days after the last; with `p_dropout` it sums to 1.
     p_operations_done : every operation done, as published completion rates count.
-    p_phlf_low, p_phlf_high : mean over the draws that reach the last operation.
+    p_turned_away : too little volume on the images that were planned on; no scan comes before the operation.
+    p_phlf_low, p_phlf_high : mean over the draws that reach the last operation or are turned away from it on the images,
+        so that a remnant that is too small does not make its operation look safe.
     p_death_90d : of all draws, after any procedure of the plan; those who drop out before are not exposed to the last.
-    p_death_last : after the last operation, over the draws that reach it; over all, were it done, where none does; None
+    p_death_last : after the last operation, over the same draws; over all, were it done, where none does; None
         without operation.
     p_phlf_by_definition : the same range by each definition of liver failure, never mixed.
     injury_at_resection : on the day of the last operation.
@@ -174,6 +176,7 @@ class Timeline:
     growth_laws: GrowthLaws
     p_complete: float
     p_operations_done: float
+    p_turned_away: float
     p_dropout: dict[str, float]
     p_phlf_low: float | None
     p_phlf_high: float | None

@@ -61,8 +61,9 @@ class Part:
             self.volumes,
             response,
             last_reading(self.volumes, self.course, response, play.evidence, play.normal("scan.noise.last")),
-            # The livers of an arm are as large as the formula says: every rule has one denominator.
-            volume_rule(who.name, play.evidence).value,
+            # The livers of an arm are as large as the formula says: every rule has one denominator. Where nothing
+            # was done for volume, the series is of people who were operated on, and nobody is asked again.
+            volume_rule(who.name, play.evidence).value if _stimulated(self.course) else -np.inf,
             play.patient,
             self.liver_on,
             play.evidence,
@@ -248,6 +249,10 @@ class Simulated:
         for group, response in self.trial:
             out[group.who] = read(response)
         return out
+
+
+def _stimulated(course: Course) -> bool:
+    return any(s.kind == "occlude" for s in course.steps)
 
 
 def _of(stream: Stream, who: NDArray[np.int64]) -> Stream:
