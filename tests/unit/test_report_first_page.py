@@ -221,8 +221,11 @@ def test_the_calendar_counts_days_between_and_ends_with_the_day_the_volume_suffi
 def test_death_stands_last_among_the_risks_and_what_never_happens_is_left_out() -> None:
     rows = risk_rows(replace(staged(), p_dropout={"progression": 0.181, "growth": 0.0, "death": 0.004}))
     assert rows[0] == ("completed as planned", "74 %")
-    assert rows[-1] == ("death within 90 days", "5 %")
-    assert not any("grow enough" in label for label, _ in rows)
+    assert rows[-2:] == (
+        ("death within 90 days", "5 %"),
+        ("… of those who come to the last operation", "6 %"),
+    )
+    assert not any("too small" in label for label, _ in rows)
 
 
 def test_plan_b_offers_what_can_be_done_and_the_plans_that_begin_alike() -> None:
@@ -402,3 +405,10 @@ def test_scatter_takes_the_measured_remnant_where_nothing_grows() -> None:
     svg = scatter_svg(case(still, longer()), salt="a")
     assert svg is not None
     assert "plan 1 240 mL (225 mL to 255 mL) on day 0" in svg
+
+
+def test_an_operation_that_turns_people_away_is_not_shown_as_safe() -> None:
+    away = replace(comparison().plans[0], p_complete=0.01, p_death_90d=0.0, p_death_last=0.08)
+    rows = dict(risk_rows(away))
+    assert (rows["death within 90 days"], rows["… of those who come to the last operation"]) == ("0 %", "8 %")
+    assert "… of those who come to the last operation" not in dict(risk_rows(replace(away, p_death_last=0.0)))

@@ -21,7 +21,7 @@ VOLUME_KINDS = ("percent", "percent1")
 FATES = {"kept": "kept", "lost": "lost", "not_supplied": "not supplied"}
 REASONS = {
     "progression": "the tumour progresses",
-    "growth": "the remnant does not grow enough",
+    "growth": "the remnant is too small",
     "complication": "a complication",
     "death": "death before the last operation, or within 90 days",
 }
@@ -217,7 +217,12 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
     if plan.p_major_morbidity is not None:
         rows.append(("major complication", show.probability(plan.p_major_morbidity)))
     if plan.p_death_90d is not None:
-        rows.append(("death within 90 days", show.probability(plan.p_death_90d)))
+        death, last = show.probability(plan.p_death_90d), show.probability(plan.p_death_last)
+        rows.append(("death within 90 days", death))
+        if (
+            plan.p_death_last is not None and last != death
+        ):  # who is turned away is not exposed to the operation
+            rows.append(("… of those who come to the last operation", last))
     return tuple(rows)
 
 

@@ -161,7 +161,7 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
         add(group, f"… by {label}", partial(_failure_by, name=name))
     add(group, "Major complications", lambda p: show.probability(p.p_major_morbidity))
     add(group, "Death within 90 days", lambda p: show.probability(p.p_death_90d))
-    add(group, "… of those who reach the last operation", lambda p: show.probability(p.p_death_last))
+    add(group, "… of those who come to the last operation", lambda p: show.probability(p.p_death_last))
     add(group, "Textbook outcome", _textbook)
     for axis, label in AXES.items():
         add("Axes", label, partial(_axis, axis=axis))
