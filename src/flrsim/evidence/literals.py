@@ -96,6 +96,7 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("tumour", "Lesions.in_liver"): ((3,), "coefficients of a cube"),
     ("tumour", "_CELLS"): ((32,), "cells along each axis of a grid of quantiles"),
     ("tumour", "_answers"): ((3,), "the three quantiles of a grid"),
+    ("timeline", "KNOT_DAYS"): ((7,), "days between two drawn diameters of a lesion"),
 }
 """Room and the constant or function in which these numbers stand, and why they are no clinical ones."""
 

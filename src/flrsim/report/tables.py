@@ -30,7 +30,7 @@ AXES = {
     "volume_function": "Volume and function",
     "time": "Time",
     "risk": "Risk",
-    "disease": "Disease elsewhere",
+    "disease": "Extent of disease",
 }
 DROP_OUTS = {"growth": "too little volume"}
 """Reasons why a plan is not completed, as printed."""
