@@ -137,18 +137,18 @@ def add_actor(plotter: Any, actor: Actor, scale: float) -> Any:
     scale : half the view's height, mm; rims are as thick as it is large.
     """
     data = poly_data(actor.shape)
+    # Nothing is rendered and no camera moves while actors are added one by one.
+    still: dict[str, Any] = {"render": False, "reset_camera": False, "color": actor.colour}
     if actor.kind in THIN_LINES:
-        made = plotter.add_mesh(
-            data, color=actor.colour, line_width=THIN_LINES[actor.kind], opacity=actor.opacity
-        )
+        made = plotter.add_mesh(data, line_width=THIN_LINES[actor.kind], opacity=actor.opacity, **still)
     elif actor.kind == "cut_rim":
         tube = data.strip(join=True, max_length=100_000).tube(radius=RIM_SHARE * scale, n_sides=10)
-        made = plotter.add_mesh(tube, color=actor.colour, smooth_shading=True)
+        made = plotter.add_mesh(tube, smooth_shading=True, **still)
     else:
         solid = actor.kind in SOLID
         made = plotter.add_mesh(
-            data, color=actor.colour, opacity=actor.opacity, smooth_shading=True, specular=0.35 if solid else 0.15,
-            specular_power=20, ambient=0.25 if solid else 0.15,
+            data, opacity=actor.opacity, smooth_shading=True, specular=0.35 if solid else 0.15,
+            specular_power=20, ambient=0.25 if solid else 0.15, **still,
         )  # fmt: skip
     if not actor.place.is_identity:
         made.user_matrix = actor.place.matrix
@@ -185,6 +185,11 @@ class SceneDrawing:
         for key, made in self._made.items():
             if key not in wanted:
                 made.visibility = False
+
+    def hide(self) -> None:
+        """Hide everything, and keep it for when it is shown again."""
+        for made in self._made.values():
+            made.visibility = False
 
     def props(self, *kinds: str) -> tuple[Any, ...]:
         """Return what is drawn and seen of some kinds, for picking."""

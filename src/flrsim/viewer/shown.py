@@ -271,6 +271,17 @@ class Shown:
         """Return one curve of the simulation on a day; None where it was not simulated."""
         return self._quantiles(self._curves.get(name), day)
 
+    def curve(self, name: str) -> tuple[Sequence[float], ...] | None:
+        """Return days, p10, median and p90 of one curve of the simulation; None where it was not simulated."""
+        values, days = self._curves.get(name), self._curves.get("days")
+        return None if not days or not values else (days, values["p10"], values["median"], values["p90"])
+
+    @property
+    def telv_ml(self) -> float | None:
+        """The estimated total liver volume that sFLR is a share of, mL; None without a patient."""
+        result = self.result
+        return None if result is None or not result.sflr else result.flr_ml / result.sflr
+
     def _lesion_mm(self, name: str, day: int) -> Quantiles | None:
         return self._quantiles(self._curves.get("lesion_mm", {}).get(name), day)
 

@@ -1,0 +1,189 @@
+"""The side panel: curve with its band, switches, sliders; each of them only calls a setter of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flrsim.report import palette
+from flrsim.viewer.desktop.state import MOST_MARGIN_MM, TOGGLES, ViewState
+from flrsim.viewer.desktop.words import binding_rule, foot, help_text, picked_text, taken_text, wrapped
+from flrsim.viewer.overlay import GREY, INK
+
+PANEL_CHARS, FOOT_CHARS = 44, 58
+NOTHING_PICKED = "click a lesion or segment to read its numbers"
+LEFT = 0.74
+"""Where the panel begins, share of the window's width."""
+ROW_PX, BOX_PX, MARGIN_PX = 30, 18, 14
+NAMES = {
+    "liver": "liver", "lesions": "lesions", "vessels": "vessels", "cut_surfaces": "cut surfaces",
+    "margins": "margins", "specimens": "wedges", "territory": "closed inflow", "labels": "names",
+}  # fmt: skip
+ON, OFF, PUSH = palette.FATE_INKS[0], "#c9ced6", palette.FATE_INKS[2]
+BESIDE = palette.FATE_INKS[1]
+SLIDER = {"title_height": 0.018, "tube_width": 0.004, "slider_width": 0.016, "color": INK}
+
+
+class Panel:
+    """The side panel of a window.
+
+    Parameters
+    ----------
+    index : its place among the parts of the plotter.
+    moving : told True while a slider is dragged, False when it is let go.
+    actions : further buttons: what is written on each, and what it does.
+    """
+
+    def __init__(
+        self,
+        plotter: Any,
+        index: int,
+        state: ViewState,
+        moving: Callable[[bool], None],
+        actions: dict[str, Callable[[], None]],
+    ) -> None:
+        self._plotter, self._state = plotter, state
+        plotter.subplot(0, index)
+        plotter.set_background("white")
+        renderer = plotter.renderers[index]
+        renderer.SetViewport(LEFT, 0.0, 1.0, 1.0)
+        self._numbers = self._text("", (0.04, 0.64), 9)
+        self._numbers.prop.justification_vertical = "top"
+        self._foot = self._text("", (0.04, 0.012), 7, GREY)
+        self._help = self._text("", (0.04, 0.98), 9)
+        self._help.prop.justification_vertical = "top"
+        self._curve(plotter)
+        self.boxes: dict[str, Any] = {}
+        width, height = plotter.window_size
+        # Buttons are placed in pixels of the panel, not of the window.
+        column = 0.5 * (1 - LEFT) * width
+        for n, name in enumerate(TOGGLES):
+            place = (MARGIN_PX + (n % 2) * column, 0.36 * height - (n // 2) * ROW_PX)
+            self._button(name, NAMES[name], place, partial(state.toggle, name), getattr(state.options, name))
+        for n, (name, act) in enumerate(actions.items()):
+            place = (MARGIN_PX + (n % 2) * column, 0.36 * height - (n // 2 + 4.4) * ROW_PX)
+            self._button(name, name, place, act, None)
+        first, last = state.days
+        self.day = self._slider(
+            lambda day: state.set_day(round(day)), (first, last), first, "day", 0.075, moving, "%.0f"
+        )
+        self.opacity = self._slider(
+            state.set_opacity, (0.0, 1.0), 1.0, "opacity", 0.145, moving, "%.2f", 0.49
+        )
+        self.margin = self._slider(
+            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, "margin, mm", 0.145, moving, "%.0f", 0.55, 0.95
+        )
+        self.margin.Off()
+
+    def _text(self, text: str, place: tuple[float, float], size: int, colour: str = INK) -> Any:
+        return self._plotter.add_text(text, position=place, viewport=True, font_size=size, color=colour)
+
+    def _button(
+        self, name: str, text: str, place: tuple[float, float], act: Callable[[], None], on: bool | None
+    ) -> None:
+        self.boxes[name] = self._plotter.add_checkbox_button_widget(
+            lambda _: act(), value=bool(on), position=place, size=BOX_PX, border_size=2,
+            color_on=PUSH if on is None else ON, color_off=PUSH if on is None else OFF,
+        )  # fmt: skip
+        width, height = self._plotter.window_size
+        x = (place[0] + BOX_PX + 6) / ((1 - LEFT) * width)
+        self._text(text, (x, (place[1] + 2) / height), 8)
+
+    def _slider(
+        self,
+        act: Callable[[float], None],
+        ends: tuple[float, float],
+        value: float,
+        title: str,
+        y: float,
+        moving: Callable[[bool], None],
+        form: str,
+        since: float = 0.05,
+        until: float = 0.95,
+    ) -> Any:
+        made = self._plotter.add_slider_widget(
+            act, ends, value=value, title=title, interaction_event="always", fmt=form, **SLIDER
+        )
+        shape = made.GetRepresentation()
+        shape.SetLabelHeight(0.018)
+        for point, share in ((shape.GetPoint1Coordinate(), since), (shape.GetPoint2Coordinate(), until)):
+            point.SetValue(LEFT + share * (1 - LEFT), y)
+        made.AddObserver("StartInteractionEvent", lambda *_: moving(True))
+        made.AddObserver("EndInteractionEvent", lambda *_: moving(False))
+        return made
+
+    def _curve(self, plotter: Any) -> None:
+        import pyvista as pv
+
+        self._chart = pv.Chart2D(size=(0.96, 0.32), loc=(0.02, 0.66), x_label="day", y_label="sFLR, %")
+        self._chart.background_color = (1.0, 1.0, 1.0, 1.0)
+        self._drawn_for: tuple[Any, ...] = ()
+        plotter.add_chart(self._chart)
+
+    def _draw_curve(self) -> None:
+        """Draw median and 80 % band of the plan, the median of the one beside it, rule, stops and the day."""
+        state, chart = self._state, self._chart
+        key = (state.shown, state.beside)
+        if key != self._drawn_for:
+            chart.clear()
+            self._drawn_for = key
+            self._mark = None
+            top = 0.0
+            for shown, colour in ((state.shown, ON), (state.beside, BESIDE)):
+                curve = shown.curve("sflr") if shown is not None else None
+                if shown is None or curve is None:
+                    continue
+                days, low, mid, high = (list(map(float, values)) for values in curve)
+                low, mid, high = ([100 * v for v in values] for values in (low, mid, high))
+                top = max(top, *high)
+                if shown is state.shown:
+                    chart.area(days, low, high, color=(0, 158, 115, 60))
+                chart.line(days, mid, color=colour, width=2.5)
+            rule = binding_rule(state.shown)
+            self._ends = (float(state.days[0]), float(state.days[1]))
+            if top and rule is not None:
+                chart.line(
+                    list(self._ends), [100 * rule.threshold] * 2, color=palette.LOUD, style="--", width=1.5
+                )
+            self._top = 1.1 * top
+            if top:
+                chart.x_range, chart.y_range = list(self._ends), [0.0, self._top]
+                stops = [float(d) for d in state.stops if d is not None]
+                if stops:
+                    chart.scatter(stops, [0.02 * self._top] * len(stops), color=INK, size=7, style="d")
+            chart.visible = bool(top)
+        if self._top:
+            day = self._ends[0] if state.day is None else float(state.day)
+            if self._mark is None:
+                self._mark = chart.line([day, day], [0.0, self._top], color=INK, width=1.5)
+            self._mark.update([day, day], [0.0, self._top])
+
+    def update(self, trial: tuple[str, Any] | None) -> None:
+        """Bring the panel to the state; `trial` is what a trial cut is called, and what it takes."""
+        state = self._state
+        self._draw_curve()
+        parts = []
+        if state.picked is not None:
+            facts = state.facts.get(state.picked.name)
+            parts.append(picked_text(state.shown, state.day, state.picked, facts))
+        if trial is not None:
+            parts.append(taken_text(trial[0], trial[1], state.shown.telv_ml))
+        self._numbers.input = (
+            "" if state.help else wrapped("\n\n".join(parts or [NOTHING_PICKED]), PANEL_CHARS)
+        )
+        self._help.input = help_text() if state.help else ""
+        self._chart.visible = bool(self._top) and not state.help
+        self._foot.input = wrapped(foot(state), FOOT_CHARS)
+        for name in TOGGLES:
+            self.boxes[name].GetRepresentation().SetState(int(getattr(state.options, name)))
+        first, last = state.days
+        day = self.day.GetRepresentation()
+        day.SetMinimumValue(first)
+        day.SetMaximumValue(last)
+        day.SetValue(first if state.day is None else state.day)
+        self.opacity.GetRepresentation().SetValue(state.options.opacity)
+        if (state.margin_mm is not None) != bool(self.margin.GetEnabled()):
+            self.margin.SetEnabled(int(state.margin_mm is not None))
+        if state.margin_mm is not None:
+            self.margin.GetRepresentation().SetValue(state.margin_mm)
