@@ -16,6 +16,7 @@ from flrsim.cli.outputs import AsJson, check_output, check_report, emit
 from flrsim.cli.plans_command import CasePath, propose_plans, read_case
 from flrsim.cli.sensitivity_command import weigh_numbers
 from flrsim.cli.validate_command import calibrate_command, validate_command
+from flrsim.cli.view_command import view
 from flrsim.errors import CaseError
 
 # The command parser's own error, whichever library typer takes it from: BadParameter is a UsageError is a this.
@@ -36,6 +37,7 @@ app.add_typer(evidence_app, name="evidence")
 app.command("plans")(propose_plans)
 app.command("sensitivity")(weigh_numbers)
 app.command("chemo")(chemo)
+app.command("view")(view)
 app.command("validate")(validate_command)
 app.command("calibrate")(calibrate_command)
 
@@ -267,36 +269,6 @@ def demo(
     from flrsim.cli.demo import run_demo
 
     run_demo(out, case_name, draws)
-
-
-@app.command()
-def view(
-    case_path: CasePath,
-    screenshot: Annotated[Path, typer.Option(help="Write the picture here (.png); needs no display.")],
-    plan: Annotated[
-        str | None, typer.Option("--plan", help="Plan whose stages colour the liver; the first by default.")
-    ] = None,
-    after_stage: Annotated[int, typer.Option(min=0, help="Show the liver after this operation.")] = 0,
-    day: Annotated[int | None, typer.Option(help="Show the liver on this day of the plan.")] = None,
-    view_from: Annotated[str, typer.Option("--from", help="anterior, inferior or posterior.")] = "anterior",
-) -> None:
-    """Draw a case in 3D, coloured by what each operation takes."""
-    from flrsim.cli.pictures import write_screenshot
-
-    if after_stage and day is not None:
-        raise typer.BadParameter("--after-stage and --day both say when; give one")
-    check_output(screenshot, (".png",), what="a picture")
-    case, plans, evidence = read_case(case_path, [plan] if plan else None, needs_plans=False)
-    write_screenshot(
-        case,
-        plans[0] if plans else None,
-        evidence,
-        screenshot,
-        after_stage=after_stage,
-        day=day,
-        view=view_from,
-    )
-    typer.echo(f"wrote {screenshot}", err=True)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +15,17 @@ from flrsim.evidence import Evidence
 from flrsim.plan import Plan
 from flrsim.report import ReportModel, ReportPicture, lesion_marks
 from flrsim.viewer.camera import CAMERAS
-from flrsim.viewer.drawing import gl_available
+from flrsim.viewer.drawing import INSTALL, gl_available
 from flrsim.viewer.model3d import report_model
 from flrsim.viewer.pictures import picture, smaller
 from flrsim.viewer.scene import scene_at
 from flrsim.viewer.shown import Shown, shown_plans
 
 FEW_DRAWS = 2000
-"""Draws behind a single picture: its volumes are medians."""
+"""Draws behind pictures and windows: their volumes are medians and 80 % bands."""
+NO_DISPLAY = (
+    "a window needs a display, and none is here; --screenshot PICTURE.png and --movie COURSE.gif need none"
+)
 
 
 REPORT_SIZE = (1000, 750)
@@ -60,14 +65,7 @@ def report_models(plans: Sequence[Shown]) -> tuple[ReportModel, ...]:
 
 
 def write_screenshot(
-    case: LiverCase,
-    plan: Plan | None,
-    evidence: Evidence,
-    path: Path,
-    *,
-    after_stage: int = 0,
-    day: int | None = None,
-    view: str = "anterior",
+    shown: Shown, path: Path, *, after_stage: int = 0, day: int | None = None, view: str = "anterior"
 ) -> None:
     """Write one picture of a plan as PNG.
 
@@ -81,20 +79,53 @@ def write_screenshot(
     PlanError
         When the plan has no such stage, or there is no plan that a day could belong to.
     """
-    if after_stage > (0 if plan is None else len(plan.operations)):
+    stages = len(shown.operation_days)
+    if after_stage > stages:
         named = (
             "without a plan there"
-            if plan is None
-            else f'plan "{plan.name}" ends with stage {len(plan.operations)}; there'
+            if shown.staged is None
+            else f'plan "{shown.name}" ends with stage {stages}; there'
         )
         raise PlanError(f"{named} is no stage {after_stage}")
-    if day is not None and plan is None:
+    if day is not None and shown.staged is None:
         raise PlanError("a day belongs to a plan, and the case has none; leave --day out or add a plan")
+    day = shown.operation_days[after_stage - 1] if after_stage else day
+    path.write_bytes(picture(scene_at(shown, day=day), view=view))
+
+
+def check_view(view: str) -> None:
+    """Raise unless the liver can be looked at from there."""
     if view not in CAMERAS:
         raise DisplayError(f'view "{view}" is not known; views are {", ".join(CAMERAS)}')
-    shown = Shown(case)
-    if plan is not None:
-        compared = compare(case, [plan], evidence, seed=0, draws=FEW_DRAWS)
-        (shown,) = shown_plans(case, compared.staged, compared.result.plans)
-        day = shown.operation_days[after_stage - 1] if after_stage else day
-    path.write_bytes(picture(scene_at(shown, day=day), view=view))
+
+
+def played(
+    case: LiverCase, plans: Sequence[Plan], evidence: Evidence
+) -> tuple[tuple[Shown, ...], Compared | None]:
+    """Return what is drawn of each plan, in the order given, and their comparison; the bare liver without a plan."""
+    if not plans:
+        return (Shown(case),), None
+    compared = compare(case, plans, evidence, seed=0, draws=FEW_DRAWS)
+    shown = {s.name: s for s in shown_plans(case, compared.staged, compared.result.plans)}
+    return tuple(shown[plan.name] for plan in plans), compared
+
+
+def open_window(shown: Sequence[Shown], compared: Compared | None, *, day: int | None = None) -> None:
+    """Open the desktop viewer and wait until it is closed.
+
+    Raises
+    ------
+    DisplayError
+        When this machine has no display or no OpenGL.
+    """
+    from flrsim.viewer.desktop.state import ViewState
+    from flrsim.viewer.desktop.window import Window
+
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        raise DisplayError(NO_DISPLAY)
+    if not gl_available():
+        raise DisplayError(INSTALL)
+    facts = {} if compared is None else {m.name: m for m in compared.result.lesions}
+    window = Window(ViewState(shown, facts))
+    window.state.set_day(day)
+    window.open()

@@ -11,11 +11,13 @@ from flrsim.viewer.desktop.state import MOST_MARGIN_MM, TOGGLES, ViewState
 from flrsim.viewer.desktop.words import binding_rule, foot, help_text, picked_text, taken_text, wrapped
 from flrsim.viewer.overlay import GREY, INK
 
-PANEL_CHARS, FOOT_CHARS = 44, 58
+PANEL_CHARS, FOOT_CHARS = 37, 48
 NOTHING_PICKED = "click a lesion or segment to read its numbers"
 LEFT = 0.74
 """Where the panel begins, share of the window's width."""
-ROW_PX, BOX_PX, MARGIN_PX = 30, 18, 14
+ROW_PX, BOX_PX, MARGIN_PX = 26, 17, 14
+TOP = 0.34
+"""Where the switches begin, share of the height; the numbers of what is picked stand above them."""
 NAMES = {
     "liver": "liver", "lesions": "lesions", "vessels": "vessels", "cut_surfaces": "cut surfaces",
     "margins": "margins", "specimens": "wedges", "territory": "closed inflow", "labels": "names",
@@ -46,9 +48,9 @@ class Panel:
         self._plotter, self._state = plotter, state
         plotter.subplot(0, index)
         plotter.set_background("white")
-        renderer = plotter.renderers[index]
-        renderer.SetViewport(LEFT, 0.0, 1.0, 1.0)
-        self._numbers = self._text("", (0.04, 0.64), 9)
+        self._renderer = plotter.renderers[index]
+        self._renderer.SetViewport(LEFT, 0.0, 1.0, 1.0)
+        self._numbers = self._text("", (0.04, 0.7), 9)
         self._numbers.prop.justification_vertical = "top"
         self._foot = self._text("", (0.04, 0.012), 7, GREY)
         self._help = self._text("", (0.04, 0.98), 9)
@@ -59,20 +61,20 @@ class Panel:
         # Buttons are placed in pixels of the panel, not of the window.
         column = 0.5 * (1 - LEFT) * width
         for n, name in enumerate(TOGGLES):
-            place = (MARGIN_PX + (n % 2) * column, 0.36 * height - (n // 2) * ROW_PX)
+            place = (MARGIN_PX + (n % 2) * column, TOP * height - (n // 2) * ROW_PX)
             self._button(name, NAMES[name], place, partial(state.toggle, name), getattr(state.options, name))
         for n, (name, act) in enumerate(actions.items()):
-            place = (MARGIN_PX + (n % 2) * column, 0.36 * height - (n // 2 + 4.4) * ROW_PX)
+            place = (MARGIN_PX + (n % 2) * column, TOP * height - (n // 2 + 4.3) * ROW_PX)
             self._button(name, name, place, act, None)
         first, last = state.days
         self.day = self._slider(
-            lambda day: state.set_day(round(day)), (first, last), first, "day", 0.075, moving, "%.0f"
+            lambda day: state.set_day(round(day)), (first, last), first, "day", 0.1, moving, "%.0f"
         )
         self.opacity = self._slider(
-            state.set_opacity, (0.0, 1.0), 1.0, "opacity", 0.145, moving, "%.2f", 0.49
+            state.set_opacity, (0.0, 1.0), 1.0, "opacity", 0.165, moving, "%.2f", 0.05, 0.45
         )
         self.margin = self._slider(
-            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, "margin, mm", 0.145, moving, "%.0f", 0.55, 0.95
+            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, "margin, mm", 0.165, moving, "%.0f", 0.55, 0.95
         )
         self.margin.Off()
 
@@ -103,12 +105,12 @@ class Panel:
         until: float = 0.95,
     ) -> Any:
         made = self._plotter.add_slider_widget(
-            act, ends, value=value, title=title, interaction_event="always", fmt=form, **SLIDER
-        )
-        shape = made.GetRepresentation()
-        shape.SetLabelHeight(0.018)
-        for point, share in ((shape.GetPoint1Coordinate(), since), (shape.GetPoint2Coordinate(), until)):
-            point.SetValue(LEFT + share * (1 - LEFT), y)
+            act, ends, value=value, title=title, pointa=(since, y), pointb=(until, y),
+            interaction_event="always", fmt=form, **SLIDER,
+        )  # fmt: skip
+        made.GetRepresentation().SetLabelHeight(0.018)
+        # Switched on again, a widget would go to whatever part of the window the mouse was over last.
+        made.SetDefaultRenderer(self._renderer)
         made.AddObserver("StartInteractionEvent", lambda *_: moving(True))
         made.AddObserver("EndInteractionEvent", lambda *_: moving(False))
         return made
@@ -116,7 +118,7 @@ class Panel:
     def _curve(self, plotter: Any) -> None:
         import pyvista as pv
 
-        self._chart = pv.Chart2D(size=(0.96, 0.32), loc=(0.02, 0.66), x_label="day", y_label="sFLR, %")
+        self._chart = pv.Chart2D(size=(0.96, 0.27), loc=(0.02, 0.72), x_label="day", y_label="sFLR, %")
         self._chart.background_color = (1.0, 1.0, 1.0, 1.0)
         self._drawn_for: tuple[Any, ...] = ()
         plotter.add_chart(self._chart)
@@ -172,7 +174,7 @@ class Panel:
         self._numbers.input = (
             "" if state.help else wrapped("\n\n".join(parts or [NOTHING_PICKED]), PANEL_CHARS)
         )
-        self._help.input = help_text() if state.help else ""
+        self._help.input = wrapped(help_text(), PANEL_CHARS) if state.help else ""
         self._chart.visible = bool(self._top) and not state.help
         self._foot.input = wrapped(foot(state), FOOT_CHARS)
         for name in TOGGLES:

@@ -73,6 +73,7 @@ class Window:
         self.look_from("anterior")
         self.panes[0].add_scale()
         self.panes[0].add_compass()
+        self.plotter.render()
 
     def _keys(self) -> None:
         state, plotter = self.state, self.plotter

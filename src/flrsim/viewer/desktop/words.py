@@ -12,15 +12,15 @@ from flrsim.viewer.desktop.tools import Taken
 from flrsim.viewer.shown import Readout, Shown
 
 KEYS = (
-    ("→  ←", "one day on, back"),
-    ("n  b", "next, previous day on which something is done or read"),
+    ("right, left", "one day on, back"),
+    ("n, b", "next, previous day on which something is done or read"),
     ("0", "the plan on the images"),
-    ("d  D", "next, previous plan"),
+    ("d, D", "next, previous plan"),
     ("k", "second plan beside this one, cameras linked"),
     ("click", "read the numbers of a lesion or segment"),
     ("y", "trial plane: drag it, its arrow points to what would go"),
     ("i", "trial wedge around the picked lesion; its slider sets the margin"),
-    ("x  z", "from the front, from below"),
+    ("x, z", "from the front, from below"),
     ("g", "save this picture"),
     ("o", "save the course as a movie"),
     ("h", "this list"),
@@ -149,7 +149,7 @@ def foot(state: ViewState) -> str:
 
 def help_text() -> str:
     """Return the list of keys."""
-    return "\n".join(f"{key:<7}{text}" for key, text in KEYS)
+    return "\n".join(f"{key}: {text}" for key, text in KEYS)
 
 
 def wrapped(text: str, width: int) -> str:

@@ -1,0 +1,322 @@
+"""The desktop window: driven through its widgets off screen, and with real keys and a mouse on a virtual display."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flrsim.errors import DisplayError
+from flrsim.report import palette
+from flrsim.viewer import drawing
+from flrsim.viewer.drawing import gl_available
+from flrsim.viewer.scene import rgb
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from drawn_box import grown_result, shown_box
+
+from flrsim.viewer.desktop.state import TOGGLES, Picked, ViewState
+from flrsim.viewer.desktop.window import Window
+
+SIZE = (900, 620)
+needs_gl = pytest.mark.skipif(not gl_available(), reason=drawing.INSTALL)
+
+
+@pytest.fixture
+def window(tmp_path: Path) -> Iterator[Window]:
+    plans = [
+        shown_box(result=grown_result(), occluded_from=14),
+        shown_box(result=grown_result(end=1.2), removed=np.zeros((40, 24, 24), np.int16)),
+    ]
+    made = Window(ViewState(plans), off_screen=True, size=SIZE, folder=tmp_path)
+    made.plotter.show(auto_close=False)
+    yield made
+    made.plotter.close()
+
+
+def seen(window: Window) -> np.ndarray:
+    window.plotter.render()
+    return np.asarray(window.plotter.screenshot(return_img=True))[:, :, :3].astype(int)
+
+
+def like(image: np.ndarray, colour: str, part: slice = slice(None)) -> int:
+    """Pixels whose channels are ordered as a colour's are, and that are coloured at all."""
+    want = np.array(rgb(colour))
+    pixels = image[:, part].reshape(-1, 3)
+    order = np.argsort(pixels, axis=1, kind="stable")
+    coloured = np.ptp(pixels, axis=1) > 40
+    return int((coloured & (order == np.argsort(want, kind="stable")).all(axis=1)).sum())
+
+
+LIVER = slice(0, int(0.7 * SIZE[0]))
+
+
+@needs_gl
+def test_the_slider_sets_the_day_and_the_picture_follows(window: Window) -> None:
+    before = seen(window)
+    assert like(before, palette.fate_colour(2), LIVER) > 8000
+    slider = window.panel.day
+    slider.GetRepresentation().SetValue(41)
+    slider.InvokeEvent("InteractionEvent")
+    assert window.state.day == 41
+    after = seen(window)
+    assert like(after, palette.fate_colour(2), LIVER) < 300, "what stage 2 takes is gone"
+    assert like(after, palette.fate_colour(0), LIVER) > 4000
+    assert "day 41, after stage 2" in window.panes[0]._words.input
+
+
+@needs_gl
+@pytest.mark.parametrize("option", TOGGLES)
+def test_each_switch_calls_its_setter(window: Window, option: str) -> None:
+    before = getattr(window.state.options, option)
+    box = window.panel.boxes[option]
+    box.GetRepresentation().SetState(int(not before))
+    box.InvokeEvent("StateChangedEvent")
+    assert getattr(window.state.options, option) is not before
+
+
+@needs_gl
+def test_a_hidden_liver_is_not_seen_and_comes_back(window: Window) -> None:
+    full = like(seen(window), palette.fate_colour(0), LIVER)
+    window.state.toggle("liver")
+    window.state.toggle("cut_surfaces")
+    assert like(seen(window), palette.fate_colour(0), LIVER) < 0.1 * full
+    window.state.toggle("liver")
+    window.state.toggle("cut_surfaces")
+    assert like(seen(window), palette.fate_colour(0), LIVER) == pytest.approx(full, rel=0.05)
+
+
+@needs_gl
+def test_keys_step_stages_days_and_plans(window: Window) -> None:
+    def press(key: str) -> None:
+        interactor = window.plotter.iren.interactor
+        interactor.SetKeySym(key)
+        interactor.InvokeEvent("KeyPressEvent")
+
+    press("n")
+    assert window.state.day == 0
+    press("Right")
+    assert window.state.day == 1
+    press("b")
+    press("b")
+    assert window.state.day is None
+    press("d")
+    assert window.state.plan == 1
+    press("k")
+    assert window.state.other == 0
+    press("h")
+    assert "previous plan" in window.panel._help.input
+    press("0")
+    assert window.state.day is None
+
+
+@needs_gl
+def test_two_plans_share_one_camera_and_both_are_seen(window: Window) -> None:
+    window.state.toggle_compare()
+    image = seen(window)
+    half = int(0.37 * SIZE[0])
+    assert like(image, palette.fate_colour(2), slice(0, half)) > 2000
+    assert like(image, palette.fate_colour(0), slice(half, 2 * half)) > 4000
+    assert like(image, palette.fate_colour(2), slice(half, 2 * half)) < 100, "nothing goes in the second plan"
+    window.panes[0].renderer.camera.azimuth = 40.0
+    assert window.panes[1].renderer.camera.position == window.panes[0].renderer.camera.position
+
+
+@needs_gl
+def test_a_click_reads_the_lesion_inside_the_tissue_and_else_the_segment(window: Window) -> None:
+    def click(place: tuple[float, float, float]) -> None:
+        renderer = window.panes[0].renderer
+        renderer.SetWorldPoint(*place, 1.0)
+        renderer.WorldToDisplay()
+        x, y, _ = renderer.GetDisplayPoint()
+        interactor = window.plotter.iren.interactor
+        interactor.SetEventInformation(round(x), round(y), 0, 0, "0", 0, None)
+        interactor.InvokeEvent("LeftButtonPressEvent")
+        interactor.InvokeEvent("LeftButtonReleaseEvent")
+
+    seen(window)
+    case = window.state.shown.case
+    click(case.lesion("L1").centre_mm)
+    assert window.state.picked == Picked("lesion", "L1")
+    assert "removed in stage 2" in window.panel._numbers.input
+    click((-3.0, 0.0, 135.0))
+    assert window.state.picked == Picked("segment", "S6")
+    window.state.pick("lesion", "L2")
+    click((400.0, 0.0, 400.0))
+    assert window.state.picked == Picked("lesion", "L2"), "a click beside the liver changes nothing"
+
+
+@needs_gl
+def test_trial_cuts_recount_while_they_move(window: Window) -> None:
+    window.toggle_plane()
+    assert window.state.cut is not None
+    first = window.panel._numbers.input
+    assert "trial plane" in first
+    (widget,) = window.plotter.plane_widgets
+    widget.GetRepresentation().SetOrigin(20.0, 0.0, 120.0) if hasattr(
+        widget, "GetRepresentation"
+    ) else widget.SetOrigin(20.0, 0.0, 120.0)
+    widget.InvokeEvent("InteractionEvent")
+    assert window.state.cut.point_mm[0] == pytest.approx(20.0)
+    assert window.panel._numbers.input != first
+    window.toggle_plane()
+    assert window.state.cut is None
+    assert not window.plotter.plane_widgets
+    window.state.pick("lesion", "L2")
+    window.toggle_wedge()
+    assert "trial wedge, 5 mm around L2" in window.panel._numbers.input
+    slider = window.panel.margin
+    assert slider.GetEnabled()
+    slider.GetRepresentation().SetValue(9)
+    slider.InvokeEvent("InteractionEvent")
+    assert "trial wedge, 9 mm around L2" in window.panel._numbers.input
+
+
+@needs_gl
+def test_picture_and_movie_are_saved(window: Window, tmp_path: Path) -> None:
+    window.state.set_day(3)
+    window.save_picture()
+    assert Image.open(tmp_path / "flrsim-box-plan-day3.png").size == SIZE
+    assert window.state.message == "wrote flrsim-box-plan-day3.png"
+
+
+@needs_gl
+def test_a_movie_shows_the_course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flrsim.viewer import movie
+
+    monkeypatch.setattr(movie, "FRAMES", 6)
+    shown = shown_box(result=grown_result())
+    movie.write_movie(shown, tmp_path / "course.gif", size=(480, 360))
+    image = Image.open(tmp_path / "course.gif")
+    assert image.n_frames == len(movie.course_days(shown))
+    first, last = [], []
+    for n, out in ((0, first), (image.n_frames - 1, last)):
+        image.seek(n)
+        out.append(like(np.asarray(image.convert("RGB")).astype(int)[:280], palette.fate_colour(2)))
+    assert first[0] > 3000 > 300 > last[0]
+    assert image.info["duration"] == 1000
+
+
+@needs_gl
+def test_a_movie_as_mp4_can_be_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imageio = pytest.importorskip("imageio.v2", reason="mp4 needs the extra movie")
+    pytest.importorskip("imageio_ffmpeg", reason="mp4 needs the extra movie")
+    from flrsim.viewer import movie
+
+    monkeypatch.setattr(movie, "FRAMES", 3)
+    monkeypatch.setattr(movie, "HOLD", 2)
+    shown = shown_box(result=grown_result())
+    movie.write_movie(shown, tmp_path / "course.mp4", size=(330, 250))
+    reader = imageio.get_reader(tmp_path / "course.mp4")
+    assert reader.get_meta_data()["size"] == (320, 240)
+    assert reader.count_frames() == sum(hold for _, hold in movie.course_days(shown))
+
+
+def test_without_its_extra_mp4_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from flrsim.viewer import movie
+
+    monkeypatch.setattr(movie, "gl_available", lambda: True)
+    monkeypatch.setattr(movie, "find_spec", lambda _: None)
+    with pytest.raises(DisplayError, match=r"pip install 'flrsim\[movie\]'"):
+        movie.write_movie(shown_box(), tmp_path / "course.mp4")
+
+
+def test_without_a_display_the_window_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flrsim.cli.pictures import open_window
+
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(DisplayError, match=r"--screenshot .* and --movie .* need none"):
+        open_window([shown_box()], None)
+
+
+REAL = """
+import sys
+sys.path[:0] = [{unit!r}]
+from drawn_box import grown_result, shown_box
+from flrsim.viewer.desktop.state import ViewState
+from flrsim.viewer.desktop.window import Window
+state = ViewState([shown_box(result=grown_result()), shown_box(result=grown_result(end=1.2))])
+state.listeners.append(lambda: print(state.day, state.options.liver, state.plan, state.picked, flush=True))
+window = Window(state, size=(900, 620))
+print("open", flush=True)
+window.open()
+"""
+
+
+@pytest.mark.skipif(
+    not shutil.which("Xvfb") or not shutil.which("xdotool"), reason="Xvfb or xdotool is not installed"
+)
+@needs_gl
+def test_a_real_window_answers_keys_and_mouse(tmp_path: Path) -> None:
+    display = f":{80 + os.getpid() % 400}"
+    server = subprocess.Popen(
+        ["Xvfb", display, "-screen", "0", "1000x750x24", "+extension", "GLX"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    env = {k: v for k, v in os.environ.items() if k != "VTK_DEFAULT_OPENGL_WINDOW"} | {"DISPLAY": display}
+    said = tmp_path / "said.txt"
+    unit = str(Path(__file__).parents[1] / "unit")
+    with said.open("w") as out:
+        viewer = subprocess.Popen(
+            [sys.executable, "-c", REAL.format(unit=unit)], env=env, stdout=out, stderr=subprocess.STDOUT
+        )
+
+    def wait(wanted: str) -> None:
+        for _ in range(600):
+            if wanted in said.read_text():
+                return
+            assert viewer.poll() is None, said.read_text()
+            time.sleep(0.1)
+        raise AssertionError(f"{wanted!r} was not seen in: {said.read_text()[-600:]}")
+
+    def tool(*words: str) -> str:
+        return subprocess.run(
+            ["xdotool", *words], env=env, capture_output=True, text=True, check=False
+        ).stdout
+
+    try:
+        wait("open")
+        for _ in range(600):
+            found = tool("search", "--name", "flrsim: box").split()
+            if found:
+                break
+            time.sleep(0.1)
+        assert found, "no window appeared"
+        tool("mousemove", "--window", found[0], "300", "300")
+        time.sleep(2.0)
+        tool("key", "--window", found[0], "n")
+        wait("\n0 True 0 None")
+        tool("key", "--window", found[0], "d")
+        wait("\n0 True 1 None")
+        # The first switch hides the liver; it stands at the left edge of the panel.
+        x, y = round(0.74 * 900) + 14 + 8, 620 - round(0.34 * 620) - 8
+        tool("mousemove", "--window", found[0], str(x), str(y), "sleep", "0.3", "click", "1")
+        wait("\n0 False 1 None")
+        # The timeline: taken at its first day's place and drawn to the right.
+        left, right, y = (
+            round((0.74 + 0.26 * 0.05) * 900),
+            round((0.74 + 0.26 * 0.95) * 900),
+            round(0.9 * 620),
+        )
+        start = left + round((right - left) * 10 / 70)
+        tool("mousemove", "--window", found[0], str(start), str(y), "sleep", "0.3", "mousedown", "1", "sleep", "0.3",
+             "mousemove", "--window", found[0], str((left + right) // 2), str(y), "sleep", "0.5", "mouseup", "1")  # fmt: skip
+        wait("\n2")
+        tool("key", "--window", found[0], "q")
+        assert viewer.wait(timeout=60) == 0
+    finally:
+        for process in (viewer, server):
+            if process.poll() is None:
+                process.terminate()
+                process.wait(timeout=30)
