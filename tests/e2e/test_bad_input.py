@@ -936,6 +936,26 @@ TABLE: tuple[Bad, ...] = (
         'view "above" is not known; views are anterior, inferior, posterior',
     ),
     Bad(
+        "movie of unknown kind",
+        command("view", "@/case", "--movie", "@/course.avi"),
+        "course.avi: a movie is written as .gif or .mp4; change the name",
+    ),
+    Bad(
+        "a stage for a window",
+        command("view", "@/case", "--after-stage", "1"),
+        "--after-stage goes with --screenshot; the window opens on --day",
+    ),
+    Bad(
+        "two answers to when",
+        command("view", "@/case", "--screenshot", "@/picture.png", "--after-stage", "1", "--day", "3"),
+        "--after-stage and --day both say when; give one",
+    ),
+    Bad(
+        "picture of a day beyond the course",
+        command("view", "@/case", "--screenshot", "@/picture.png", "--day", "9999"),
+        "day 9999 lies outside the course",
+    ),
+    Bad(
         "table of unknown kind",
         simulate("--plan", "right", "--draws", "100", "--out", "@/days.xlsx"),
         "days.xlsx: a table is written as .csv or .parquet; change the name",

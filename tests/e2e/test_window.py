@@ -160,16 +160,14 @@ def test_trial_cuts_recount_while_they_move(window: Window) -> None:
     assert window.state.cut is not None
     first = window.panel._numbers.input
     assert "trial plane" in first
-    (widget,) = window.plotter.plane_widgets
-    widget.GetRepresentation().SetOrigin(20.0, 0.0, 120.0) if hasattr(
-        widget, "GetRepresentation"
-    ) else widget.SetOrigin(20.0, 0.0, 120.0)
+    widget = window.plane
+    widget.SetOrigin(20.0, 0.0, 120.0)
     widget.InvokeEvent("InteractionEvent")
     assert window.state.cut.point_mm[0] == pytest.approx(20.0)
     assert window.panel._numbers.input != first
     window.toggle_plane()
     assert window.state.cut is None
-    assert not window.plotter.plane_widgets
+    assert window.plane is None
     window.state.pick("lesion", "L2")
     window.toggle_wedge()
     assert "trial wedge, 5 mm around L2" in window.panel._numbers.input
@@ -181,10 +179,11 @@ def test_trial_cuts_recount_while_they_move(window: Window) -> None:
 
 
 @needs_gl
-def test_picture_and_movie_are_saved(window: Window, tmp_path: Path) -> None:
+def test_the_picture_is_saved(window: Window, tmp_path: Path) -> None:
     window.state.set_day(3)
     window.save_picture()
-    assert Image.open(tmp_path / "flrsim-box-plan-day3.png").size == SIZE
+    with Image.open(tmp_path / "flrsim-box-plan-day3.png") as image:
+        assert image.size == SIZE
     assert window.state.message == "wrote flrsim-box-plan-day3.png"
 
 
@@ -195,14 +194,14 @@ def test_a_movie_shows_the_course(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(movie, "FRAMES", 6)
     shown = shown_box(result=grown_result())
     movie.write_movie(shown, tmp_path / "course.gif", size=(480, 360))
-    image = Image.open(tmp_path / "course.gif")
-    assert image.n_frames == len(movie.course_days(shown))
-    first, last = [], []
-    for n, out in ((0, first), (image.n_frames - 1, last)):
-        image.seek(n)
-        out.append(like(np.asarray(image.convert("RGB")).astype(int)[:280], palette.fate_colour(2)))
-    assert first[0] > 3000 > 300 > last[0]
-    assert image.info["duration"] == 1000
+    with Image.open(tmp_path / "course.gif") as image:
+        assert image.n_frames == len(movie.course_days(shown))
+        blue = []
+        for n in (0, image.n_frames - 1):
+            image.seek(n)
+            blue.append(like(np.asarray(image.convert("RGB")).astype(int)[:280], palette.fate_colour(2)))
+        assert image.info["duration"] == 1000
+    assert blue[0] > 3000 > 300 > blue[1]
 
 
 @needs_gl
@@ -215,9 +214,9 @@ def test_a_movie_as_mp4_can_be_played(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(movie, "HOLD", 2)
     shown = shown_box(result=grown_result())
     movie.write_movie(shown, tmp_path / "course.mp4", size=(330, 250))
-    reader = imageio.get_reader(tmp_path / "course.mp4")
-    assert reader.get_meta_data()["size"] == (320, 240)
-    assert reader.count_frames() == sum(hold for _, hold in movie.course_days(shown))
+    with imageio.get_reader(tmp_path / "course.mp4") as reader:
+        assert reader.get_meta_data()["size"] == (320, 240)
+        assert reader.count_frames() == sum(hold for _, hold in movie.course_days(shown))
 
 
 def test_without_its_extra_mp4_is_refused_in_one_sentence(

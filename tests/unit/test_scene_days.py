@@ -115,6 +115,20 @@ def test_a_lesion_in_kept_tissue_moves_with_it_and_keeps_its_own_size() -> None:
     assert last.place.on(centre) == pytest.approx(about + growth.length * (centre - about))
 
 
+def test_the_rest_of_a_lesion_that_is_cut_through_stays_in_the_tissue_it_was_left_in() -> None:
+    case, removed = box_case()
+    removed[24:32, 4:14, 4:14] = 0
+    removed[26:28, 8:12, 8:12] = 1
+    cut = fate(case, "L1", "removed", 2), fate(case, "L2", "cut_through", None, 0.256)
+    shown = Shown(case, staged(case, removed, *cut), grown_result(end=2.0, lesion_end=0.4))
+    rest = actor(scene_at(shown, day=30), "lesion", "L2")
+    middle = rest.shape.points.mean(axis=0)
+    growth = shown.growth(30)
+    about = np.array(growth.centre_mm)
+    assert rest.points.mean(axis=0) == pytest.approx(about + growth.length * (middle - about))
+    assert np.ptp(rest.points, axis=0) == pytest.approx(0.7 * np.ptp(rest.shape.points, axis=0))
+
+
 def test_a_lesion_is_gone_after_the_operation_that_clears_it() -> None:
     shown = shown_box(result=grown_result())
     assert names(scene_at(shown, day=0), "lesion") == {"L1"}

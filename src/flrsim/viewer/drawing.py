@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flrsim.report import palette
 from flrsim.viewer.camera import Camera
 from flrsim.viewer.place import Shape
 from flrsim.viewer.scene import Actor, Scene
@@ -30,7 +31,7 @@ INSTALL = (
     "and try again"
 )
 PEELS = 8
-HEIGHT_USED, WIDTH_USED, TITLE_SHIFT = 0.80, 0.88, 0.06
+HEIGHT_USED, WIDTH_USED, TITLE_SHIFT = 0.73, 0.88, 0.13
 """Shares of the drawn part that the liver may fill, and how far it is moved down to clear the title."""
 SOLID = ("lesion", "vessel")
 THIN_LINES = {"border": 1.6, "territory": 1.8}
@@ -148,11 +149,18 @@ def add_actor(plotter: Any, actor: Actor, scale: float) -> Any:
         solid = actor.kind in SOLID
         made = plotter.add_mesh(
             data, opacity=actor.opacity, smooth_shading=True, specular=0.35 if solid else 0.15,
-            specular_power=20, ambient=0.25 if solid else 0.15, **still,
+            specular_power=20, ambient=_ambient(actor), **still,
         )  # fmt: skip
     if not actor.place.is_identity:
         made.user_matrix = actor.place.matrix
     return made
+
+
+def _ambient(actor: Actor) -> float:
+    """Return how much of its own colour a surface keeps in shadow; what must not be overlooked keeps most."""
+    if actor.colour == palette.LOUD:
+        return 0.6
+    return 0.25 if actor.kind in SOLID else 0.15
 
 
 class SceneDrawing:

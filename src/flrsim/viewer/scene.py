@@ -302,9 +302,10 @@ def _lesion(shown: Shown, now: LesionNow, done: int, grown: Place) -> Actor | No
         return None
     fate = shown.fates.get(now.name)
     cleared = fate is not None and fate.fate in ("removed", "ablated")
+    whole = shown.geometry.shared.lesions[now.name]
     return Actor(
         now.name, "lesion", shape, lesion_colour(fate), 1.0, now.name, now.stage if cleared else None,
-        place=_beside(shown, now, now.scale, grown),
+        place=_beside(shown, now, now.scale, grown) if shape is whole else _rest(shape, now.scale, grown),
     )  # fmt: skip
 
 
@@ -315,6 +316,12 @@ def _beside(shown: Shown, now: LesionNow, scale: float, grown: Place) -> Place:
     if scale == 1.0 and (not moves or grown.is_identity):
         return STILL
     return Place.moving(centre, grown.on(centre) if moves else centre, scale)
+
+
+def _rest(shape: Shape, scale: float, grown: Place) -> Place:
+    """Return the map of what an operation leaves of a lesion: its size changes about its own middle, in kept tissue."""
+    middle = shape.points.mean(axis=0)
+    return Place.moving(middle, grown.on(middle), scale)
 
 
 def _lesion_labels(lesions: list[Actor]) -> Iterable[Label]:

@@ -203,7 +203,7 @@ class Shown:
         curve = self._curves.get("flr_ml")
         if not curve or self.result is None or self.staged is None:
             return 1.0
-        until = max([s.day for s in self.staged.plan.steps] + ([] if day is None else [day]))
+        until = max([self.case.scan_day if day is None else day, *(s.day for s in self.staged.plan.steps)])
         seen = [
             v
             for d, v in zip(self._curves["days"], curve["median"], strict=True)

@@ -21,7 +21,7 @@ PICKED_FIRST = (("lesion",), ("liver",))
 PICK_TOLERANCE = 0.002
 BELOW_MM = 6.0
 """How far the scale bar lies below the liver."""
-ROOM, RAISED = 1.16, 0.13
+ROOM, RAISED = 1.1, 0.06
 """How much more than the liver a pane shows, and how far the liver is moved down to clear the words."""
 HEAD_CHARS = 92
 

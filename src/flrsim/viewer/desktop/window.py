@@ -51,7 +51,7 @@ class Window:
         self._trial = Trial(state.plans[0].case)
         self._taken: tuple[Any, Any] = (None, None)
         self._wedge: Any = None
-        self._plane_on = False
+        self.plane: Any = None
         self._layout: tuple[bool, ...] = ()
         self._view = "anterior"
         self._ready = False
@@ -160,10 +160,10 @@ class Window:
 
     def _hold_plane(self) -> None:
         cut = self.state.cut
-        if (cut is not None) == self._plane_on:
+        if (cut is not None) == (self.plane is not None):
             return
-        self._plane_on = cut is not None
         if cut is None:
+            self.plane = None
             self.plotter.clear_plane_widgets()
             return
         self.plotter.subplot(0, 0)
@@ -173,15 +173,13 @@ class Window:
         def moved(normal: Any, origin: Any) -> None:
             x, y, z = (float(v) for v in origin)
             i, j, k = (float(v) for v in normal)
-            if self._plane_on and self.state.cut is not None:
+            if self.plane is not None and self.state.cut is not None:
                 self.state.set_cut(Plane((x, y, z), (i, j, k)))
 
-        self._ready = False
-        self.plotter.add_plane_widget(
+        self.plane = self.plotter.add_plane_widget(
             moved, normal=cut.normal, origin=cut.point_mm, bounds=bounds, factor=1.0, color=palette.LOUD,
             interaction_event="always", outline_translation=False,
         )  # fmt: skip
-        self._ready = True
 
     def _trial_cut(self) -> tuple[str, Any] | None:
         """Return the trial cut that is held and what it takes; the wedge's zone is drawn."""
