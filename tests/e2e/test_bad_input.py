@@ -943,17 +943,19 @@ TABLE: tuple[Bad, ...] = (
     Bad(
         "a stage for a window",
         command("view", "@/case", "--after-stage", "1"),
-        "--after-stage goes with --screenshot; the window opens on --day",
+        "Invalid value: --after-stage goes with --screenshot; the window opens on --day; see flrsim --help",
+        code=2,
     ),
     Bad(
         "two answers to when",
         command("view", "@/case", "--screenshot", "@/picture.png", "--after-stage", "1", "--day", "3"),
-        "--after-stage and --day both say when; give one",
+        "Invalid value: --after-stage and --day both say when; give one; see flrsim --help",
+        code=2,
     ),
     Bad(
         "picture of a day beyond the course",
         command("view", "@/case", "--screenshot", "@/picture.png", "--day", "9999"),
-        "day 9999 lies outside the course",
+        "day 9999 lies outside the course, which runs from day …",
     ),
     Bad(
         "table of unknown kind",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flrsim.case import LiverCase
-from flrsim.comparison import compare
+from flrsim.comparison import Compared, compare
 from flrsim.errors import DisplayError, PlanError
 from flrsim.evidence import Evidence
 from flrsim.plan import Plan
