@@ -936,24 +936,24 @@ TABLE: tuple[Bad, ...] = (
         'view "above" is not known; views are anterior, inferior, posterior',
     ),
     Bad(
-        "movie of unknown kind",
+        "view: movie of unknown kind",
         command("view", "@/case", "--movie", "@/course.avi"),
         "course.avi: a movie is written as .gif or .mp4; change the name",
     ),
     Bad(
-        "a stage for a window",
+        "view: a stage for a window",
         command("view", "@/case", "--after-stage", "1"),
         "Invalid value: --after-stage goes with --screenshot; the window opens on --day; see flrsim --help",
         code=2,
     ),
     Bad(
-        "two answers to when",
+        "view: two answers to when",
         command("view", "@/case", "--screenshot", "@/picture.png", "--after-stage", "1", "--day", "3"),
         "Invalid value: --after-stage and --day both say when; give one; see flrsim --help",
         code=2,
     ),
     Bad(
-        "picture of a day beyond the course",
+        "view: a day beyond the course",
         command("view", "@/case", "--screenshot", "@/picture.png", "--day", "9999"),
         "day 9999 lies outside the course, which runs from day …",
     ),
@@ -1319,7 +1319,7 @@ def test_bad_input_is_answered_in_one_sentence(
 
 
 # The parser refuses --json where a command has none; those rows have no error object.
-WITH_JSON = [r for r in (*TABLE, *OTHER_FORMATS) if not r.id.startswith(("screenshot", "unknown demo"))]
+WITH_JSON = [r for r in (*TABLE, *OTHER_FORMATS) if not r.id.startswith(("screenshot", "view", "unknown demo"))]
 
 
 @pytest.mark.parametrize("row", WITH_JSON, ids=lambda row: row.id)
