@@ -87,6 +87,21 @@ def summary(samples: list[tuple[float, float]]) -> dict[str, float]:
     }
 
 
+def viewer_rows(python: str, demo: Path, cache: Path) -> dict[str, dict[str, float | bool]]:
+    """Return what a person waits for in the window: to open it, a slider step in motion, and at rest."""
+    runs = [
+        json.loads(run([python, "-m", "benchmarks.viewer", str(demo), "two-stage"], cache)[2])
+        for _ in range(RUNS)
+    ]
+    triangles = f"{runs[0]['triangles']:,} triangles, software GL"
+    named = {
+        "window open": "first_s",
+        "slider step while it moves": "moving_s",
+        "slider step at rest": "still_s",
+    }
+    return {f"{name}, {triangles}": {**summary([(r[key], 0.0) for r in runs])} for name, key in named.items()}
+
+
 def main() -> None:
     python = sys.executable
     rows: dict[str, dict[str, float | bool]] = {}
@@ -129,6 +144,7 @@ def main() -> None:
             }
         inner = [float(run([python, "-c", AFTER_LOADING, str(demo)], cache)[2]) for _ in range(RUNS)]
         rows["compare, 4 plans x 10,000 draws, after loading"] = summary([(s, 0.0) for s in inner])
+        rows |= viewer_rows(python, demo, cache)
     for name, goal in GOALS.items():
         rows[name]["met"] = rows[name]["median_s"] <= goal["seconds"] and rows[name]["peak_mb"] <= goal.get(
             "peak_mb", 1e9

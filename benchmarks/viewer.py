@@ -1,0 +1,60 @@
+"""A step of the window's timeline: what a person waits for while a slider moves, and when it is let go.
+
+``python -m benchmarks.viewer CASE PLAN`` prints triangles and seconds as JSON, drawn off screen in the window's own size.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+STEPS = 12
+DRAWS = 500
+
+
+def steps(case_path: Path, plan: str) -> dict[str, float]:
+    """Return the triangles drawn, and the median seconds of a slider step (recompute and redraw) in motion and at rest."""
+    from flrsim.case_file import load_case
+    from flrsim.comparison import compare
+    from flrsim.evidence import load_evidence
+    from flrsim.viewer.desktop.state import ViewState
+    from flrsim.viewer.desktop.window import Window
+    from flrsim.viewer.scene import scene_at
+    from flrsim.viewer.shown import shown_plans
+
+    evidence = load_evidence()
+    case, plans = load_case(case_path, evidence)
+    compared = compare(case, [p for p in plans if p.name == plan], evidence, seed=1, draws=DRAWS)
+    state = ViewState(shown_plans(case, compared.staged, compared.result.plans))
+    start = time.perf_counter()
+    window = Window(state, off_screen=True)
+    window.plotter.show(auto_close=False)
+    first = time.perf_counter() - start
+    last = state.shown.operation_days[-1]
+    days = [last - 2 - n for n in range(STEPS)]
+    state.set_day(days[-1])
+
+    def wait(day: int) -> float:
+        begun = time.perf_counter()
+        state.set_day(day)
+        return time.perf_counter() - begun
+
+    window.moving(True)
+    moving = statistics.median(wait(day) for day in days)
+    window.moving(False)
+    still = statistics.median(wait(day) for day in days)
+    scene = scene_at(state.shown, day=days[0], options=state.options)
+    window.plotter.close()
+    return {
+        "triangles": sum(len(a.faces) for a in scene.actors if a.faces.shape[1] == 3),
+        "first_s": first,
+        "moving_s": moving,
+        "still_s": still,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(steps(Path(sys.argv[1]), sys.argv[2])))
