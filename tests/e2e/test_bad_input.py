@@ -1319,7 +1319,9 @@ def test_bad_input_is_answered_in_one_sentence(
 
 
 # The parser refuses --json where a command has none; those rows have no error object.
-WITH_JSON = [r for r in (*TABLE, *OTHER_FORMATS) if not r.id.startswith(("screenshot", "view", "unknown demo"))]
+WITH_JSON = [
+    r for r in (*TABLE, *OTHER_FORMATS) if not r.id.startswith(("screenshot", "view", "unknown demo"))
+]
 
 
 @pytest.mark.parametrize("row", WITH_JSON, ids=lambda row: row.id)

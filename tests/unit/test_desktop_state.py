@@ -128,8 +128,8 @@ def test_a_picked_lesion_says_size_margin_and_nearest_vessels_on_the_day() -> No
     text = picked_text(shown, 30, Picked("lesion", "L1"), facts)
     assert text.split("\n") == [
         "L1", "removed in stage 2", "0.51 mL on the images", "14 mm across (13 mm to 16 mm)",
-        "to the cut 6.4 mm, planned 5 mm", "hepatic vein: right hepatic vein at 7.3 mm",
-        "portal pedicle: S5|S6 at 3 mm (border, stands in)",
+        "to the cut 6.4 mm, planned 5 mm", "to right hepatic vein 7.3 mm",
+        "to S5|S6 3 mm (border, stands in)",
     ]  # fmt: skip
 
 

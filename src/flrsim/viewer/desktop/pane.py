@@ -32,9 +32,10 @@ class Pane:
     Parameters
     ----------
     index : its place among the parts of the plotter.
+    ink : colour of its words, that of its plan's curve.
     """
 
-    def __init__(self, plotter: Any, index: int) -> None:
+    def __init__(self, plotter: Any, index: int, ink: str) -> None:
         self._plotter, self.index = plotter, index
         self.renderer = plotter.renderers[index]
         self._drawings: dict[Shown, SceneDrawing] = {}
@@ -46,7 +47,7 @@ class Pane:
         self._activate()
         prepare(plotter)
         plotter.enable_depth_peeling(number_of_peels=PEELS)
-        self._words = plotter.add_text("", position=(0.02, 0.98), viewport=True, font_size=9, color=INK)
+        self._words = plotter.add_text("", position=(0.02, 0.98), viewport=True, font_size=9, color=ink)
         self._words.prop.justification_vertical = "top"
         self._banner = plotter.add_text("", position=(0.98, 0.98), viewport=True, font_size=10, color="white")
         self._banner.prop.justification_vertical = "top"
@@ -59,7 +60,7 @@ class Pane:
     def place(self, viewport: tuple[float, float, float, float] | None) -> None:
         """Give the pane its part of the window (left, bottom, right, top; shares); None hides it."""
         self.renderer.SetDraw(viewport is not None)
-        self.renderer.SetViewport(*(viewport or (0.0, 0.0, 0.001, 0.001)))
+        self.renderer.SetViewport(*(viewport or (0.999, 0.999, 1.0, 1.0)))
 
     def look_from(self, camera: Camera, aspect: float) -> None:
         """Look at all that is shown from one side; `aspect` is the pane's width over its height."""
@@ -158,7 +159,14 @@ class Pane:
         cube.GetTextEdgesProperty().SetColor(0.13, 0.14, 0.16)
         for face in ("XPlus", "XMinus", "YPlus", "YMinus", "ZPlus", "ZMinus"):
             getattr(cube, f"Get{face}FaceProperty")().SetColor(0.13, 0.14, 0.16)
-        self._plotter.add_orientation_widget(cube, interactive=False, viewport=(0.0, 0.04, 0.13, 0.22))
+        widget = self._plotter.add_orientation_widget(
+            cube, interactive=False, viewport=(0.0, 0.04, 0.13, 0.22)
+        )
+        # Left alone, it follows the camera of whatever part of the window holds the corner.
+        widget.Off()
+        widget.SetDefaultRenderer(self.renderer)
+        widget.SetCurrentRenderer(self.renderer)
+        widget.On()
 
     def add_scale(self) -> None:
         """Lay a bar of known length along the patient's left-right axis below the liver, in space."""

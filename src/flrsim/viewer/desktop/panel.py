@@ -16,7 +16,7 @@ NOTHING_PICKED = "click a lesion or segment to read its numbers"
 LEFT = 0.74
 """Where the panel begins, share of the window's width."""
 ROW_PX, BOX_PX, MARGIN_PX = 26, 17, 14
-TOP = 0.34
+TOP = 0.37
 """Where the switches begin, share of the height; the numbers of what is picked stand above them."""
 NAMES = {
     "liver": "liver", "lesions": "lesions", "vessels": "vessels", "cut_surfaces": "cut surfaces",
@@ -68,13 +68,13 @@ class Panel:
             self._button(name, name, place, act, None)
         first, last = state.days
         self.day = self._slider(
-            lambda day: state.set_day(round(day)), (first, last), first, "day", 0.1, moving, "%.0f"
+            lambda day: state.set_day(round(day)), (first, last), first, "day", 0.115, moving, "%.0f"
         )
         self.opacity = self._slider(
-            state.set_opacity, (0.0, 1.0), 1.0, "opacity", 0.165, moving, "%.2f", 0.05, 0.45
+            state.set_opacity, (0.0, 1.0), 1.0, "opacity", 0.185, moving, "%.2f", 0.05, 0.45
         )
         self.margin = self._slider(
-            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, "margin, mm", 0.165, moving, "%.0f", 0.55, 0.95
+            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, "margin, mm", 0.185, moving, "%.0f", 0.55, 0.95
         )
         self.margin.Off()
 

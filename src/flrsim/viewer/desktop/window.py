@@ -9,7 +9,7 @@ from flrsim.report import palette
 from flrsim.resection.plane import Plane
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.desktop.pane import Pane
-from flrsim.viewer.desktop.panel import LEFT, Panel
+from flrsim.viewer.desktop.panel import BESIDE, LEFT, ON, Panel
 from flrsim.viewer.desktop.state import ViewState
 from flrsim.viewer.desktop.tools import Trial
 from flrsim.viewer.desktop.words import head
@@ -47,7 +47,7 @@ class Window:
             shape=(1, 3), border=False, off_screen=off_screen, window_size=list(size), theme=own,
             lighting="light kit", title=f"flrsim: {state.plans[0].case.name}",
         )  # fmt: skip
-        self.panes = (Pane(self.plotter, 0), Pane(self.plotter, 1))
+        self.panes = (Pane(self.plotter, 0, ON), Pane(self.plotter, 1, BESIDE))
         self._trial = Trial(state.plans[0].case)
         self._taken: tuple[Any, Any] = (None, None)
         self._wedge: Any = None

@@ -6,7 +6,7 @@ from textwrap import fill
 
 from flrsim.report import format as show
 from flrsim.report import palette
-from flrsim.results import RESEARCH_NOTE, LesionVolume, NearestVessel, RuleOutcome
+from flrsim.results import RESEARCH_NOTE, LesionVolume, RuleOutcome
 from flrsim.viewer.desktop.state import Picked, ViewState
 from flrsim.viewer.desktop.tools import Taken
 from flrsim.viewer.shown import Readout, Shown
@@ -92,18 +92,13 @@ def picked_text(shown: Shown, day: int | None, picked: Picked, facts: LesionVolu
 
 
 def _near(facts: LesionVolume) -> list[str]:
-    near = [
-        ("hepatic vein", facts.nearest_hepatic_vein),
-        ("portal pedicle", facts.nearest_portal_pedicle),
-        ("vessel", facts.nearest_unsplit_vessel),
+    near = (facts.nearest_hepatic_vein, facts.nearest_portal_pedicle, facts.nearest_unsplit_vessel)
+    lines = [
+        f"to {v.name} {show.millimetres(v.distance_mm)}" + (" (border, stands in)" if v.proxy else "")
+        for v in near
+        if v is not None
     ]
-    lines = [f"{word}: {_vessel(v)}" for word, v in near if v is not None]
     return lines or ["vessels not supplied"]
-
-
-def _vessel(v: NearestVessel) -> str:
-    stands = " (border, stands in)" if v.proxy else ""
-    return f"{v.name} at {show.millimetres(v.distance_mm)}{stands}"
 
 
 def _segment(shown: Shown, name: str) -> str:
