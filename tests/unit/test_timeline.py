@@ -399,6 +399,35 @@ def test_curves_are_percentiles_and_lesions_vanish_when_resected(staged: Timelin
     assert staged.flr_ml.median[i] == pytest.approx(np.median(staged.at_resection.flr_ml))  # type: ignore[union-attr]
 
 
+def test_the_share_with_enough_volume_is_that_of_the_draws_on_every_decision_day(staged: Timeline) -> None:
+    assert staged.p_sufficient.shape == staged.days.shape
+    for decision in staged.decisions:
+        if decision.kind == "scan":
+            at = int(np.flatnonzero(staged.days == decision.day)[0])
+            enough = np.mean(decision.sflr >= staged.growth_laws.threshold)
+            assert staged.p_sufficient[at] == pytest.approx(enough)
+            assert 0.0 < enough < 1.0
+
+
+def test_diameters_by_day_are_those_of_the_operations_and_end_where_a_lesion_is_cleared(
+    staged: Timeline,
+) -> None:
+    ends = {s.stage: s.day for s in staged.course.operations}
+    seen = 0
+    for lesion in staged.course.lesions:
+        curve = staged.lesion_mm[lesion.name]
+        assert curve.median[0] == pytest.approx(lesion.diameter_mm), "as imaged on the first day"
+        until = ends.get(lesion.stage if lesion.cleared else None, np.inf)
+        assert np.isnan(curve.median).tolist() == (staged.days >= until).tolist()
+        for row in staged.lesions:
+            if row.name == lesion.name and row.day < until:
+                at = int(np.flatnonzero(staged.days == row.day)[0])
+                assert curve.median[at] == pytest.approx(row.diameter_mm.median)
+                assert curve.p10[at] == pytest.approx(row.diameter_mm.p10)
+                seen += 1
+    assert seen
+
+
 def test_results_are_the_same_in_threads_and_with_more_plans_beside(staged: Timeline) -> None:
     with ThreadPoolExecutor(2) as pool:
         jobs = [

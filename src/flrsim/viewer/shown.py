@@ -117,8 +117,8 @@ class Readout:
             lines = [f"{when} · growth not simulated: drawn as imaged"]
         if abs(self.growth.volume - 1.0) >= SEEN_GROWTH:
             lines.append(
-                f"kept tissue drawn at {self.growth.volume:.2f} × its imaged volume about {self.growth.centre_name}: "
-                "shape not predicted"
+                f"kept tissue drawn at {self.growth.volume:.2f} × its imaged volume about {self.growth.centre_name}, "
+                "the rest as imaged: shape not predicted"
             )
         return tuple(lines)
 
