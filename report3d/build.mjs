@@ -13,5 +13,5 @@ const result = await build({
 // Inside a page nothing may look like the end of its script.
 const text = result.outputFiles[0].text.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
 writeFileSync(process.argv[2] ?? new URL("model3d.js", to), text);
-writeFileSync(new URL("model3d.LICENSE.txt", to), `model3d.js contains three.js ${version}.\n\n${licence}`);
+if (!process.argv[2]) writeFileSync(new URL("model3d.LICENSE.txt", to), `model3d.js contains three.js ${version}.\n\n${licence}`);
 console.log(`${(text.length / 1000).toFixed(0)} kB`);

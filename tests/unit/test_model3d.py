@@ -1,0 +1,167 @@
+"""The interactive picture as data: every shape once, what each stage shows of it, and geometry light enough to carry."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from drawn_box import grown_result, shown_box
+
+from flrsim.io.glb import AXES
+from flrsim.report import ReportModel
+from flrsim.viewer import model3d
+from flrsim.viewer.model3d import _fewer_triangles, _skipped, model_days, report_model
+from flrsim.viewer.place import Place, Shape
+from flrsim.viewer.scene import scene_at
+
+SOURCES = Path(__file__).parents[2] / "report3d"
+TEMPLATES = Path(__file__).parents[2] / "src" / "flrsim" / "report" / "templates"
+
+
+@pytest.fixture(scope="module")
+def model() -> ReportModel:
+    return report_model(shown_box(result=grown_result()))
+
+
+def scene_of(model: ReportModel) -> trimesh.Scene:
+    return trimesh.load_scene(io.BytesIO(model.glb), file_type="glb", process=False)
+
+
+def test_each_operation_and_the_scan_have_a_button() -> None:
+    shown = shown_box(result=grown_result())
+    scan = shown.result.scan_day
+    assert scan is not None
+    assert 0 < scan < 40 or scan == 42
+    days = [day for _, day in model_days(shown)]
+    assert days == [None, 0, *([scan] if scan < 40 else []), 40]
+    assert model_days(shown)[0] == ("Before", None)
+    assert model_days(shown)[-1] == ("After stage 2, day 40", 40)
+
+
+def test_every_stage_shows_the_actors_of_its_scene_where_the_scene_has_them(model: ReportModel) -> None:
+    shown = shown_box(result=grown_result())
+    scene = scene_of(model)
+    boxes = {}
+    for name in scene.graph.nodes_geometry:
+        matrix, geometry = scene.graph[name]
+        boxes[name] = trimesh.transform_points(scene.geometry[geometry].vertices, matrix)
+    for stage, (_, day) in zip(model.stages, model_days(shown), strict=True):
+        actors = [a for a in scene_at(shown, day=day).actors if len(a.faces)]
+        assert len(stage.parts) == len(actors)
+        for part, actor in zip(stage.parts, actors, strict=True):
+            assert (part.colour, part.opacity) == (actor.colour, actor.opacity)
+            points = boxes[part.node]
+            if part.move is not None:
+                points = trimesh.transform_points(points, np.reshape(part.move, (4, 4)))
+            truth = actor.points @ AXES.T
+            # Thinning leaves corners alone to within a fraction of a voxel (2 mm).
+            assert points.min(axis=0) == pytest.approx(truth.min(axis=0), abs=6e-4)
+            assert points.max(axis=0) == pytest.approx(truth.max(axis=0), abs=6e-4)
+
+
+def test_a_shape_that_several_stages_share_is_carried_once(model: ReportModel) -> None:
+    nodes = {p.node for s in model.stages for p in s.parts}
+    shown = sum(len(s.parts) for s in model.stages)
+    assert len(scene_of(model).graph.nodes_geometry) == len(nodes) < shown
+    first, *_, last = model.stages
+    moved = {p.node for p in last.parts if p.move is not None}
+    assert moved & {p.node for p in first.parts if p.move is None}
+
+
+def test_closed_shapes_look_outwards(model: ReportModel) -> None:
+    kinds = {p.node: p.kind for s in model.stages for p in s.parts}
+    scene = scene_of(model)
+    solid = [n for n, kind in kinds.items() if kind == "lesion"]
+    assert solid
+    for name in solid:
+        assert scene.geometry[scene.graph[name][1]].volume > 0
+
+
+def test_the_kinds_are_those_of_the_buttons(model: ReportModel) -> None:
+    assert {p.kind for s in model.stages for p in s.parts} <= {"liver", "lesion", "vessel"}
+
+
+def test_captions_give_the_day_its_volume_and_that_no_shape_is_predicted(model: ReportModel) -> None:
+    assert model.stages[0].caption.startswith("on the images")
+    assert "day 40" in model.stages[-1].caption
+    assert "shape not predicted" in model.stages[-1].caption
+
+
+def test_no_more_triangles_than_a_page_can_carry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model3d, "TRIANGLES", 2000)
+    monkeypatch.setattr(model3d, "FEWEST_FACES", 20)
+    few = scene_of(report_model(shown_box(result=grown_result())))
+    many = scene_of(report_model(shown_box(result=grown_result())))
+    assert set(few.graph.nodes_geometry) == set(many.graph.nodes_geometry)
+    surfaces = [g for g in few.geometry.values() if hasattr(g, "faces") and len(g.faces)]
+    # Rims of open surfaces are kept whole, so a few more may be left than asked.
+    assert sum(len(g.faces) for g in surfaces) < 1.6 * 2000
+
+
+def test_thinned_walls_keep_their_rim_so_that_neighbours_still_meet() -> None:
+    sheet = trimesh.creation.box((40, 40, 1)).subdivide().subdivide().subdivide().subdivide()
+    upper = sheet.faces[(sheet.triangles[:, :, 2] > 0.49).all(axis=1)]
+    points, faces = np.unique(upper, return_inverse=True)
+    shape = Shape(np.asarray(sheet.vertices)[points], faces.reshape(-1, 3).astype(np.int64))
+    light = _fewer_triangles(shape, 0.3)
+    assert len(light.faces) < 0.75 * len(shape.faces)
+
+    def rim(s: Shape) -> set[tuple[float, ...]]:
+        mesh = trimesh.Trimesh(s.points, s.faces, process=False)
+        edges = mesh.edges_sorted
+        codes, counts = np.unique(edges, axis=0, return_counts=True)
+        return {tuple(np.round(s.points[i], 6)) for i in codes[counts == 1].ravel()}
+
+    assert rim(light) == rim(shape)
+
+
+def test_lines_lose_points_on_the_way_and_keep_ends_forks_and_rings() -> None:
+    way = [[i, i + 1] for i in range(10)]
+    assert _skipped(np.array(way), 5).tolist() == [[0, 5], [5, 10]]
+    fork = np.array([[0, 1], [1, 2], [2, 3], [2, 4]])
+    assert sorted(sorted(e) for e in _skipped(fork, 9).tolist()) == [[0, 2], [2, 3], [2, 4]]
+    ring = _skipped(np.array([[i, (i + 1) % 12] for i in range(12)]), 3)
+    assert len(ring) == 4
+    assert len(np.unique(ring)) == 4
+
+
+def test_a_move_in_millimetres_is_the_same_move_in_the_browsers_axes() -> None:
+    place = Place.about((10.0, -20.0, 30.0), 1.2)
+    move = np.reshape(model3d._move(place), (4, 4))
+    points = np.array([[0.0, 0.0, 0.0], [5.0, 6.0, 7.0]])
+    assert trimesh.transform_points(points @ AXES.T, move) == pytest.approx(place.on(points) @ AXES.T)
+    assert model3d._move(Place()) is None
+
+
+def test_the_states_are_json_that_cannot_close_its_own_script_block(model: ReportModel) -> None:
+    text = model.states()
+    assert not set("<>&") & set(text)
+    assert [s["title"] for s in json.loads(text)] == [s.title for s in model.stages]
+
+
+def test_the_bundle_names_what_is_in_it_and_can_stand_in_a_page() -> None:
+    text = (TEMPLATES / "model3d.js").read_text(encoding="utf-8")
+    assert "</script" not in text
+    assert "<!--" not in text
+    version = json.loads((SOURCES / "package.json").read_text())["dependencies"]["three"]
+    assert f"three.js {version}" in text[:300]
+    licence = (TEMPLATES / "model3d.LICENSE.txt").read_text(encoding="utf-8")
+    assert version in licence
+    assert "MIT License" in licence
+    assert len(text) < 800_000
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (SOURCES / "node_modules").is_dir(),
+    reason="the bundle is built with node and `npm ci` in report3d/, which are not here",
+)
+def test_the_bundle_is_what_its_sources_give(tmp_path: Path) -> None:
+    out = tmp_path / "model3d.js"
+    subprocess.run(["node", "build.mjs", str(out)], cwd=SOURCES, check=True, capture_output=True)
+    assert out.read_bytes() == (TEMPLATES / "model3d.js").read_bytes()
