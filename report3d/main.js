@@ -25,8 +25,8 @@ function button(text, act) {
   return made;
 }
 
-async function geometry(number) {
-  const text = document.getElementById(`geometry-${number}`).textContent.trim();
+async function geometry(id) {
+  const text = document.getElementById(id).textContent.trim();
   const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const bytes = await new Response(stream).arrayBuffer();
@@ -41,6 +41,7 @@ class Model {
     this.stages = JSON.parse(document.getElementById(`states-${this.number}`).textContent);
     this.stage = 0;
     this.hidden = new Set();
+    this.marks = [];
     this.place = element("div", { className: "place3d" });
     this.start = button("Show in 3D", () => this.show());
     holder.append(this.start, this.place);
@@ -102,7 +103,7 @@ class Model {
     lamp.position.set(0.4, 0.6, 1);
     this.camera.add(lamp);
     this.scene.add(this.camera);
-    this.root = await geometry(this.number);
+    this.root = await geometry(this.holder.dataset.geometry);
     this.scene.add(this.root);
     this.root.updateMatrixWorld(true);
     this.nodes = new Map();
@@ -148,6 +149,14 @@ class Model {
     }
     this.stageButtons.forEach((made, k) => made.setAttribute("aria-pressed", String(k === n)));
     this.groupButtons.forEach((made) => made.setAttribute("aria-pressed", String(!this.hidden.has(made.dataset.group))));
+    this.marks.forEach((mark) => mark.remove());
+    this.marks = this.hidden.has("lesion") ? [] : stage.marks.map(({ text, place, colour }) => {
+      const mark = element("span", { className: "mark", textContent: text });
+      mark.style.color = mark.style.borderColor = colour;
+      mark.at = new Vector3(...place);
+      return mark;
+    });
+    this.canvas.after(...this.marks);
     this.caption.textContent = stage.caption;
     this.draw();
   }
@@ -206,6 +215,10 @@ class Model {
     this.camera.updateProjectionMatrix();
     this.renderer.setSize(width, height, false);
     this.renderer.render(this.scene, this.camera);
+    for (const mark of this.marks) {
+      const { x, y } = mark.at.clone().project(this.camera);
+      mark.style.transform = `translate(${width * (0.5 + 0.5 * x)}px, ${height * (0.5 - 0.5 * y)}px) translate(-50%, -50%)`;
+    }
     Object.values(AXES).forEach((axis, n) => {
       const seen = new Vector3(...axis).transformDirection(this.camera.matrixWorldInverse);
       const letter = this.letters[n];

@@ -87,6 +87,16 @@ def test_the_kinds_are_those_of_the_buttons(model: ReportModel) -> None:
     assert {p.kind for s in model.stages for p in s.parts} <= {"liver", "lesion", "vessel"}
 
 
+def test_lesions_are_marked_where_they_are_until_they_go(model: ReportModel) -> None:
+    shown = shown_box(result=grown_result())
+    marked = [{m.text for m in s.marks} for s in model.stages]
+    assert marked[0] == {"L1", "L2"}
+    assert marked[-1] < marked[0]
+    for mark in model.stages[0].marks:
+        lesion = shown.case.lesion(mark.text)
+        assert mark.place == pytest.approx(AXES @ np.array(lesion.centre_mm), abs=1e-3)
+
+
 def test_captions_give_the_day_its_volume_and_that_no_shape_is_predicted(model: ReportModel) -> None:
     assert model.stages[0].caption.startswith("on the images")
     assert "day 40" in model.stages[-1].caption

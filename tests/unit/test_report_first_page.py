@@ -119,7 +119,8 @@ def test_the_first_page_answers_in_the_order_in_which_a_board_asks() -> None:
         ReportPicture("two-stage", 0, "seen from the front", png(), "a", "anterior"),
         ReportPicture("two-stage", 1, "after the first", png(), "c"),
     ]
-    text = Page(render_html(case(), pictures)).text
+    text = render_html(case(), pictures)
+    assert Page(text).tags.count("img") == 3
     start = text.index("First worry")
     order = (
         "First worry", "seen from the front", "seen from below", "What stays", "Lesions, uncleared first", "Is it enough",
@@ -150,6 +151,8 @@ def test_the_leading_question_names_lesions_and_the_binding_rule() -> None:
         leading_question(case())
         == "Can all 3 lesions be cleared, does what then stays reach sFLR of 30 %, and when?"
     )
+    two = replace(case(), lesions=case().lesions[:2])
+    assert leading_question(two).startswith("Can both lesions be cleared")
     none = replace(case(), lesions=())
     assert leading_question(none) == "Does what then stays reach sFLR of 30 %, and when?"
     bare = replace(case(), plans=(replace(staged(), rules=()),))
@@ -161,7 +164,7 @@ def test_what_stays_says_what_it_hangs_on_and_a_lost_branch_is_loud() -> None:
     assert [c.text for c in rows["S1"]] == [
         "40 mL",
         "trunk kept",
-        "inferior vena cava not supplied",
+        "vena cava not supplied",
         "not supplied",
     ]
     assert (rows["S2"][1].text, rows["S2"][1].tone) == ("S2 lost", "loud")
@@ -192,9 +195,12 @@ def test_the_numbers_name_the_formula_and_the_rules_their_error() -> None:
     ((name, value, answer, use),) = volume_rules(replace(staged(), rules=(rule,)))
     assert name.text == "sFLR (vauthey2002) ≥ 30 %"
     # 29.7 % is no 30 %.
-    assert value.text == "29.7 % (27 % to 32 %)"
+    assert value.text == "29.7 (27–32) %"
     assert (answer.text, answer.tone) == ("missed, inside the error; P 41 %", "loud")
     assert use.text == "binding: chemotherapy > 12 weeks"
+    binding, weaker, *_ = staged().rules
+    both = volume_rules(replace(staged(), rules=(weaker, binding)))
+    assert [line[3].text.split(":")[0] for line in both] == ["binding", "for information"]
     growth_rates = [r for r in staged().rules if r.rule == "kgr"]
     assert growth_rates
     assert volume_rules(replace(staged(), rules=tuple(growth_rates))) == ()
@@ -216,6 +222,13 @@ def test_the_calendar_counts_days_between_and_ends_with_the_day_the_volume_suffi
     assert rows[-1][2] == "volume suffices from day 38 (24–never); never in 13 %"
     never = replace(staged(), earliest_day_volume_ok=DayQuantiles(None, None, None, 0.9))
     assert calendar_rows(never)[-1][2] == "volume not reached in 90 % of draws"
+
+
+def test_a_plan_of_one_operation_has_no_stages_in_its_calendar() -> None:
+    alone = replace(
+        staged(), stages=staged().stages[:1], dates=(PlanDate(0, "operate", "right hepatectomy", 1),)
+    )
+    assert calendar_rows(alone)[0] == ("day 0", "", "right hepatectomy")
 
 
 def test_death_stands_last_among_the_risks_and_what_never_happens_is_left_out() -> None:
@@ -249,7 +262,7 @@ def test_every_day_of_decision_says_what_is_asked_and_what_follows() -> None:
     assert [r[0] for r in rows] == ["day 0", "after day 0", "day 42", "day 45"]
     assert "portal vein, hepatic vein of S1, S2, S3" in rows[0][1]
     assert rows[2][1] == "is sFLR at least 30 %?"
-    assert rows[2][2] == "sFLR 21 (18–26) %; 6 % of draws stop here"
+    assert rows[2][2] == "FLR 345 (295–410) mL, sFLR 21 (18–26) %; 6 % of draws stop here"
     assert rows[2][3] == f"wait and scan again; {STOP}"
     assert rows[3][3] == STOP
     # A scan after which the plan goes on in any case is no point of return.
@@ -277,6 +290,9 @@ def test_lesions_and_vessels_stand_uncleared_first() -> None:
     rows = lesion_vessel_rows(case(), staged())
     assert [r[0] for r in rows] == ["L2", "L3", "L1"]
     assert all(len(r) == len(LESION_VESSEL) for r in rows)
+    named = replace(case(), lesions=tuple(replace(m, name=f"lesion {m.name}") for m in case().lesions))
+    plan = replace(staged(), lesions=tuple(replace(f, name=f"lesion {f.name}") for f in staged().lesions))
+    assert [r[0] for r in lesion_vessel_rows(named, plan)] == ["2: lesion L2", "3: lesion L3", "1: lesion L1"]
 
 
 @pytest.mark.parametrize(
@@ -317,6 +333,7 @@ def test_whatever_a_lesion_a_plan_or_a_case_is_called_stays_text(name: str) -> N
     model = ReportModel(name, b"glTF", (ModelStage(name, name, (ShownPart(name, "liver", "#009e73", 0.5),)),))
     raw = render_html(made, [ReportPicture(name, 0, name, png(), name)], [model])
     page = Page(raw)
+    assert "<" not in model.states()
     plain = re.sub(r"\s+", " ", name)
     assert plain in page.text
     assert page.tags.count("script") == 3, "two data blocks and our own script"
@@ -352,6 +369,15 @@ def test_a_page_without_models_runs_nothing_and_one_with_models_only_its_own_scr
     assert len(scripts) == 1
     digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page
+
+
+def test_plans_with_the_same_geometry_carry_it_once() -> None:
+    stages = (ModelStage("Before", "", ()),)
+    names = ("one", "two", "three")
+    models = [ReportModel(n, glb, stages) for n, glb in zip(names, (b"same", b"same", b"other"), strict=True)]
+    page = render_html(case(*(replace(staged(), name=n) for n in names)), models=models)
+    assert re.findall('id="(geometry-[0-9])"', page) == ["geometry-1", "geometry-3"]
+    assert re.findall('data-geometry="([^"]*)"', page) == ["geometry-1", "geometry-1", "geometry-3"]
 
 
 def test_drawings_are_whole_alone_and_say_what_they_show() -> None:

@@ -2,7 +2,7 @@
 
 from flrsim.report.files import write_report
 from flrsim.report.marks import lesion_marks
-from flrsim.report.model import ModelStage, ReportModel, ShownPart
+from flrsim.report.model import ModelStage, ReportModel, ShownMark, ShownPart
 from flrsim.report.page import ReportPicture, render_html
 from flrsim.report.pdf import pdf_missing, render_pdf
 from flrsim.report.tables import comparison_rows
@@ -11,6 +11,7 @@ __all__ = [
     "ModelStage",
     "ReportModel",
     "ReportPicture",
+    "ShownMark",
     "ShownPart",
     "comparison_rows",
     "lesion_marks",

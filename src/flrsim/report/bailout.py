@@ -52,7 +52,7 @@ def _at_the_first(plan: PlanResult, date: PlanDate) -> tuple[str, str, str, str]
 
 
 def _at_scan(plan: PlanResult, date: PlanDate, *, deciding: bool) -> tuple[str, str, str, str]:
-    expected = _sflr_on(plan, date.day)
+    expected = _volume_on(plan, date.day)
     if "measured" in date.text:
         expected = f"{date.text.removeprefix('scan, ')}; {expected}".removesuffix("; ")
     if not deciding:
@@ -82,13 +82,18 @@ def _volume_question(plan: PlanResult) -> str:
     return f"is {called(binding)[0]} at least {rule_number(binding)(binding.threshold, 0)}?"
 
 
-def _sflr_on(plan: PlanResult, day: int) -> str:
-    """Return the sFLR that is expected on a day of decision."""
+def _volume_on(plan: PlanResult, day: int) -> str:
+    """Return the FLR and sFLR that are expected on a day of decision."""
     for decision in plan.decisions:
         known: Mapping[str, Any] = plain(decision)
-        if known.get("day") == day and known.get("sflr"):
-            q = known["sflr"]
-            return f"sFLR {show.interval(Quantiles(q['median'], q['p10'], q['p90']), show.percent)}"
+        if known.get("day") != day:
+            continue
+        parts = []
+        for key, name, text in (("flr_ml", "FLR", show.ml), ("sflr", "sFLR", show.percent)):
+            q = known.get(key)
+            if q:
+                parts.append(f"{name} {show.interval(Quantiles(q['median'], q['p10'], q['p90']), text)}")
+        return ", ".join(parts)
     return ""
 
 

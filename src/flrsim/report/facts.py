@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flrsim.report import format as show
+from flrsim.report.marks import lesion_marks
 from flrsim.report.tables import lesion_lines
 from flrsim.results import ClearanceCost, Comparison, Interval, LesionVolume, NearestVessel, PlanResult
 
@@ -57,12 +58,14 @@ LESION_VESSEL = (
 def lesion_vessel_rows(comparison: Comparison, plan: PlanResult) -> list[list[str]]:
     """Return where each lesion lies and what the plan does to it, in the order of `LESION_VESSEL`, uncleared first."""
     lesions = {m.name: m for m in comparison.lesions}
+    marks = lesion_marks(list(lesions))
     rows = []
     for line in lesion_lines(comparison, plan):
         m = lesions.get(line.name)
+        mark = marks.get(line.name, line.name)
         place = [show.NONE] * 4 if m is None else [_depth(m), _vein(m), _pedicle(m), _wedge(m)]
         fate = "; ".join(t for t in (line.fate, line.note) if t)
-        rows.append([line.name, *place, fate, line.margins])
+        rows.append([line.name if mark == line.name else f"{mark}: {line.name}", *place, fate, line.margins])
     return rows
 
 

@@ -20,11 +20,11 @@ VOLUME_KINDS = ("percent", "percent1")
 """How rules of volume are printed: shares of a liver, shares of the weight."""
 FATES = {"kept": "kept", "lost": "lost", "not_supplied": "not supplied"}
 REASONS = {
-    "progression": "the tumour progresses",
-    "growth": "the remnant is too small",
-    "complication": "a complication",
-    "death": "death before the last operation, or within 90 days",
+    "progression": "tumour progresses",
+    "growth": "remnant too small",
+    "complication": "complication",
 }
+"""Why a plan is not completed; deaths have a row of their own."""
 OPTIONS_HEAD = {"growth": "If the remnant does not grow", "tumour": "If the tumour grows"}
 REASON_OF = {"growth": "growth", "tumour": "progression"}
 
@@ -58,7 +58,7 @@ def leading_question(comparison: Comparison) -> str:
         enough = f"does what then stays reach {rule}, and when?"
     if not n:
         return enough[0].upper() + enough[1:]
-    lesions = "the lesion" if n == 1 else f"all {n} lesions"
+    lesions = {1: "the lesion", 2: "both lesions"}.get(n, f"all {n} lesions")
     return f"Can {lesions} be cleared, {enough}"
 
 
@@ -108,7 +108,7 @@ def _branch(s: StayingSegment) -> Cell:
 
 
 def _veins(s: StayingSegment) -> Cell:
-    cells = [_fate(vein, fate) for vein, fate in s.veins.items()]
+    cells = [_fate(vein.removeprefix("inferior "), fate) for vein, fate in s.veins.items()]
     known = [c for c in cells if c.tone != "quiet"] or cells[:1]
     tone = "loud" if known and all(c.tone == "loud" for c in known) else known[0].tone if known else "quiet"
     return Cell(
@@ -161,7 +161,8 @@ def _rule_line(rule: RuleOutcome) -> tuple[Cell, ...]:
     number = rule_number(rule)
     text = show.against(rule.value, rule.threshold, number)
     if rule.error_low is not None and rule.error_high is not None:
-        text += f" ({number(rule.error_low, 0)} to {number(rule.error_high, 0)})"
+        low, _, unit = number(rule.error_low, 0).partition(" ")
+        text = f"{text.removesuffix(f' {unit}')} ({low}–{number(rule.error_high, 0).partition(' ')[0]}) {unit}".rstrip()
     met = rule.met if rule.met is not None else (rule.value or 0.0) >= rule.threshold
     answer = "met" if met else "missed"
     if rule.inside_error:
@@ -185,7 +186,7 @@ def calendar_rows(plan: PlanResult) -> tuple[tuple[str, str, str], ...]:
     before: int | None = None
     for date in plan.dates:
         gap = "" if before is None or date.day == before else f"+{show.days(date.day - before)}"
-        rows.append((show.day(date.day), gap, clipped(_what(date))))
+        rows.append((show.day(date.day), gap, clipped(_what(date, several=len(plan.stages) > 1))))
         before = date.day
     if plan.earliest_day_volume_ok is not None:
         first = plan.earliest_day_volume_ok
@@ -194,8 +195,9 @@ def calendar_rows(plan: PlanResult) -> tuple[tuple[str, str, str], ...]:
     return tuple(rows)
 
 
-def _what(date: PlanDate) -> str:
-    words = {"last_dose": "last dose of ", "operate": f"stage {date.stage}: "}.get(date.kind, "")
+def _what(date: PlanDate, *, several: bool) -> str:
+    stage = f"stage {date.stage}: " if several else ""
+    words = {"last_dose": "last dose of ", "operate": stage}.get(date.kind, "")
     return f"{words}{date.text}"
 
 
@@ -206,7 +208,7 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
         rows.append(("completed as planned", show.probability(plan.p_complete)))
     for reason, p in plan.p_dropout.items():
         if p > 0 and reason != "death":
-            rows.append((f"not completed: {REASONS.get(reason, show.words(reason))}", show.probability(p)))
+            rows.append((f"stopped: {REASONS.get(reason, show.words(reason))}", show.probability(p)))
     failure = range_text(plan.p_phlf)
     if failure:
         rows.append(("liver failure", failure))

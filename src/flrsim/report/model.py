@@ -30,12 +30,22 @@ class ShownPart:
 
 
 @dataclass(frozen=True)
+class ShownMark:
+    """The mark of a lesion and where it stands, (3,) in the GLB's axes and metres."""
+
+    text: str
+    place: tuple[float, float, float]
+    colour: str
+
+
+@dataclass(frozen=True)
 class ModelStage:
-    """One state of the liver: the word on its button, what is seen, in words, and the parts."""
+    """One state of the liver: the word on its button, what is seen, in words, the parts, and the lesions' marks."""
 
     title: str
     caption: str
     parts: tuple[ShownPart, ...]
+    marks: tuple[ShownMark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,10 @@ class ReportModel:
                         **({} if p.move is None else {"move": [round(v, 7) for v in p.move]}),
                     }
                     for p in s.parts
+                ],
+                "marks": [
+                    {"text": m.text, "place": [round(v, 5) for v in m.place], "colour": m.colour}
+                    for m in s.marks
                 ],
             }
             for s in self.stages

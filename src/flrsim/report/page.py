@@ -80,6 +80,7 @@ def render_html(
         lstrip_blocks=True,
     )
     plans = [_plan(comparison, plan, pictures, models, n) for n, plan in enumerate(comparison.plans)]
+    _share_geometry(plans)
     drawings = {"scatter": scatter_svg(comparison, salt="s"), "contacts": contacts_svg(comparison, salt="c")}
     for holder in (*plans, drawings):
         for name in ("svg", "lesion_map", "segment_bars", "scatter", "contacts", "states"):
@@ -116,6 +117,18 @@ def render_html(
         reference_keys=[str(r.get("key") or "") for r in comparison.references],
         **drawings,
     )
+
+
+def _share_geometry(plans: Sequence[dict[str, Any]]) -> None:
+    """Give plans whose geometry is the same one block of it, which stands with the first of them."""
+    blocks: dict[bytes, str] = {}
+    for plan in plans:
+        model = plan["model"]
+        if model is None:
+            continue
+        new = model.glb not in blocks
+        plan["geometry_id"] = blocks.setdefault(model.glb, f"geometry-{plan['number']}")
+        plan["geometry"] = model.geometry() if new else None
 
 
 def _asset(name: str) -> str:
@@ -160,7 +173,6 @@ def _plan(
         "later_pictures": [i for i in own if i not in first],
         "model": model,
         "states": None if model is None else model.states(),
-        "geometry": None if model is None else model.geometry(),
         "staying": firstpage.staying_rows(plan),
         "lesions": tables.lesion_lines(comparison, plan),
         "numbers": firstpage.number_rows(comparison, plan),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.io.glb import AXES, GlbPart, glb_bytes
-from flrsim.report import ModelStage, ReportModel, ShownPart
+from flrsim.report import ModelStage, ReportModel, ShownMark, ShownPart, lesion_marks
 from flrsim.viewer.drawing import headless
 from flrsim.viewer.place import Place, Shape
-from flrsim.viewer.scene import Actor, Options, Scene, scene_at
+from flrsim.viewer.scene import Actor, Scene, scene_at
 from flrsim.viewer.shown import Shown
 
 TRIANGLES = 40_000
@@ -23,9 +25,8 @@ GROUPS = {"lesion": "lesion", "margin": "lesion", "vessel": "vessel"}
 
 def report_model(shown: Shown) -> ReportModel:
     """Return the interactive picture of a plan: the plan, after each operation but the last, at the deciding scan, at the end."""
-    scenes = [
-        (word, scene_at(shown, day=day, options=Options(labels=False))) for word, day in model_days(shown)
-    ]
+    scenes = [(word, scene_at(shown, day=day)) for word, day in model_days(shown)]
+    marks = lesion_marks([lesion.name for lesion in shown.case.lesions])
     names: dict[Shape, str] = {}
     parts: dict[str, Actor] = {}
     for _, scene in scenes:
@@ -41,7 +42,10 @@ def report_model(shown: Shown) -> ReportModel:
             for name, a in parts.items()
         ]
     )
-    stages = tuple(ModelStage(word, _caption(scene), _shown_parts(scene, names)) for word, scene in scenes)
+    stages = tuple(
+        ModelStage(word, _caption(scene), _shown_parts(scene, names), _shown_marks(scene, marks))
+        for word, scene in scenes
+    )
     return ReportModel(shown.name, glb, stages, scenes[0][1].note)
 
 
@@ -69,6 +73,16 @@ def _shown_parts(scene: Scene, names: dict[Shape, str]) -> tuple[ShownPart, ...]
         for a in scene.actors
         if a.shape in names
     )
+
+
+def _shown_marks(scene: Scene, marks: Mapping[str, str]) -> tuple[ShownMark, ...]:
+    """Return the marks of the lesions that are still there."""
+    out = []
+    for label in scene.labels:
+        if label.kind == "lesion":
+            x, y, z = (float(v) for v in AXES @ np.array(label.position))
+            out.append(ShownMark(marks[label.text], (x, y, z), label.colour))
+    return tuple(out)
 
 
 def _move(place: Place) -> tuple[float, ...] | None:

@@ -75,7 +75,7 @@ def smaller(png: bytes) -> bytes:
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
     return _png(
-        image.quantize(colors=256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG)
+        image.quantize(colors=256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
     )
 
 
