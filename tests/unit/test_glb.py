@@ -48,9 +48,14 @@ def test_colours_are_linear_and_translucency_is_kept() -> None:
     assert linear("#000000") == (0.0, 0.0, 0.0)
     # IEC 61966-2-1: half of the code range is 21.6 % of the light.
     assert linear("#808080")[0] == pytest.approx(0.2158605, abs=1e-6)
-    scene = read(glb_bytes([GlbPart("one", *ball((0, 0, 0)), "#808080", 0.25)]))
-    (mesh,) = scene.geometry.values()
+    data = glb_bytes([GlbPart("one", *ball((0, 0, 0)), "#808080", 0.25)])
+    (mesh,) = read(data).geometry.values()
     assert mesh.visual.material.alphaMode == "BLEND"
+    tree = json.loads(data[20 : 20 + struct.unpack_from("<I", data, 12)[0]])
+    (material,) = tree["materials"]
+    # trimesh keeps eight bits of a colour.
+    written = material["pbrMetallicRoughness"]["baseColorFactor"]
+    assert written == pytest.approx([0.2158605] * 3 + [0.25], abs=0.5 / 255 + 1e-6)
 
 
 def segments_of(data: bytes, name: str) -> np.ndarray:
