@@ -215,12 +215,17 @@ def test_a_movie_shows_the_course(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     movie.write_movie(shown, tmp_path / "course.gif", size=(480, 360))
     with Image.open(tmp_path / "course.gif") as image:
         assert image.n_frames == len(movie.course_days(shown))
-        blue = []
+        blue, amber = [], []
         for n in (0, image.n_frames - 1):
             image.seek(n)
-            blue.append(like(np.asarray(image.convert("RGB")).astype(int)[:280], palette.fate_colour(2)))
+            frame = np.asarray(image.convert("RGB")).astype(int)
+            blue.append(like(frame[:280], palette.fate_colour(2)))
+            swatch = np.array(rgb(palette.fate_colour(1))) * 255
+            amber.append(int((np.abs(frame - swatch).max(axis=2) < 24).sum()))
         assert image.info["duration"] == 1000
     assert blue[0] > 3000 > 300 > blue[1]
+    # The few pixels of stage 1 keep their hue in a file of 256 colours: its swatch in the legend, at least.
+    assert amber[0] > 60 > 20 > amber[1]
 
 
 @needs_gl

@@ -52,6 +52,9 @@ def test_stages_are_stepped_through_and_back_to_the_images() -> None:
     view.set_day(20)
     view.step_stage(-1)
     assert view.day == 14
+    view.set_day(55)
+    view.step_stage(-1)
+    assert view.day == 40
 
 
 def test_plans_are_switched_and_never_compared_with_themselves() -> None:

@@ -10,7 +10,10 @@ from drawn_box import LESION_MM, box_case, fate, grown_result, shown_box, staged
 
 from flrsim.case import Vessel
 from flrsim.errors import DisplayError
+from flrsim.evidence import load_evidence
+from flrsim.plan import Operate, Plan, Step
 from flrsim.report import palette
+from flrsim.staging import stage_plans
 from flrsim.viewer import display
 from flrsim.viewer.geometry import case_geometry
 from flrsim.viewer.hilum import hilum
@@ -204,6 +207,38 @@ def test_a_margin_shell_reaches_its_margin_beyond_the_lesion() -> None:
     later = actor(scene_at(shown, day=30, options=Options(margins=True)), "margin", "margin L1")
     # The lesion grows by half; what is drawn around it is still 5 mm.
     assert later.place.scale == pytest.approx((1.5 * LESION_MM + 10) / (LESION_MM + 10))
+
+
+def test_what_a_later_operation_cuts_out_of_a_kept_segment_moves_with_it() -> None:
+    case, removed = box_case()
+    removed[24:32, 4:14, 4:14] = 0
+    removed[30:36, 4:14, 4:14] = 2
+    shown = Shown(
+        case,
+        staged(case, removed, fate(case, "L1", "removed", 2), fate(case, "L2", "left", None)),
+        grown_result(),
+    )
+    places = {a.name: a.place for a in scene_at(shown, day=30).of_kind("liver")}
+    assert places["S2/2"] == places["S2/0"]
+    assert places["S2/0"].scale > 1.1
+    assert places["S6/2"] == STILL
+
+
+def test_a_wedge_is_a_volume_until_its_day() -> None:
+    case, _ = box_case()
+    plan = Plan("wedge", (Step(5, Operate(wedge=("L2",), margin_mm=4.0)),))
+    (carried,) = stage_plans(case, [plan], load_evidence())
+    shown = Shown(case, carried)
+    (wedge,) = scene_at(shown).of_kind("specimen")
+    assert (wedge.name, wedge.stage, wedge.colour) == ("wedge L2", 1, palette.fate_colour(1))
+    lesion = actor(scene_at(shown), "lesion", "L2")
+    assert (np.ptp(wedge.points, axis=0) > np.ptp(lesion.points, axis=0) + 4.0).all()
+    # It reaches the capsule, the near face of the box.
+    gap = np.abs(wedge.points - lesion.points.mean(axis=0)).max(axis=0)
+    assert gap.max() > 0.5 * np.ptp(lesion.points, axis=0).max() + 4.0
+    assert len(scene_at(shown, day=4).of_kind("specimen")) == 1
+    assert scene_at(shown, day=5).of_kind("specimen") == ()
+    assert scene_at(shown, options=Options(specimens=False)).of_kind("specimen") == ()
 
 
 def test_vessels_divide_into_what_moves_with_kept_tissue_and_the_rest() -> None:

@@ -414,13 +414,13 @@ def test_diameters_by_day_are_those_of_the_operations_and_end_where_a_lesion_is_
 ) -> None:
     ends = {s.stage: s.day for s in staged.course.operations}
     seen = 0
-    for lesion in staged.course.lesions:
-        curve = staged.lesion_mm[lesion.name]
-        assert curve.median[0] == pytest.approx(lesion.diameter_mm), "as imaged on the first day"
-        until = ends.get(lesion.stage if lesion.cleared else None, np.inf)
+    for one in staged.course.lesions:
+        curve = staged.lesion_mm[one.name]
+        assert curve.median[0] == pytest.approx(one.diameter_mm), "as imaged on the first day"
+        until = ends.get(one.stage if one.cleared else None, np.inf)
         assert np.isnan(curve.median).tolist() == (staged.days >= until).tolist()
         for row in staged.lesions:
-            if row.name == lesion.name and row.day < until:
+            if row.name == one.name and row.day < until:
                 at = int(np.flatnonzero(staged.days == row.day)[0])
                 assert curve.median[at] == pytest.approx(row.diameter_mm.median)
                 assert curve.p10[at] == pytest.approx(row.diameter_mm.p10)

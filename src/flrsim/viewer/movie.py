@@ -81,9 +81,13 @@ def write_movie(
     if path.suffix.lower() == ".mp4":
         _write_mp4(shown, path, view, size)
         return
+    from PIL import Image
+
     pictures, times = [], []
     for image, hold, _ in course_pictures(shown, view=view, size=size):
-        pictures.append(image.quantize(128))
+        # Dithered, every picture would be new noise to the file; by median cut, rare hues would be lost, and with them a
+        # stage's colour.
+        pictures.append(image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
         times.append(hold * 1000 // RATE)
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times, loop=0, optimize=False)
 
