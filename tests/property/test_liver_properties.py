@@ -269,6 +269,49 @@ def test_more_doses_after_a_biopsy_never_improve_the_liver(
     assert worse_or_alike(states[1], states[2])
 
 
+TWELVE = (Treatment("FOLFOX", 12, -42),)
+LOOKED_AT = (("sos_grade", 0), ("nrh_grade", 0), ("steatohepatitis", False))
+
+
+@MANY
+@example(MAN, TWELVE, -400, LOOKED_AT, 2, 0.25)
+@example(MAN, TWELVE, -60, LOOKED_AT[:2], 3, 0.25)
+@given(
+    patients,
+    treated,
+    st.integers(-500, 0),
+    st.lists(st.sampled_from(LOOKED_AT), min_size=1, unique=True),
+    st.integers(1, 3),
+    st.floats(0.05, 0.6),
+)
+def test_a_clean_biopsy_of_any_age_never_raises_failure_and_a_worse_one_never_lowers_it(
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    biopsy_day: int,
+    looked_at: list[tuple[str, int]],
+    grade: int,
+    sflr: float,
+) -> None:
+    unknown: dict[str, int | None] = dict.fromkeys(
+        ("sos_grade", "nrh_grade", "steatohepatitis", "biopsy_day")
+    )
+
+    def risk(**found: int | None) -> FailureRisk:
+        person = replace(patient, liver=replace(patient.liver, **{**unknown, **found}))  # type: ignore[arg-type]
+        harm = predict_injury(0, person, history, EVIDENCE, UNIFORM)
+        table = effects(0, person, history, harm, Setting(), EVIDENCE, UNIFORM)
+        return failure_risk(np.full(DRAWS, sflr), True, person, history, harm, table, EVIDENCE)
+
+    clean = {"biopsy_day": biopsy_day, **dict(looked_at)}
+    results = [risk(), risk(**clean)]
+    assert np.all(results[1].low <= results[0].low + 1e-12)
+    assert np.all(results[1].high <= results[0].high + 1e-12)
+    worst = {name: True if none is False else grade for name, none in looked_at}
+    for worse in (*(risk(**{**clean, name: worst[name]}) for name in worst), risk(**{**clean, **worst})):
+        assert np.all(worse.low >= results[1].low - 1e-12)
+        assert np.all(worse.high >= results[1].high - 1e-12)
+
+
 @MANY
 @given(patients, biopsies, treated, st.integers(0, 200), st.integers(0, 300))
 def test_a_longer_wait_never_worsens_a_liver_that_a_biopsy_graded(

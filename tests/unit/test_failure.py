@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from flrsim.course import Course, CourseStep
-from flrsim.draws import Floats
+from flrsim.draws import Floats, patient_streams
 from flrsim.evidence import Evidence, load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
 from flrsim.physiology.function import function_per_ml, measured_function
-from flrsim.physiology.injury import Injury
+from flrsim.physiology.injury import Injury, predict_injury
 from flrsim.physiology.interval import Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.modifiers import Setting, effects
 from flrsim.physiology.risk import FailureRisk, by_definition, death_probability, failure_risk
@@ -156,6 +156,30 @@ def test_a_biopsy_of_one_thing_makes_no_liver_safer_than_its_weeks_alone(known: 
     both = failure(0.50, injury(0, 2, known="nrh"), MAN, TWELVE)
     assert both.cause == "injury"
     assert failure(0.25, injury(2, known="sos"), MAN, TWELVE).cause == "weeks of chemotherapy"
+
+
+def test_a_finding_that_later_doses_have_overtaken_is_no_knowledge() -> None:
+    """12 FOLFOX, the last on day -42: what was looked at before them says nothing, what was there adds itself."""
+
+    def at(day: int, sos: int, nrh: int, sflr: float = 0.25) -> tuple[Injury, FailureRisk]:
+        person = replace(MAN, liver=LiverCondition(sos_grade=sos, nrh_grade=nrh, biopsy_day=day))
+        uniform, _ = patient_streams(1, 500)
+        state = predict_injury(0, person, TWELVE, EVIDENCE, uniform)
+        table = effects(0, person, TWELVE, state, Setting(), EVIDENCE, uniform)
+        return state, failure_risk(np.full(500, sflr), True, person, TWELVE, state, table, EVIDENCE)
+
+    weeks = failure(0.25, injury(), MAN, TWELVE)
+    for day in (-400, -60):  # before the first dose; before the last two
+        state, risk = at(day, 0, 0)
+        assert (state.known, state.risen, risk.cause) == (frozenset(), frozenset(), "weeks of chemotherapy")
+        assert risk.low == pytest.approx(weeks.low[0])
+        assert risk.high == pytest.approx(weeks.high[0])
+    state, risk = at(-42, 0, 0)
+    assert (state.known, state.risen, risk.cause) == ({"sos", "nrh"}, frozenset(), "none")
+    state, risk = at(-60, 0, 2)
+    assert (state.known, state.risen, risk.cause) == ({"nrh"}, {"nrh"}, "weeks of chemotherapy")
+    assert at(-60, 0, 2, sflr=0.5)[1].cause == "injury"
+    assert np.all(risk.low >= weeks.low[0])
 
 
 def test_diabetes_is_added_to_whatever_the_liver_says() -> None:

@@ -34,6 +34,7 @@ _DAYS_PER_WEEK = 7.0
 _GRADES = ("sos_1", "sos_2", "sos_3")
 _INJURIES = (*_GRADES, "nrh", "steatohepatitis", "steatosis", "biliary_sclerosis")
 _SEVERE_NRH = 2  # stands for 2 to 3
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Injury:
         for 2-3).
     steatohepatitis, steatosis : (n_draws,) bool; steatosis of 30 % or more.
     biliary_sclerosis : (n_draws,) bool, after arterial floxuridine.
-    known : names of the injuries that were found, on their day or before `day`; not predicted from doses alone.
+    known : names of the injuries that were looked at, on their day or before `day`; not predicted from doses alone.
+        What was not there and became more probable by a later dose is known no more.
+    risen : those of `known` that were there and that a later dose has made more probable since.
     """
 
     day: int
@@ -56,6 +59,7 @@ class Injury:
     steatosis: NDArray[np.bool_]
     biliary_sclerosis: NDArray[np.bool_]
     known: frozenset[str]
+    risen: frozenset[str] = frozenset()
 
     def to_dict(self) -> dict[str, object]:
         """Return the share of draws with each injury."""
@@ -295,6 +299,7 @@ def predict_injury(
         "steatosis": uniform("injury.steatosis") < p["steatosis"],
     }
     found = _found(patient, evidence)
+    risen: set[str] = set()
     if found:
         seen = images if liver.biopsy_day is None else liver.biopsy_day
         before = given_by(seen, history, evidence)
@@ -313,10 +318,19 @@ def predict_injury(
         for name in ("steatohepatitis", "steatosis"):
             if name in found:
                 present[name] = _still(bool(found[name]), uniform(f"injury.{name}"), was[name], now[name])
+        risen = {name for name in found if _rose(name, was, now)}
     nrh = any_nrh.astype(np.int64) * (1 + severe.astype(np.int64))
     sclerosis = uniform("injury.biliary_sclerosis") < p["biliary_sclerosis"]
+    there = {name for name, grade in found.items() if grade > 0}
     return Injury(
-        day, sos, nrh, present["steatohepatitis"], present["steatosis"], sclerosis, frozenset(found)
+        day,
+        sos,
+        nrh,
+        present["steatohepatitis"],
+        present["steatosis"],
+        sclerosis,
+        known=frozenset(found) - (risen - there),
+        risen=frozenset(risen & there),
     )
 
 
@@ -351,6 +365,14 @@ def _still(found: bool, u: Floats, was: Floats, now: Floats) -> NDArray[np.bool_
     if found:
         return (u * was < now) | (was <= 0)
     return was + (1.0 - was) * u < now
+
+
+def _rose(name: str, was: Mapping[str, Floats], now: Mapping[str, Floats]) -> bool:
+    """Return whether an injury is more probable than when it was looked at, in any draw and by more than rounding."""
+    return any(
+        bool(np.any((now[p] > was[p]) & ~np.isclose(now[p], was[p], rtol=_ROUNDING, atol=0)))
+        for p in (_GRADES if name == "sos" else (name,))
+    )
 
 
 def _cycle_ages(day: int, treatment: Treatment, evidence: Evidence) -> Floats:

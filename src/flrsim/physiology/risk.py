@@ -1,7 +1,8 @@
 """What can go wrong with an operation: liver failure as a range, death within 90 days, major complications.
 
 One cause enters liver failure once: a measured function if there is one, else cirrhosis with a known injury, else
-with weeks of chemotherapy; where a biopsy is not of all that chemotherapy does, the worse of injury and weeks.
+with weeks of chemotherapy; where a biopsy is not of all that chemotherapy does, or older than some of it, the worse of
+injury and weeks.
 """
 
 from __future__ import annotations
@@ -161,9 +162,10 @@ def _causes(
     causes = [(shift, 0.0, by_injury, "injury" if counted else "none")]
     weeks = chemotherapy_weeks(history, evidence)
     long = "long_chemotherapy" not in off and weeks > evidence.value("rules.chemotherapy_weeks")
-    # A biopsy of sinusoids and nodules outranks the weeks. One that leaves them open does not: a found injury would
-    # make the liver safer than the weeks alone. So the worse of the two stands, never both.
-    if long and not injury.known >= {"sos", "nrh"}:
+    # A biopsy of sinusoids and nodules outranks the weeks. One that leaves them open does not, nor does one that later
+    # doses have overtaken: a found injury would make the liver safer than the weeks alone. So the worse of the two
+    # stands, never both.
+    if long and not injury.known - injury.risen >= {"sos", "nrh"}:
         shift += evidence.value("risk.phlf.curve.shift_chemotherapy")
         extra = evidence.value("risk.phlf.binary.long_chemotherapy")
         causes.append((shift, extra, odds, "weeks of chemotherapy"))
