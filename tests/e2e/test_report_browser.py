@@ -201,6 +201,12 @@ def test_the_answer_is_read_without_a_mouse_on_the_first_screen(page: Any) -> No
     )
 
 
+def test_on_a_narrow_screen_tables_scroll_and_the_page_does_not(page: Any) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    assert page.locator(".overview").bounding_box()["width"] > 420, "its columns stay wide enough to read"
+
+
 def test_it_prints_with_a_page_for_every_plan_and_no_canvas(page: Any, tmp_path: Path) -> None:
     pypdf = pytest.importorskip("pypdf", reason="the print is read back with pypdf, which is not installed")
     shown_in_3d(page, 1)
