@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flrsim.viewer.pictures import gl_available
+from flrsim.viewer.drawing import gl_available
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from pages import loads_nothing

@@ -323,14 +323,14 @@ def test_a_real_window_answers_keys_and_mouse(tmp_path: Path) -> None:
         tool("key", "--window", found[0], "d")
         wait("\n0 True 1 None")
         # The first switch hides the liver; it stands at the left edge of the panel.
-        x, y = round(0.74 * 900) + 14 + 8, 620 - round(0.37 * 620) - 8
+        x, y = round(0.74 * 900) + 14 + 8, 620 - round(0.385 * 620) - 8
         tool("mousemove", "--window", found[0], str(x), str(y), "sleep", "0.3", "click", "1")
         wait("\n0 False 1 None")
         # The timeline: taken at its first day's place and drawn to the right.
         left, right, y = (
             round((0.74 + 0.26 * 0.05) * 900),
             round((0.74 + 0.26 * 0.95) * 900),
-            round((1 - 0.115) * 620),
+            round((1 - 0.1) * 620),
         )
         start = left + round((right - left) * 10 / 70)
         tool("mousemove", "--window", found[0], str(start), str(y), "sleep", "0.3", "mousedown", "1", "sleep", "0.3",

@@ -170,11 +170,13 @@ def test_a_trial_wedge_is_the_wedge_of_a_plan() -> None:
     from flrsim.resection.wedge import wedge
 
     case, _ = box_case()
-    taken = Trial(case).wedge("L2", 4.0)
+    taken, shape = Trial(case).wedge("L2", 4.0)
     inside = wedge(case.grid, case.lesion("L2"), 4.0)
     tissue = np.isin(case.grid.regions, case.grid.ids(kind="parenchyma"))
     assert taken.taken_ml == pytest.approx((inside & tissue).sum() * VOXEL_ML)
     assert taken.lesions_taken == ("L2",)
+    low, high = shape.points.min(axis=0), shape.points.max(axis=0)
+    assert ((low < case.lesion("L2").centre_mm) & (high > case.lesion("L2").centre_mm)).all()
     text = taken_text("trial wedge", taken, 100.0)
     assert "takes L2" in text
     assert text.endswith("trial on the images, not a plan")

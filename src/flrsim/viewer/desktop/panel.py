@@ -11,12 +11,12 @@ from flrsim.viewer.desktop.state import MOST_MARGIN_MM, TOGGLES, ViewState
 from flrsim.viewer.desktop.words import binding_rule, foot, help_text, picked_text, taken_text, wrapped
 from flrsim.viewer.overlay import GREY, INK
 
-PANEL_CHARS, FOOT_CHARS = 37, 48
+PANEL_CHARS, FOOT_CHARS = 37, 53
 NOTHING_PICKED = "click a lesion or segment to read its numbers"
 LEFT = 0.74
 """Where the panel begins, share of the window's width."""
-ROW_PX, BOX_PX, MARGIN_PX = 26, 17, 14
-TOP = 0.37
+ROW_PX, BOX_PX, MARGIN_PX = 25, 17, 14
+TOP = 0.385
 """Where the switches begin, share of the height; the numbers of what is picked stand above them."""
 NAMES = {
     "liver": "liver", "lesions": "lesions", "vessels": "vessels", "cut_surfaces": "cut surfaces",
@@ -24,7 +24,7 @@ NAMES = {
 }  # fmt: skip
 ON, OFF, PUSH = palette.FATE_INKS[0], "#c9ced6", palette.FATE_INKS[2]
 BESIDE = palette.FATE_INKS[1]
-SLIDER = {"title_height": 0.018, "tube_width": 0.004, "slider_width": 0.016, "color": INK}
+SLIDER = {"title_height": 0.016, "tube_width": 0.004, "slider_width": 0.016, "color": INK}
 
 
 class Panel:
@@ -68,13 +68,13 @@ class Panel:
             self._button(name, name, place, act, None)
         first, last = state.days
         self.day = self._slider(
-            lambda day: state.set_day(round(day)), (first, last), first, "day", 0.115, moving, "%.0f"
+            lambda day: state.set_day(round(day)), (first, last), first, "day", 0.1, moving, "%.0f"
         )
         self.opacity = self._slider(
-            state.set_opacity, (0.0, 1.0), 1.0, "opacity", 0.185, moving, "%.2f", 0.05, 0.45
+            state.set_opacity, (0.0, 1.0), 1.0, "opacity", 0.17, moving, "%.2f", 0.05, 0.45
         )
         self.margin = self._slider(
-            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, "margin, mm", 0.185, moving, "%.0f", 0.55, 0.95
+            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, "margin, mm", 0.17, moving, "%.0f", 0.55, 0.95
         )
         self.margin.Off()
 
@@ -108,7 +108,8 @@ class Panel:
             act, ends, value=value, title=title, pointa=(since, y), pointb=(until, y),
             interaction_event="always", fmt=form, **SLIDER,
         )  # fmt: skip
-        made.GetRepresentation().SetLabelHeight(0.018)
+        made.GetRepresentation().SetLabelHeight(0.016)
+        made.GetRepresentation().SetEndCapWidth(0.022)
         # Switched on again, a widget would go to whatever part of the window the mouse was over last.
         made.SetDefaultRenderer(self._renderer)
         made.AddObserver("StartInteractionEvent", lambda *_: moving(True))

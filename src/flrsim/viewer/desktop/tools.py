@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.case import LiverCase
+from flrsim.mask_surface import surface_of_mask
 from flrsim.mesh import LabelledMesh
 from flrsim.meshing import mesh_from_labels
 from flrsim.resection.plane import Plane
 from flrsim.resection.wedge import wedge
+from flrsim.viewer.place import Shape
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,13 @@ class Trial:
         share = np.divide(clip.ahead_ml, total, out=np.zeros(len(total)), where=total > 0)
         return self._taken(np.clip(share, 0.0, 1.0))
 
-    def wedge(self, lesion: str, margin_mm: float) -> Taken:
-        """Return what a wedge with a margin would take, as a plan's wedge does."""
+    def wedge(self, lesion: str, margin_mm: float) -> tuple[Taken, Shape]:
+        """Return what a wedge with a margin would take, as a plan's wedge does, and its surface for the eye."""
         grid = self._case.grid
         inside = wedge(grid, self._case.lesion(lesion), margin_mm)
         counts = np.bincount(grid.regions[inside], minlength=len(grid.table))
         share = np.divide(counts, grid.counts, out=np.zeros(len(counts)), where=grid.counts > 0)
-        return self._taken(share)
+        return self._taken(share), Shape(*surface_of_mask(inside, grid.affine))
 
     def _taken(self, share: NDArray[np.float64]) -> Taken:
         """Return the volumes of a cut that takes a share of each region, (n_regions,)."""

@@ -193,13 +193,17 @@ class Window:
             key: Any = (name, mm)
             if self._taken[0] != key:
                 self._taken = key, self._trial.wedge(name, mm)
-            shared = state.shown.geometry.shared
-            shape = shared.specimen(state.shown.case.lesion(name), mm, ablated=False)
+            taken, shape = self._taken[1]
             self.plotter.subplot(0, 0)
             self._wedge = self.plotter.add_mesh(
-                poly_data(shape), color=palette.LOUD, opacity=0.3, pickable=False
+                poly_data(shape),
+                color=palette.LOUD,
+                opacity=0.3,
+                pickable=False,
+                render=False,
+                reset_camera=False,
             )
-            return f"trial wedge, {mm:g} mm around {name}", self._taken[1]
+            return f"trial wedge, {mm:g} mm around {name}", taken
         if state.cut is not None:
             if self._taken[0] != state.cut:
                 self._taken = state.cut, self._trial.plane(state.cut)
