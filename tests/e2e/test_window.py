@@ -263,6 +263,15 @@ def test_without_a_display_the_window_is_refused_in_one_sentence(monkeypatch: py
         open_window([shown_box()], None)
 
 
+def test_without_opengl_the_window_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flrsim.cli import pictures
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(pictures, "gl_available", lambda: False)
+    with pytest.raises(DisplayError, match=r"OpenGL is missing.*libegl1"):
+        pictures.open_window([shown_box()], None)
+
+
 REAL = """
 import sys
 sys.path[:0] = [{unit!r}]
