@@ -103,6 +103,12 @@ def cycle_days(regimen: str, evidence: Evidence) -> float:
     return max(evidence.value(f"regimen.cycle.{_OTHER_CYCLES.get(name, 'two_weekly')}") for name in setting)
 
 
+def acting_days(regimen: str, cycles: int, last_dose_day: float, evidence: Evidence) -> tuple[float, float]:
+    """Return the days from the first dose of a treatment to one cycle after its last: it acts in between."""
+    spacing = cycle_days(regimen, evidence)
+    return last_dose_day - (cycles - 1) * spacing, last_dose_day + spacing
+
+
 def _parts(regimen: str) -> tuple[str, ...]:
     """Return the regimens that are joined, as the table spells them."""
     names = []

@@ -14,6 +14,7 @@ from flrsim.course import Course, DeprivedPart
 from flrsim.draws import patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import Patient, Treatment
+from flrsim.physiology.progression import progression_day
 from flrsim.physiology.volumes import LAWS, GrowthDraws, Volumes
 from flrsim.rules import evaluate
 from flrsim.timeline import Timeline, simulate
@@ -157,3 +158,33 @@ def test_what_an_operation_cuts_off_never_leaves_more_in_any_draw_nor_passes_the
         assert np.array_equal(half.flr_ml(day), less.flr_ml(day)[7:31])
         if day <= last:
             assert np.all(less.sflr(day) <= np.maximum(np.maximum(cap, before), whole.sflr(day)) * (1 + 1e-9))
+
+
+@FEW
+@given(
+    st.sampled_from(("FOLFOX", "CAPOX", "bevacizumab")),
+    st.integers(-34, 44),
+    st.integers(1, 40),
+    st.integers(-34, 44),
+)
+def test_a_dose_slows_progression_from_its_day_on_and_the_sooner_the_more(
+    regimen: str, day: int, earlier: int, at: int
+) -> None:
+    """Images 35 days before the first step, the last operation on day 45."""
+    u = (np.arange(4000) + 0.5) / 4000
+    course = replace(two_stage(), scan_day=-35)
+    none = progression_day(course, MAN, (), EVIDENCE, u)
+    dosed = progression_day(course, MAN, (Treatment(regimen, 1, day),), EVIDENCE, u)
+    assert np.all(dosed >= none - 1e-9)
+    assert np.array_equal(dosed < day, none < day)
+    assert np.allclose(dosed[none < day], none[none < day], rtol=0, atol=1e-9)
+    # On the last day before `at` a dose spares no more than one day's hazard: one day later as many have progressed.
+    late = progression_day(course, MAN, (Treatment(regimen, 1, at - 1),), EVIDENCE, u)
+    assert np.mean(none < at - 1) <= np.mean(late < at) <= np.mean(none < at)
+    of_the_day = progression_day(course, MAN, (Treatment(regimen, 1, at),), EVIDENCE, u)
+    assert np.array_equal(of_the_day < at, none < at)
+    # Where the hazard itself is the same on both days; in its first two weeks after the step it is lower.
+    sooner = max(14, day - earlier)
+    if day > sooner:
+        moved = progression_day(course, MAN, (Treatment(regimen, 1, sooner),), EVIDENCE, u)
+        assert np.mean(moved < 45) <= np.mean(dosed < 45)

@@ -21,8 +21,10 @@ from flrsim.physiology.injury import (
     planned_treatments,
     predict_injury,
 )
+from flrsim.physiology.modifiers import effects
 from flrsim.regimens import REGIMENS, cycle_days
 from flrsim.timeline import Timeline, simulate
+from flrsim.timeline.play import setting_of
 from flrsim.timeline_result import growth_notes
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -117,20 +119,31 @@ def test_treatment_after_the_last_operation_changes_nothing_before_it(day: int) 
 
 
 @pytest.mark.parametrize(
-    ("course", "flagged"),
+    ("course", "days"),
     [
-        (two_stage(), False),
-        (treating(16), True),
-        (treating(44, cycles=1), True),
-        (treating(45, cycles=1), False),  # on the day of the operation: no cycle between
-        (treating(5, cycles=1), False),  # before the occlusion
-        (treating(5, cycles=2), True),  # the second dose on day 19
-        (treating(16, "bevacizumab", 1), False),  # no chemotherapy
-        (treating(16, "TACE", 1), False),
+        (two_stage(), 0),
+        (treating(16), 28),
+        (treating(44, cycles=1), 1),  # the day before the operation
+        (treating(45, cycles=1), 0),  # on the day of the operation
+        (treating(0, cycles=1), 0),  # acts until the occlusion
+        (treating(5, cycles=1), 5),  # acts until day 19, the occlusion is of day 14
+        (treating(5, cycles=2), 19),
+        (treating(16, cycles=1, course=treating(20, "CAPOX", 1)), 25),  # two at once count once
+        (treating(16, "FOLFOX", 1, treating(14, "CAPOX", 1)), 21),  # the second ends before the first
+        (treating(16, "bevacizumab", 1), 0),  # no chemotherapy
+        (treating(16, "TACE", 1), 0),
     ],
 )
-def test_chemotherapy_between_occlusion_and_resection_is_flagged(course: Course, flagged: bool) -> None:
-    assert ("interval_chemotherapy" in causes(play(course, ()))) == flagged
+def test_growth_is_braked_on_the_days_on_which_chemotherapy_acts(course: Course, days: int) -> None:
+    """Between the occlusion on day 14 and the operation on day 45."""
+    history = planned_treatments(course, EVIDENCE)
+    setting = setting_of(course, history, EVIDENCE)
+    assert setting.interval_chemotherapy == pytest.approx(days / 31)
+    state = predict_injury(14, MAN, (), EVIDENCE, lambda _: HALF)
+    table = effects(14, MAN, (), state, setting, EVIDENCE, lambda _: HALF)
+    factor = EVIDENCE.quantile("growth.modifier.interval_chemotherapy", HALF)
+    assert table["interval_chemotherapy"].growth == pytest.approx(1 - days / 31 * (1 - factor))
+    assert ("interval_chemotherapy" in causes(play(course, ()))) == (days > 0)
 
 
 def test_a_history_that_reaches_into_the_interval_counts_once() -> None:

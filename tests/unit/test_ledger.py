@@ -34,7 +34,7 @@ BEFORE = (Treatment("FOLFOX+bevacizumab", 8, -35), Treatment("TACE", 1, -30))
 def course() -> Course:
     """PVE with beads, a cycle in the interval, and a remnant that reaches 30 % after the waiting times are over."""
     planned = (CourseStep(1, "treat", regimen="FOLFOX", cycles=1),)
-    plain = pve_of(448.0, scan=40, operate=80)
+    plain = pve_of(440.0, scan=40, operate=80)
     steps = sorted([replace(plain.steps[0], agent="pva"), *plain.steps[1:], *planned], key=lambda s: s.day)
     return replace(plain, steps=tuple(steps), lesions=())
 

@@ -87,7 +87,7 @@ CASES = [
     Case("bevacizumab early", None, history=(Treatment("bevacizumab", 1, -42),)),
     Case(
         "chemotherapy in the interval", "interval_chemotherapy", "interval_chemotherapy",
-        setting=Setting(interval_chemotherapy=True),
+        setting=Setting(interval_chemotherapy=1.0),
     ),
     Case("F2", None, patient=liver(fibrosis="F2")),
     Case("F3", "fibrosis", "fibrosis_3", "fibrosis_3", patient=liver(fibrosis="F3")),
@@ -145,7 +145,7 @@ def everything() -> Case:
     history = (Treatment("FOLFOX+bevacizumab", 8, -14), Treatment("TACE", 1, -30))
     state = injury(3, 2, True, steatosis=True, known="sos nrh steatohepatitis steatosis")
     patient = replace(MAN, liver=ill, diabetes=True, sarcopenia=True)
-    setting = Setting("open", "gelfoam", interval_chemotherapy=True, techniques=("pve",))
+    setting = Setting("open", "gelfoam", interval_chemotherapy=1.0, techniques=("pve",))
     return Case("everything", None, state=state, patient=patient, history=history, setting=setting)
 
 

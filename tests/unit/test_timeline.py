@@ -190,31 +190,39 @@ FEW = (lesion("L1", 2), lesion("L2", 1))
 FEW_ONCE = (lesion("L1", 1),)
 
 
+def by_days(images: int, treated: range, before: float, after: float) -> dict[int, float]:
+    """Return the share progressed by day, one day's hazard at a time; `treated` days have 0.6 of it."""
+    hazard, found = 0.0, {}
+    for day in range(images, 60):
+        found[day] = 1 - np.exp(-hazard)
+        week = (0.015 if (day - images if day < 0 else day) < 14 else 0.023) * (before if day < 0 else after)
+        hazard += week / 7 * (0.6 if day in treated else 1.0)
+    return found
+
+
 @pytest.mark.parametrize(
-    ("images", "first_dose", "history", "ratio"),
+    ("images", "history", "treated", "before", "after"),
     [
-        (-35, None, (), 1.0),
-        (-35, -21, (), 0.6),  # treated between the images and the first step
-        (-35, None, (Treatment("FOLFOX", 4, -36),), 1.0),  # the images show what it left
-        (-35, None, (Treatment("FOLFOX", 7, -42),), 1.6),
+        (-35, (), range(0), 1.0, 1.0),
+        (-35, (Treatment("FOLFOX", 1, -21),), range(-21, -7), 1.0, 1.0),
+        (-35, (Treatment("FOLFOX", 1, -35),), range(-35, -21), 1.0, 1.0),  # on the day of the images
+        (-35, (Treatment("FOLFOX", 4, -42),), range(-35, -28), 1.0, 1.0),  # one cycle after the last
+        (-35, (Treatment("FOLFOX", 4, -49),), range(0), 1.0, 1.0),
+        (-35, (Treatment("FOLFOX", 7, -42),), range(-35, -28), 1.6, 1.6),
+        (-35, (Treatment("FOLFOX", 1, -7), Treatment("CAPOX", 1, 0)), range(-7, 21), 1.0, 1.0),
+        (-35, (Treatment("FOLFOX", 7, -35),), range(-35, -21), 1.0, 1.6),  # the seventh is not known on the images
+        (-35, (Treatment("FOLFOX", 7, 14),), range(-35, 28), 1.0, 1.0),  # the first 3 doses of 7 come before
+        (0, (Treatment("FOLFOX", 1, 44),), range(44, 58), 1.0, 1.0),  # the day before the last operation
     ],
-)
-def test_progression_begins_at_the_images(
-    images: int, first_dose: int | None, history: tuple[Treatment, ...], ratio: float
+)  # fmt: skip
+def test_progression_begins_at_the_images_and_is_slower_only_while_treatment_acts(
+    images: int, history: tuple[Treatment, ...], treated: range, before: float, after: float
 ) -> None:
-    """Truth: survival of an exponential, piece by piece, written out by hand."""
-    given = () if first_dose is None else (Treatment("FOLFOX", 1, first_dose),)
+    """Truth: survival, one day at a time."""
     course = replace(two_stage(lesions=FEW), scan_day=images)
-    day = progression_day(course, MAN, (*history, *given), EVIDENCE, MIDDLES)
-    after = 1.6 if ratio > 1 else 1.0
-    for at, hazard in (
-        (-28, 0.015 * ratio),
-        (-21, 0.030 * ratio),
-        (0, (0.030 + 0.023 * 3) * ratio),
-        (14, (0.030 + 0.023 * 3) * ratio + 0.030 * after),
-        (45, (0.030 + 0.023 * 3) * ratio + (0.030 + 0.023 * 31 / 7) * after),
-    ):
-        assert np.mean(day < at) == pytest.approx(1 - np.exp(-hazard), abs=1e-4)
+    day = progression_day(course, MAN, history, EVIDENCE, MIDDLES)
+    for at, progressed in by_days(images, treated, before, after).items():
+        assert np.mean(day < at) == pytest.approx(progressed, abs=1e-4)
     assert day.min() > images
     assert np.all(np.diff(day) < 0)  # over every seam
 

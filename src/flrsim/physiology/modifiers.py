@@ -58,13 +58,14 @@ class Setting:
     ----------
     segment_4 : ``stays``, ``embolized`` or ``open``: what becomes of segment 4.
     agent : embolization agent; None when not said.
-    interval_chemotherapy : chemotherapy is given between the occlusion and the last operation.
+    interval_chemotherapy : share of the days between the first occlusion and the last operation on which chemotherapy
+        acts.
     techniques : stimuli of the plan; without one no cause that was found with a stimulus acts.
     """
 
     segment_4: str = "stays"
     agent: str | None = None
-    interval_chemotherapy: bool = False
+    interval_chemotherapy: float = 0.0
     techniques: tuple[str, ...] = ()
 
 
@@ -161,7 +162,8 @@ def effects(
         )
     if setting.interval_chemotherapy:
         values = table.drawn("growth.modifier.interval_chemotherapy", "modifier.interval_chemotherapy")
-        table.put("interval_chemotherapy", "modifier", values)
+        # Weighted by days: all of it where treatment acts all along, nothing where it acts on no day.
+        table.put("interval_chemotherapy", "modifier", 1.0 - setting.interval_chemotherapy * (1.0 - values))
     return table.effects()
 
 

@@ -19,7 +19,7 @@ from flrsim.errors import CaseError
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy, rescan
-from flrsim.physiology.injury import chemotherapy_cycles, given_by, planned_treatments, predict_injury
+from flrsim.physiology.injury import given_by, planned_treatments, predict_injury
 from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.modifiers import (
     OF_THE_OCCLUSION,
@@ -29,9 +29,11 @@ from flrsim.physiology.modifiers import (
     not_found_with,
     without_factor,
 )
+from flrsim.physiology.progression import treated_spans
 from flrsim.physiology.risk import PHLF_DEFINITION, by_definition
 from flrsim.physiology.telv import THRESHOLD_FORMULA, telv
 from flrsim.physiology.volumes import GrowthDraws, Volumes, segment_4_fate
+from flrsim.regimens import NOT_CHEMOTHERAPY, drugs
 from flrsim.timeline.credit import credited
 from flrsim.timeline.curves import lesion_curves, play_days
 from flrsim.timeline.ledger import earliest_days, ledger
@@ -285,15 +287,15 @@ def setting_of(course: Course, history: tuple[Treatment, ...], evidence: Evidenc
     occlusions = [s for s in course.steps if s.kind == "occlude"]
     if not occlusions:
         return Setting()
-    last = course.last_operation
-    between = False
-    if last is not None:
-        # A cycle counts when it is given after the first occlusion and before the last operation.
-        before, after = (
-            chemotherapy_cycles(given_by(day, history, evidence), evidence)
-            for day in (occlusions[0].day, last.day - 1)
+    last, first_day = course.last_operation, occlusions[0].day
+    between = 0.0
+    if last is not None and last.day > first_day:
+        chemotherapy = [t for t in history if drugs(t.regimen) - NOT_CHEMOTHERAPY]
+        treated = sum(
+            max(min(end, last.day) - max(start, first_day), 0.0)
+            for start, end in treated_spans(chemotherapy, evidence)
         )
-        between = after > before
+        between = treated / (last.day - first_day)
     return Setting(
         segment_4_fate(course),
         next((s.agent for s in occlusions if s.agent), None),

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from flrsim.evidence import Evidence
 from flrsim.patient import Treatment, TumourBiology
-from flrsim.regimens import cycle_days
+from flrsim.regimens import acting_days
 from flrsim.tumour.classes import regimen_class
 
 _DAYS_PER_WEEK = 7.0
@@ -40,11 +40,7 @@ def treated_phases(
     A course of treatment lasts from its first dose to one cycle after its last. Courses that overlap act as one
     regimen while they do.
     """
-    spans = [
-        (t.last_dose_day - (t.cycles - 1) * spacing, t.last_dose_day + spacing, t.regimen)
-        for t in history
-        for spacing in (cycle_days(t.regimen, evidence),)
-    ]
+    spans = [(*acting_days(t.regimen, t.cycles, t.last_dose_day, evidence), t.regimen) for t in history]
     days = sorted({day for start, end, _ in spans for day in (start, end)})
     phases: list[Phase] = []
     remarks: dict[str, None] = {}
