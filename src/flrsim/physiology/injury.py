@@ -34,7 +34,7 @@ _DAYS_PER_WEEK = 7.0
 _GRADES = ("sos_1", "sos_2", "sos_3")
 _INJURIES = (*_GRADES, "nrh", "steatohepatitis", "steatosis", "biliary_sclerosis")
 _SEVERE_NRH = 2  # stands for 2 to 3
-_ROUNDING = 1e-12
+_ROUNDING = 1e-12  # relative: a probability that is the same twice may differ by as much
 
 
 @dataclass(frozen=True)
