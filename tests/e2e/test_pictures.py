@@ -15,7 +15,7 @@ from flrsim.errors import DisplayError
 from flrsim.report import palette
 from flrsim.viewer import drawing, pictures
 from flrsim.viewer.drawing import gl_available
-from flrsim.viewer.pictures import fate_pixels, legend_height, picture
+from flrsim.viewer.pictures import fate_pixels, legend_height, picture, smaller
 from flrsim.viewer.scene import Scene, rgb, scene_at
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
@@ -137,3 +137,14 @@ def test_an_unknown_view_is_refused() -> None:
 def test_importing_pictures_loads_no_drawing_library() -> None:
     code = "import sys, flrsim.viewer.pictures; raise SystemExit(bool({'pyvista', 'vtkmodules'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_smaller_picture_shows_the_same_in_a_third_of_the_bytes() -> None:
+    built = scene()
+    whole = picture(built, size=SIZE)
+    small = smaller(whole)
+    assert len(small) < len(whole) / 3
+    assert np.abs(drawn(small) - drawn(whole)).mean() < 4
+    before, after = fate_pixels(whole, built), fate_pixels(small, built)
+    for name, n in before.items():
+        assert after[name] == pytest.approx(n, rel=0.1, abs=30), name
