@@ -6,11 +6,15 @@ timeline plays it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 KINDS = ("operate", "occlude", "treat", "scan", "wait")
 FATES = ("removed", "ablated", "cut_through", "left")
+MAJOR_SEGMENTS = 3
+"""Segments in a major hepatectomy (Brisbane 2000)."""
+HALF = 0.5
+"""Share of a segment above which it counts as taken."""
 _SLACK = 1e-6  # relative rounding of volumes that were summed in another order
 
 
@@ -176,7 +180,32 @@ class Course:
         """The last operation."""
         return self.operations[-1] if self.operations else None
 
+    def major_without(self, step: CourseStep, credit: float) -> bool:
+        """Return whether an operation is major when what stays without inflow or outflow counts by `credit`.
+
+        Notes
+        -----
+        A segment is gone when it is resected, or when what is taken of it and the share of it that does not count are
+        together more than half of it.
+        """
+        if step.major:
+            return True
+        lost: dict[str, float] = {}
+        for part in self.deprived:
+            if part.goes is None:
+                lost[part.segment] = lost.get(part.segment, 0.0) + (1.0 - credit) * part.ml
+        removed = step.removed_ml or {}
+        gone = {
+            s for s, ml in lost.items() if ml > 0 and removed.get(s, 0.0) + ml > HALF * self.parenchyma_ml[s]
+        }
+        return segment_count(gone | set(step.resected)) >= MAJOR_SEGMENTS
+
     @property
     def all_cleared(self) -> bool:
         """Whether the plan clears every lesion."""
         return all(lesion.cleared for lesion in self.lesions)
+
+
+def segment_count(leaves: Set[str]) -> int:
+    """Return how many Couinaud segments a set of leaves is: S4a and S4b are one."""
+    return len({"S4" if s in ("S4a", "S4b") else s for s in leaves})

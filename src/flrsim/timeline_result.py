@@ -7,7 +7,7 @@ from typing import Any
 
 from flrsim.draws import Floats, Spread, spread
 from flrsim.results import Quantiles
-from flrsim.timeline import Curve, Timeline
+from flrsim.timeline import Curve, Operated, Timeline
 
 
 def quantiles(values: Floats) -> Quantiles:
@@ -39,17 +39,35 @@ def cause_lines(timeline: Timeline) -> tuple[dict[str, Any], ...]:
 
 
 def failure(timeline: Timeline) -> dict[str, Any] | None:
-    """Return the range of liver failure, by the definition it was modelled in and by each other one."""
+    """Return the range of liver failure, by the definition it was modelled in and by each other one.
+
+    It is that of all draws, were the last operation done; ``operated`` is that of the draws in which it is done, null
+    where they are too few.
+    """
     if timeline.p_phlf_low is None or timeline.p_phlf_high is None:
         return None
+    operated = timeline.operated
     return {
         "low": timeline.p_phlf_low,
         "high": timeline.p_phlf_high,
         "definition": timeline.phlf_definition,
         "cause": timeline.phlf_cause,
+        "population": "all draws, were the last operation done",
+        "remark": timeline.phlf_remark,
+        "operated": None if operated is None else _operated(operated),
         "by_definition": {
             name: {"low": low, "high": high} for name, (low, high) in timeline.p_phlf_by_definition.items()
         },
+    }
+
+
+def _operated(found: Operated) -> dict[str, Any]:
+    return {
+        "share": found.share,
+        "draws": found.draws,
+        "low": found.p_phlf_low,
+        "high": found.p_phlf_high,
+        "death": found.p_death,
     }
 
 

@@ -33,11 +33,17 @@ class Axis:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All axes, the verdict of the worst and its sentence."""
+    """All axes, the verdict of the worst and its sentence.
+
+    Attributes
+    ----------
+    credit_note : what still counts tissue without inflow or outflow in full where the volume axis changes without it.
+    """
 
     axes: tuple[Axis, ...]
     verdict: str
     blocking: str
+    credit_note: str = ""
 
 
 def judge(
@@ -63,12 +69,12 @@ def judge(
     disease : what is known of disease outside the lesions; None knows nothing.
     """
     laws_disagree = timeline is not None and timeline.growth_law_disagrees
+    counted = _volume(timeline, rules, evidence, laws_disagree)
+    uncounted = _uncounted(counted, timeline, rules_without, deprived, evidence)
     axes = (
         _clearance(staged.fates, lesions_supplied, timeline, evidence),
         _vessels(staged.fates, answers, deprived, evidence),
-        _credited(
-            _volume(timeline, rules, evidence, laws_disagree), timeline, rules_without, deprived, evidence
-        ),
+        _credited(counted, uncounted, timeline, deprived, evidence),
         _time(timeline, evidence),
         _risk(timeline, evidence),
         _disease(disease or Disease()),
@@ -79,7 +85,7 @@ def judge(
     blocking = worst.sentence
     if worst.verdict == MEETS:
         blocking = f"nothing stands against it under these rules; {axes[2].sentence}"
-    return Judgement(axes, worst.verdict, blocking)
+    return Judgement(axes, worst.verdict, blocking, _credit_note(uncounted))
 
 
 def fate_note(fate: Fate) -> str:
@@ -145,7 +151,8 @@ def _clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None,
         return Axis("clearance", MISSES, f"margin too small: {', '.join(parts)}")
     ablated = any(f.fate == "ablated" for f in fates)
     went = ("go whole or are ablated" if ablated else "go whole", "is ablated" if ablated else "goes whole")
-    said = f"all {len(fates)} lesions {went[0]}" if len(fates) > 1 else f"the lesion {went[1]}"
+    number = "both" if len(fates) == 2 else f"all {len(fates)}"
+    said = f"{number} lesions {went[0]}" if len(fates) > 1 else f"the lesion {went[1]}"
     measured = [(f.margin_measured_mm, f) for f in fates if f.margin_measured_mm is not None]
     close = [
         f"{f.lesion.name} {margin:.1f} mm"
@@ -252,10 +259,34 @@ def _vessels(
     return Axis("vessels_bile", MEETS, said)
 
 
-def _credited(
+def _uncounted(
     full: Axis,
     timeline: Timeline | None,
     rules_without: Sequence[RuleResult],
+    deprived: Deprivation | None,
+    evidence: Evidence,
+) -> Axis | None:
+    """Return the volume axis with tissue without inflow or outflow not counted; None where that changes no verdict."""
+    if timeline is None or deprived is None or not rules_without or deprived.ml <= 0:
+        return None
+    without = _volume(timeline, rules_without, evidence, timeline.growth_laws_without.disagrees)
+    return None if without.verdict == full.verdict else without
+
+
+def _credit_note(without: Axis | None) -> str:
+    if without is None:
+        return ""
+    words = {MEETS: "meets the rules", BORDERLINE: "is borderline", CANNOT_JUDGE: "cannot be judged"}
+    return (
+        "completion, textbook outcome and the time axis count tissue that loses inflow or outflow in full; not counted, the "
+        f"volume {words.get(without.verdict, 'does not meet the rules')}"
+    )
+
+
+def _credited(
+    full: Axis,
+    without: Axis | None,
+    timeline: Timeline | None,
     deprived: Deprivation | None,
     evidence: Evidence,
 ) -> Axis:
@@ -265,10 +296,7 @@ def _credited(
     worst of them holds, unless the share of such tissue is smaller than its territories are known. Volume falls with
     the credit, so that its ends decide: what lies between meets no more than full credit and misses no more than none.
     """
-    if timeline is None or deprived is None or not rules_without or deprived.ml <= 0:
-        return full
-    without = _volume(timeline, rules_without, evidence, timeline.growth_laws_without.disagrees)
-    if without.verdict == full.verdict:
+    if without is None or timeline is None or deprived is None:
         return full
     doubtful = MEETS in (full.verdict, without.verdict) or deprived.share < evidence.value("congestion.minor")
     worst = max(full.verdict, BORDERLINE if doubtful else without.verdict, key=VERDICTS.index)
@@ -355,17 +383,16 @@ def _risk(timeline: Timeline | None, evidence: Evidence) -> Axis:
         return Axis("risk", CANNOT_JUDGE, "no patient was supplied: risks cannot be simulated")
     limits = {"death": evidence.value("verdict.death_90d"), "liver failure": evidence.value("verdict.phlf")}
     whole, last = timeline.p_death_90d, timeline.p_death_last
-    # Who drops out is not operated on: an operation is judged by those who get there.
+    # How many drop out differs from plan to plan: the operation is judged as if it were done in all draws.
     worst = {"death": whole if last is None else max(whole, last)}
-    said = f"simulated 90-day death {_percent(worst['death'], limits['death'])}"
+    those, start = (_percent(p, limits["death"]) for p in (whole if last is None else last, whole))
+    said = f"simulated 90-day death {those}"
     if last is not None and timeline.p_operations_done == 0:
         said = f"in no draw is the last operation reached; were it done, {said}"
-    elif last is not None:
-        those, start = (_percent(p, limits["death"]) for p in (last, whole))
-        if those != start:
-            turned_away = timeline.p_turned_away > 0
-            whom = "come to it, with enough volume or not" if turned_away else "reach the last operation"
-            said = f"simulated 90-day death {those} of those who {whom}, {start} of all who start"
+    elif last is not None and timeline.p_operations_done < 1:
+        said = f"were the last operation done in all draws, {said}"
+    if those != start and timeline.p_operations_done > 0:
+        said = f"{start} of all who start die within 90 days; {said}"
     if timeline.p_phlf_low is not None and timeline.p_phlf_high is not None:
         worst["liver failure"] = timeline.p_phlf_high
         high_end = _percent(timeline.p_phlf_high, limits["liver failure"])

@@ -125,6 +125,31 @@ def test_s4_cannot_be_spared() -> None:
     note = sparing.axis_notes["volume_function"]
     assert f"without it: sFLR {100 * none.sflr_at_resection:.0f} % against 30 %" in note
     assert sflr(sparing) > 0.30
+    assert any(n.startswith("completion, textbook outcome and the time axis count") for n in sparing.notes)
+
+
+def test_plans_of_one_case_are_compared_by_the_failure_of_the_same_draws() -> None:
+    """Two plans that leave about as much fail about as often, however many grow enough to be operated on."""
+    later, both = (
+        plan("small-for-size", name)
+        for name in ("PVE, then the right hepatic vein", "both veins from the start")
+    )
+    assert abs(sflr(later) - sflr(both)) < 0.04
+    assert later.p_phlf is not None
+    assert both.p_phlf is not None
+    assert later.p_phlf["low"] == pytest.approx(both.p_phlf["low"], abs=0.05)
+    assert later.p_phlf["high"] == pytest.approx(both.p_phlf["high"], abs=0.1)
+    assert both.p_phlf["operated"]["share"] < 0.2
+
+
+def test_wedges_that_kill_half_a_liver_fail_like_a_major_resection_where_it_does_not_count() -> None:
+    wedges = plan("bilobar-two-stage", "wedges only")
+    assert wedges.p_phlf is not None
+    assert wedges.p_phlf["high"] < 0.05
+    assert wedges.perfusion is not None
+    none, *_, most = wedges.perfusion.credited
+    assert most.p_phlf_high == pytest.approx(wedges.p_phlf["high"])
+    assert none.p_phlf_high > 4 * most.p_phlf_high  # type: ignore[operator]
 
 
 def test_the_tumour_asks_for_more_than_the_cirrhotic_liver_has() -> None:

@@ -59,7 +59,7 @@ def test_the_published_counts_of_three_definitions_come_back() -> None:
     assert found["fifty_fifty"][0] * 680 == pytest.approx(24, abs=0.5)
 
 
-def test_a_played_plan_shows_all_definitions_of_the_draws_that_arrive() -> None:
+def test_a_played_plan_shows_all_definitions_of_the_same_draws() -> None:
     played = simulate(two_stage(), MAN, TWELVE, EVIDENCE, seed=1, draws=1000)
     found = played.p_phlf_by_definition
     assert found["peak_bilirubin"] == (played.p_phlf_low, played.p_phlf_high)

@@ -128,6 +128,17 @@ def test_liver_failure_is_that_of_two_plays(
         assert line(played, name).cost_failure > 0.001
 
 
+def test_liver_failure_is_that_of_two_plays_where_many_never_come() -> None:
+    """Staged, with drop-out: failure and its costs are of the same draws, all of them."""
+    patient = replace(MAN, diabetes=True, liver=LiverCondition(fibrosis="F3"))
+    played = play(two_stage(), patient, BEFORE)
+    assert played.p_operations_done < 0.9
+    for name in ("fibrosis", "diabetes"):
+        without = play(two_stage(), patient, BEFORE, off_for(name))
+        middle = [0.5 * (t.p_phlf_low + t.p_phlf_high) for t in (played, without)]  # type: ignore[operator]
+        assert line(played, name).cost_failure == pytest.approx(middle[0] - middle[1], rel=1e-9)
+
+
 def test_a_known_injury_in_the_line_of_the_weeks_costs_nothing_more() -> None:
     """The biopsy replaces the weeks: switching them off changes no risk."""
     played = play(single_stage(), ILL, BEFORE)

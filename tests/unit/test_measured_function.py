@@ -21,6 +21,7 @@ from flrsim.physiology.injury import predict_injury
 from flrsim.physiology.modifiers import ALL_OFF, Setting, effects
 from flrsim.physiology.risk import FailureRisk, death_probability, failure_risk
 from flrsim.timeline import LedgerLine, Timeline, simulate
+from flrsim.timeline_result import failure as failure_range
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from course_cases import MAN, single_stage, two_stage
@@ -99,6 +100,28 @@ def test_every_test_reaches_function_failure_and_ledger(test: dict[str, float]) 
     )
     assert played.p_phlf_high > plain.p_phlf_high  # type: ignore[operator]
     assert line(played, "measured_function").function == pytest.approx(0.596, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("liver", "said"),
+    [
+        ({"icg_r15": 0.2, "child_pugh": "B"}, True),
+        ({"icg_r15": 0.2, "fibrosis": "F4"}, True),
+        ({"icg_r15": 0.2}, False),
+        ({"child_pugh": "B"}, False),
+    ],
+)
+def test_a_measured_cirrhotic_liver_says_what_its_failure_does_not_contain(
+    liver: dict[str, Any], said: bool
+) -> None:
+    """Its failure is that of a smaller normal liver, its deaths those of cirrhosis."""
+    played = simulate(single_stage(), man(**liver), (), EVIDENCE, seed=1, draws=50)
+    assert ("portal hypertension" in played.phlf_remark) == said
+    found = failure_range(played)
+    assert found is not None
+    assert found["remark"] == played.phlf_remark
+    off = simulate(single_stage(), man(**liver), (), EVIDENCE, seed=1, draws=50, modifiers_off=ALL_OFF)
+    assert off.phlf_remark == ""
 
 
 def test_which_test_is_used_is_said_when_there_are_several() -> None:

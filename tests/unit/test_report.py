@@ -265,8 +265,8 @@ def test_the_comparison_starts_with_what_is_left_and_ends_with_what_stands_in_th
         ("Drop-out: death", ["–", "<1 %"]),
         ("Liver failure", ["4 % to 11 %", "8 % to 21 %"]),
         ("… defined as", ["ISGLS B or C"] * 2),
-        ("Death within 90 days", ["<1 %", "5 %"]),
-        ("… of those who come to the last operation", ["–", "6 %"]),
+        ("Death within 90 days, of all who start", ["<1 %", "5 %"]),
+        ("… after the last operation, were it done in all draws", ["–", "6 %"]),
         ("Textbook", ["0 %: L3 is cut through on these images", "41 %"]),
         ("Verdict", ["Does not meet the rules", "Cannot judge"]),
         ("Not supplied", ["portal vein, hepatic vein"] * 2),
@@ -608,6 +608,6 @@ def test_liver_failure_stands_under_its_own_definition_each_time() -> None:
         r.label: r.cells[0].text
         for r in comparison_rows(replace(comparison(), plans=(plan("p", p_phlf=ranges),)))
     }
-    assert rows["Liver failure"] == "8 % to 21 %"
-    assert rows["… by ISGLS, any grade"] == "14 % to 31 %"
-    assert "… by 50-50 criteria" not in rows
+    assert rows["Liver failure, were the last operation done in all draws"] == "8 % to 21 %"
+    assert rows["… by ISGLS, any grade, in all draws"] == "14 % to 31 %"
+    assert "… by 50-50 criteria, in all draws" not in rows

@@ -30,6 +30,7 @@ from flrsim.report.plots.contacts import contacts_svg
 from flrsim.report.plots.lesion_map import lesion_map_svg
 from flrsim.report.plots.scatter import scatter_svg
 from flrsim.report.plots.segments import fate_volumes, segments_svg
+from flrsim.report.tables import comparison_rows
 from flrsim.results import (
     Comparison,
     DayQuantiles,
@@ -235,8 +236,8 @@ def test_death_stands_last_among_the_risks_and_what_never_happens_is_left_out() 
     rows = risk_rows(replace(staged(), p_dropout={"progression": 0.181, "growth": 0.0, "death": 0.004}))
     assert rows[0] == ("completed as planned", "74 %")
     assert rows[-2:] == (
-        ("death within 90 days", "5 %"),
-        ("… of those who come to the last operation", "6 %"),
+        ("death within 90 days, of all who start", "5 %"),
+        ("… after the last operation, were it done in all draws", "6 %"),
     )
     assert not any("too small" in label for label, _ in rows)
 
@@ -436,5 +437,37 @@ def test_scatter_takes_the_measured_remnant_where_nothing_grows() -> None:
 def test_an_operation_that_turns_people_away_is_not_shown_as_safe() -> None:
     away = replace(comparison().plans[0], p_complete=0.01, p_death_90d=0.0, p_death_last=0.08)
     rows = dict(risk_rows(away))
-    assert (rows["death within 90 days"], rows["… of those who come to the last operation"]) == ("0 %", "8 %")
-    assert "… of those who come to the last operation" not in dict(risk_rows(replace(away, p_death_last=0.0)))
+    after = "… after the last operation, were it done in all draws"
+    assert (rows["death within 90 days, of all who start"], rows[after]) == ("0 %", "8 %")
+    assert after not in dict(risk_rows(replace(away, p_death_last=0.0)))
+
+
+@pytest.mark.parametrize(
+    ("operated", "failure", "death"),
+    [
+        # About a twelfth grows enough: their failure is not the plan's, and stands beside it with its share.
+        ({"share": 0.08, "draws": 160.0, "low": 0.082, "high": 0.2, "death": 0.05}, "8 % to 20 % (8 % of draws)", "5 % (8 % of draws)"),
+        ({"share": 0.02, "draws": 40.0, "low": None, "high": None, "death": None}, "too few draws (2 %)", "too few draws (2 %)"),
+        ({"share": 0.0, "draws": 0.0, "low": None, "high": None, "death": None}, "too few draws (0 %)", "too few draws (0 %)"),
+        ({"share": 0.9, "draws": 1800.0, "low": 0.28, "high": 0.56, "death": 0.08}, "", ""),
+        (None, "", ""),
+    ],
+)  # fmt: skip
+def test_who_is_operated_on_stands_beside_all_and_never_instead(
+    operated: dict[str, float | None] | None, failure: str, death: str
+) -> None:
+    base = comparison().plans[0]
+    ranges = {"low": 0.28, "high": 0.56, "definition": "peak bilirubin", "operated": operated}
+    shown = replace(base, p_phlf=ranges, p_death_90d=0.01, p_death_last=0.08)
+    table = {r.label: r.cells[0].text for r in comparison_rows(replace(comparison(), plans=(shown,)))}
+    for rows, first in ((dict(risk_rows(shown)), "liver failure"), (table, "Liver failure")):
+        assert rows[f"{first}, were the last operation done in all draws"] == "28 % to 56 %"
+        assert rows.get("… of those with enough volume who are operated on", "") == failure
+        after = "… after the last operation, of those with enough volume who are operated on"
+        assert rows.get(after, "") == death
+
+
+def test_what_failure_does_not_contain_stands_beside_it() -> None:
+    ranges = {"low": 0.05, "high": 0.15, "remark": "no portal hypertension in it"}
+    shown = replace(comparison().plans[0], p_phlf=ranges)
+    assert dict(risk_rows(shown))["… which does not contain"] == "no portal hypertension in it"

@@ -11,11 +11,12 @@ import pytest
 
 from flrsim.course import Course, CourseStep, DeprivedPart
 from flrsim.errors import CaseError
-from flrsim.evidence import load_evidence
+from flrsim.evidence import Evidence, load_evidence
 from flrsim.patient import LiverCondition, Treatment
 from flrsim.physiology.adequacy import label_sd_fraction
 from flrsim.physiology.modifiers import MODIFIERS
 from flrsim.physiology.progression import progression_day
+from flrsim.physiology.rescan import FEW as FEWEST
 from flrsim.timeline import Timeline, simulate
 from flrsim.timeline_result import textbook_note
 
@@ -320,13 +321,19 @@ def test_a_textbook_outcome_that_nobody_lives_to_see_is_explained_too() -> None:
     assert textbook_note(never) == "no draw reaches the last operation"
 
 
-def test_deaths_of_the_last_operation_are_those_of_who_get_there(staged: Timeline, single: Timeline) -> None:
+def test_deaths_of_who_is_operated_on_are_those_of_who_get_there(staged: Timeline, single: Timeline) -> None:
     enough = simulate(single_stage(label_sd=LABEL), MAN, SIX_FOLFOX, ANY_VOLUME, seed=1)
     for played in (staged, enough):
         done, lived = played.p_operations_done, played.p_complete
-        assert played.p_death_last == pytest.approx((done - lived) / done, rel=1e-12)
+        assert played.operated is not None
+        assert played.operated.share == done
+        assert played.operated.p_death == pytest.approx((done - lived) / done, rel=1e-12)
     assert staged.p_death_last > staged.p_death_90d > 0  # type: ignore[operator]
-    assert enough.p_death_90d == pytest.approx(enough.p_death_last * enough.p_operations_done)  # type: ignore[operator]
+    assert enough.p_death_90d == pytest.approx(enough.operated.p_death * enough.p_operations_done)  # type: ignore[operator, union-attr]
+    # Who is turned away on the images comes to the operation, and is not operated on.
+    assert single.p_turned_away > 0.9
+    assert single.operated is not None
+    assert single.operated.share == single.p_operations_done
     # Were those operated on who are turned away on the images, they would die of it: nothing is safer without them.
     assert single.p_death_last > single.p_death_90d  # type: ignore[operator]
 
@@ -338,6 +345,48 @@ def test_an_operation_that_nobody_reaches_has_the_deaths_it_would_have() -> None
     assert never.p_operations_done == 0.0
     failing = 0.5 * (never.p_phlf_low + never.p_phlf_high)  # type: ignore[operator]
     assert never.p_death_last == pytest.approx(1 - (1 - 0.031) * (1 - 0.217 * failing), abs=0.015)
+
+
+LONG = (Treatment("FOLFOX", 12, -28 * 7),)
+
+
+def asking(sflr: float) -> Evidence:
+    """The evidence with another least sFLR after long chemotherapy: it enters no risk, as that of a normal liver does."""
+    return load_evidence(overrides={"rules.sflr.chemotherapy": sflr})
+
+
+def test_failure_is_that_of_one_population_whoever_grows_enough() -> None:
+    """However many are turned away for volume, the operation that is asked about is the same one."""
+    easy, strict = (
+        simulate(two_stage(), MAN, LONG, asking(least), seed=1, draws=2000) for least in (0.05, 0.26)
+    )
+    assert easy.p_operations_done > 0.5
+    assert 0.05 < strict.p_operations_done < 0.4
+    assert (strict.p_phlf_low, strict.p_phlf_high) == (easy.p_phlf_low, easy.p_phlf_high)
+    assert strict.p_phlf_by_definition == easy.p_phlf_by_definition
+    assert strict.p_death_last == easy.p_death_last
+    # Who grew enough fails less often: the number beside is theirs, and says how many they are.
+    assert strict.operated is not None
+    assert strict.operated.share == strict.p_operations_done
+    assert strict.operated.p_phlf_high < easy.operated.p_phlf_high - 0.02  # type: ignore[operator, union-attr]
+    assert strict.operated.p_phlf_high < strict.p_phlf_high  # type: ignore[operator]
+
+
+def test_too_few_who_are_operated_on_have_no_number() -> None:
+    strict = asking(0.26)
+    for draws, enough in ((300, False), (2000, True)):
+        found = simulate(two_stage(), MAN, LONG, strict, seed=1, draws=draws).operated
+        assert found is not None
+        assert (found.draws >= FEWEST) == enough
+        assert {x is None for x in (found.p_phlf_low, found.p_phlf_high, found.p_death)} == {not enough}
+    # After a measurement draws are repeated: they count for what they are worth.
+    measured = simulate(two_stage(measured=300.0), MAN, LONG, asking(0.05), seed=1, draws=300)
+    assert measured.operated is not None
+    assert measured.rescan is not None
+    worth = measured.rescan.effective_sample_size
+    assert measured.operated.draws == pytest.approx(measured.operated.share * worth)
+    assert measured.operated.draws < FEWEST < 300 * measured.operated.share
+    assert measured.operated.p_death is None
 
 
 def test_the_ledger_tells_what_each_modifier_costs() -> None:
@@ -544,6 +593,67 @@ def test_failure_without_credit_is_that_of_the_plan_that_takes_the_tissue_out_as
         assert less.p_phlf_high > more.p_phlf_high
     assert with_them.credited[-1].p_phlf_high > (with_them.p_phlf_high or 0.0)
     assert simulate(plain, MAN, (), EVIDENCE, seed=3, draws=500).credited == ()
+
+
+def wedges(deprived: dict[str, float]) -> Course:
+    """Wedges of 5 mL that cut off parts of segments; they are no major resection."""
+    taken = {s: 5.0 for s in ("S5", "S6", "S7", "S8")}
+    course = single_stage()
+    step = replace(course.steps[0], removed_ml=taken, major=False, resected=())
+    kept = {s: ml - taken.get(s, 0.0) for s, ml in course.parenchyma_ml.items()}
+    parts = tuple(DeprivedPart(s, ml, stage=1) for s, ml in deprived.items())
+    return replace(course, flr_ml=kept, steps=(step,), deprived=parts)
+
+
+def test_wedges_that_cut_off_half_a_liver_are_a_major_resection_where_it_does_not_count() -> None:
+    """As if the tissue had been taken: with full credit the plan itself stays minor, without it is a major one."""
+    whole = wedges({}).flr_ml
+    cut_off = {s: whole[s] for s in ("S5", "S6", "S7", "S8")}
+    played = simulate(wedges(cut_off), MAN, (), EVIDENCE, seed=3, draws=500)
+    assert played.phlf_cause == "minor"
+    removed = {s: wedges({}).parenchyma_ml[s] for s in cut_off}
+    course = wedges({})
+    step = replace(course.steps[0], removed_ml=removed, major=True)
+    kept = {s: ml for s, ml in course.parenchyma_ml.items() if s not in removed}
+    taken = simulate(replace(course, flr_ml=kept, steps=(step,)), MAN, (), EVIDENCE, seed=3, draws=500)
+    none, *_, most = played.credited
+    assert none.p_phlf_low == pytest.approx(taken.p_phlf_low, rel=1e-12)
+    assert none.p_phlf_high == pytest.approx(taken.p_phlf_high, rel=1e-12)
+    assert none.p_phlf_high > 3 * played.p_phlf_high  # type: ignore[operator]
+    # Nearly all of it counts: what is left of the loss is no segment, and the operation is the minor one it is.
+    assert (most.p_phlf_low, most.p_phlf_high) == (played.p_phlf_low, played.p_phlf_high)
+
+
+@pytest.mark.parametrize(
+    ("share", "credit", "major"),
+    [
+        (0.52, 0.0, True),
+        (0.48, 0.0, False),
+        (0.9, 0.5, False),
+        (0.9, 0.40, True),
+    ],
+)
+def test_a_segment_is_gone_when_more_than_half_of_it_is_taken_or_does_not_count(
+    share: float, credit: float, major: bool
+) -> None:
+    """Of S5, S6 and S7 a share is taken or cut off; 5 mL of each are taken."""
+    whole = wedges({}).parenchyma_ml
+    course = wedges({s: share * whole[s] - 5.0 for s in ("S5", "S6", "S7")})
+    assert course.major_without(course.steps[0], credit) == major
+    # Two segments are never a major resection, a later resection of the rest takes a part out of the question.
+    two = replace(course, deprived=course.deprived[:2])
+    assert not two.major_without(two.steps[0], 0.0)
+    assert two.major_without(replace(two.steps[0], resected=("S7",)), credit) == major
+    gone = replace(course, deprived=(*course.deprived[:2], replace(course.deprived[2], goes=2)))
+    assert not gone.major_without(gone.steps[0], 0.0)
+    halves = replace(
+        course,
+        parenchyma_ml={"S4a": 10.0, "S4b": 10.0},
+        flr_ml={"S4a": 10.0, "S4b": 10.0},
+        steps=(),
+        deprived=(),
+    )
+    assert not halves.major_without(replace(course.steps[0], resected=("S4a", "S4b", "S5")), 0.0)
 
 
 def test_the_growth_laws_without_credit_are_those_of_what_is_left() -> None:

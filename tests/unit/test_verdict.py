@@ -215,11 +215,12 @@ def test_the_high_end_of_failure_has_a_limit_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("last", "whole", "done", "verdict", "said"),
     [
-        (0.12, 0.03, 0.2, "borderline", "simulated 90-day death 12 % of those who reach the last operation, 3 % of all who start"),
-        (0.06, 0.03, 0.4, "meets_rules", "simulated 90-day death 6 % of those who reach the last operation, 3 % of all who start"),
-        (0.042, 0.039, 0.95, "meets_rules", "simulated 90-day death 4 %"),
+        (0.12, 0.03, 0.2, "borderline", "3 % of all who start die within 90 days; were the last operation done in all draws, simulated 90-day death 12 %"),
+        (0.06, 0.03, 0.4, "meets_rules", "3 % of all who start die within 90 days; were the last operation done in all draws, simulated 90-day death 6 %"),
+        (0.042, 0.039, 0.95, "meets_rules", "were the last operation done in all draws, simulated 90-day death 4 %"),
+        (0.042, 0.039, 1.0, "meets_rules", "simulated 90-day death 4 %"),
         # Deaths before the last operation count as well.
-        (0.06, 0.12, 0.9, "borderline", "simulated 90-day death 6 % of those who reach the last operation, 12 % of all who start"),
+        (0.06, 0.12, 0.9, "borderline", "12 % of all who start die within 90 days; were the last operation done in all draws, simulated 90-day death 6 %"),
         (0.12, 0.00, 0.0, "borderline", "in no draw is the last operation reached; were it done, simulated 90-day death 12 %"),
         (None, 0.02, 0.9, "meets_rules", "simulated 90-day death 2 %"),
     ],
@@ -326,6 +327,12 @@ def test_without_credit_the_laws_disagree_by_what_is_left_and_failure_is_said() 
         )  # fmt: skip
         volume = next(a for a in result.axes if a.name == "volume_function")
         assert volume.verdict == verdict
+        assert result.credit_note == (
+            "completion, textbook outcome and the time axis count tissue that loses inflow or outflow in full; not counted, "
+            f"the volume {'is borderline' if disagree else 'does not meet the rules'}"
+            if disagree is False or full[0] == 1.0
+            else ""
+        )
         if volume.verdict != axis(Given(rules=(rule(*full),)), "volume_function")[0]:
             assert ("depends on the growth law" in volume.sentence) == disagree
             assert "liver failure then 21 to 43 %" in volume.sentence
@@ -438,11 +445,9 @@ def test_a_missed_rule_counts_when_it_is_verified(changes: dict[str, Any], verdi
     assert axis(Given(rules=(rule(), other)), "volume_function")[0] == verdict
 
 
-def test_who_is_turned_away_on_the_images_is_named_where_risk_is_judged() -> None:
-    given = {"p_operations_done": 0.02, "p_death_last": 0.08, "p_death_90d": 0.0}
-    said = axis(Given(timeline=timeline(p_turned_away=0.94, **given)), "risk")[1]
-    assert said.startswith(
-        "simulated 90-day death 8 % of those who come to it, with enough volume or not, 0 % of all"
-    )
-    said = axis(Given(timeline=timeline(**given)), "risk")[1]
-    assert said.startswith("simulated 90-day death 8 % of those who reach the last operation, 0 % of all")
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(("A",), "the lesion goes whole"), (("A", "B"), "both lesions go whole"), (("A", "B", "C"), "all 3 lesions go whole")],
+)  # fmt: skip
+def test_lesions_that_go_whole_are_counted_in_words(names: tuple[str, ...], said: str) -> None:
+    assert axis(Given(fates=tuple(fate(n) for n in names)), "clearance")[1].startswith(said)

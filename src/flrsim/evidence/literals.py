@@ -78,7 +78,7 @@ ALLOWED: Mapping[tuple[str, str], tuple[tuple[float, ...], str]] = {
     ("rules", "MOST_DIGITS"): ((3,), "decimals printed"),
     ("rules", "_MAJOR"): ((3,), "what the word major means: three segments or more"),
     ("sensitivity", "LEVELS"): ((4,), "levels of the Morris design"),
-    ("staging", "MAJOR_SEGMENTS"): ((3,), "what the word major means: three segments or more"),
+    ("course", "MAJOR_SEGMENTS"): ((3,), "what the word major means: three segments or more"),
     ("staging", "STEPS"): ((100,), "sizes of a shrinking lesion that are looked at"),
     ("validate", "TRIAL_WEEKS"): ((208,), "four years: time to progression in a trial is looked for so long"),
     ("validate", "Simulated.__init__"): ((8,), "bytes of a seed"),

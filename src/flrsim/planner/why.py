@@ -367,7 +367,7 @@ QUANTITIES: Mapping[str, _Quantity] = {
     "p_phlf": _Quantity(
         "liver failure after the last operation",
         "fraction",
-        "mean probability over the draws that reach it, low and high of two published forms; each cause enters once",
+        "mean probability over all draws, were it done in each, low and high of two published forms; each cause enters once",
         _phlf_middle,
         _failure,
         ("risk.phlf", "function."),

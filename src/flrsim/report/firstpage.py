@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from flrsim.report import format as show
 from flrsim.report.cell import Cell
 from flrsim.report.rules import called, rule_family, rule_label, rule_number
-from flrsim.report.tables import DEFINITIONS, range_text, shares, verdict
+from flrsim.report.tables import (
+    DEFINITIONS,
+    IN_ALL,
+    OPERATED,
+    WERE_IT_DONE,
+    death_of_operated,
+    failure_of_operated,
+    range_text,
+    shares,
+    verdict,
+)
 from flrsim.results import Comparison, LesionVolume, PlanDate, PlanResult, RuleOutcome, StayingSegment
 
 SHORTEST_LONG_TEXT = 140
@@ -211,20 +221,24 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
             rows.append((f"stopped: {REASONS.get(reason, show.words(reason))}", show.probability(p)))
     failure = range_text(plan.p_phlf)
     if failure:
-        rows.append(("liver failure", failure))
+        rows.append((f"liver failure, {WERE_IT_DONE}", failure))
+        rows += [(f"… {OPERATED}", text) for text in (failure_of_operated(plan),) if text]
+        remark = str((plan.p_phlf or {}).get("remark") or "")
+        rows += [("… which does not contain", remark)] if remark else []
         for name, label in DEFINITIONS.items():
             other = range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
             if other:
-                rows.append((f"… by {label}", other))
+                rows.append((f"… by {label}, {IN_ALL}", other))
     if plan.p_major_morbidity is not None:
         rows.append(("major complication", show.probability(plan.p_major_morbidity)))
     if plan.p_death_90d is not None:
         death, last = show.probability(plan.p_death_90d), show.probability(plan.p_death_last)
-        rows.append(("death within 90 days", death))
+        rows.append(("death within 90 days, of all who start", death))
         if (
             plan.p_death_last is not None and last != death
         ):  # who is turned away is not exposed to the operation
-            rows.append(("… of those who come to the last operation", last))
+            rows.append((f"… after the last operation, were it done {IN_ALL}", last))
+            rows += [(f"… after the last operation, {OPERATED}", t) for t in (death_of_operated(plan),) if t]
     return tuple(rows)
 
 

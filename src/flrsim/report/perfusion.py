@@ -47,5 +47,5 @@ def credited(plan: PlanResult, credit: float) -> str:
             if c.sflr_at_resection is None or c.p_phlf_low is None or c.p_phlf_high is None:
                 return said
             failure = f"{show.percent(c.p_phlf_low)} to {show.percent(c.p_phlf_high)}"
-            return f"{said}; at resection {show.percent(c.sflr_at_resection)}, liver failure {failure}"
+            return f"{said}; at resection {show.percent(c.sflr_at_resection)}, liver failure, were it done, {failure}"
     return ""

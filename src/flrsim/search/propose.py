@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from flrsim.case import LiverCase
+from flrsim.course import MAJOR_SEGMENTS
 from flrsim.disease import FORBIDS, occlusion_rule
 from flrsim.errors import PlanError
 from flrsim.evidence import DiseaseRule, Evidence
@@ -34,7 +35,6 @@ from flrsim.search.proposal import (
 )
 from flrsim.search.schedule import Planner
 from flrsim.search.thrombus import thrombus_of
-from flrsim.staging import MAJOR_SEGMENTS
 
 RADIATED_DISEASES = ("hcc", "crlm", "cholangiocarcinoma")
 """Diseases of those whose growth after radiation lobectomy was measured; see the population of `growth.y90.amplitude`."""

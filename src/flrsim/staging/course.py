@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from flrsim.case import LiverCase
-from flrsim.course import Course, CourseLesion, CourseStep, DeprivedPart
+from flrsim.course import HALF, MAJOR_SEGMENTS, Course, CourseLesion, CourseStep, DeprivedPart, segment_count
 from flrsim.legality import images_day
 from flrsim.plan import Occlude, Operate, Scan, Treat, occluded_segments
-from flrsim.staging.operations import HALF, Operation, StagedPlan, parenchyma_ml
-
-MAJOR_SEGMENTS = 3
-"""Segments in a major hepatectomy (Brisbane 2000)."""
+from flrsim.staging.operations import Operation, StagedPlan, parenchyma_ml
 
 
 def course_of(
@@ -39,7 +36,7 @@ def course_of(
                     kind="operate",
                     stage=op.stage,
                     removed_ml=op.removed_ml,
-                    major=_segment_count(resected) >= MAJOR_SEGMENTS,
+                    major=segment_count(resected) >= MAJOR_SEGMENTS,
                     extent=op.title,
                     with_primary=step.action.with_primary,
                     thrombectomy=step.action.thrombectomy,
@@ -92,8 +89,3 @@ def _resected_segments(case: LiverCase, staged: StagedPlan, op: Operation) -> fr
     """Return the segments an operation takes out whole or for the most part; what is ablated is no resection."""
     out = parenchyma_ml(staged.pieces, op.goes & ~op.ablates)
     return op.resects | {s for s, ml in out.items() if ml > HALF * case.parenchyma_ml[s]}
-
-
-def _segment_count(resects: frozenset[str]) -> int:
-    """Return how many Couinaud segments a set of leaves is: S4a and S4b are one."""
-    return len({"S4" if s in ("S4a", "S4b") else s for s in resects})

@@ -16,7 +16,6 @@ from flrsim.resection.cut import Cut
 from flrsim.staging.fates import Fate
 
 KINDS = ("parenchyma", "lesion", "vessel")
-HALF = 0.5
 CONSERVED = 1e-9
 """Largest share of the volume that rounding may lose at an operation."""
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from flrsim.anatomy import resection_title
 from flrsim.case import LiverCase
+from flrsim.course import HALF
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.grid import Pieces, cut_into_pieces
@@ -20,7 +21,6 @@ from flrsim.resection.margin import Surroundings
 from flrsim.staging.fates import fate_of
 from flrsim.staging.marks import Mark, ablated_by, marks_of, specimen_of
 from flrsim.staging.operations import (
-    HALF,
     Operation,
     StagedPlan,
     check_conserved,

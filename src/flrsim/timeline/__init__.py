@@ -2,7 +2,16 @@
 
 from flrsim.timeline.credit import credits_of
 from flrsim.timeline.play import DEFAULT_DRAWS, simulate
-from flrsim.timeline.types import Credited, Curve, Decision, EarliestDay, GrowthLaws, LedgerLine, Timeline
+from flrsim.timeline.types import (
+    Credited,
+    Curve,
+    Decision,
+    EarliestDay,
+    GrowthLaws,
+    LedgerLine,
+    Operated,
+    Timeline,
+)
 
 __all__ = [
     "DEFAULT_DRAWS",
@@ -12,6 +21,7 @@ __all__ = [
     "EarliestDay",
     "GrowthLaws",
     "LedgerLine",
+    "Operated",
     "Timeline",
     "credits_of",
     "simulate",

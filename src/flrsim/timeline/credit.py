@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flrsim.draws import Floats, spread
 from flrsim.evidence import Evidence
@@ -28,7 +27,6 @@ def credited(
     liver: Liver,
     patient: Patient,
     lost: Floats,
-    who: NDArray[np.bool_],
     evidence: Evidence,
     off: frozenset[str],
 ) -> tuple[Credited, ...]:
@@ -38,7 +36,11 @@ def credited(
     ----------
     liver : on the day of the last operation.
     lost : share of the FLR without inflow or outflow on that day, (n_draws,).
-    who : (n_draws,) bool, draws that reach the operation.
+
+    Notes
+    -----
+    All draws, were the operation done in each, as for the failure of the plan itself. What loses its flow counts as
+    removed where it counts for nothing, so that an operation of wedges may be a major one.
     """
     last = volumes.course.last_operation
     if last is None or not np.any(lost > 0):
@@ -48,8 +50,15 @@ def credited(
     for credit in credits_of(evidence):
         sflr = flr * (1.0 - (1.0 - credit) * lost) / volumes.telv_ml
         risk = failure_risk(
-            sflr, last.major, patient, liver.history, liver.injury, liver.effects, evidence, off
+            sflr,
+            volumes.course.major_without(last, credit),
+            patient,
+            liver.history,
+            liver.injury,
+            liver.effects,
+            evidence,
+            off,
         )
-        low, high = float(np.mean(risk.low[who])), float(np.mean(risk.high[who]))
+        low, high = float(np.mean(risk.low)), float(np.mean(risk.high))
         out.append(Credited(credit, spread(sflr), low, high))
     return tuple(out)

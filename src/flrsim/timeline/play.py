@@ -37,7 +37,8 @@ from flrsim.regimens import NOT_CHEMOTHERAPY, drugs
 from flrsim.timeline.credit import credited
 from flrsim.timeline.curves import lesion_curves, play_days
 from flrsim.timeline.ledger import earliest_days, ledger
-from flrsim.timeline.remarks import liver_remarks
+from flrsim.timeline.operated import operated
+from flrsim.timeline.remarks import failure_remark, liver_remarks
 from flrsim.timeline.types import Decision, GrowthLaws, Timeline
 from flrsim.tumour import Lesions
 
@@ -201,7 +202,6 @@ def simulate(
     one, other = volumes.sflr(day), absolute.sflr(day)
     lost = volumes.deprived_share(day)
     failure = ending.failure
-    who = ending.arrived if np.any(ending.arrived) else np.ones(draws, dtype=bool)
     rate = response.kgr_per_week if response else None
     gain = response.degree_of_hypertrophy if response else None
     return Timeline(
@@ -231,18 +231,20 @@ def simulate(
             threshold, one * (1.0 - lost), other * (1.0 - absolute.deprived_share(day))
         ),
         deprived_share=lost,
-        credited=credited(volumes, liver_on(day), patient, lost, who, evidence, modifiers_off),
+        credited=credited(volumes, liver_on(day), patient, lost, evidence, modifiers_off),
         p_complete=ending.share("complete"),
         p_operations_done=share(ending.reached_last),
         p_turned_away=share(ending.arrived & ~ending.reached_last),
         p_dropout={reason: ending.share(reason) for reason in REASONS},
-        p_phlf_low=None if failure is None else float(np.mean(failure.low[who])),
-        p_phlf_high=None if failure is None else float(np.mean(failure.high[who])),
-        p_phlf_by_definition={} if failure is None else by_definition(failure, who, evidence),
+        p_phlf_low=None if failure is None else float(np.mean(failure.low)),
+        p_phlf_high=None if failure is None else float(np.mean(failure.high)),
+        p_phlf_by_definition={}
+        if failure is None
+        else by_definition(failure, np.ones(draws, dtype=bool), evidence),
         phlf_definition=PHLF_DEFINITION,
         phlf_cause="" if failure is None else failure.cause,
         p_death_90d=share(ending.died),
-        p_death_last=None if failure is None else share(ending.dying[who]),
+        p_death_last=None if failure is None else share(ending.dying),
         p_major_morbidity=share(ending.morbid),
         p_textbook=_textbook(course, ending),
         injury=grown.injury,
@@ -269,6 +271,8 @@ def simulate(
         growth_remarks=without_factor(play.setting, grown.history),
         p_sufficient=p_sufficient,
         lesion_mm=lesion_curves(course, lesions, days),
+        operated=operated(ending, draws if learnt is None else learnt.effective_sample_size),
+        phlf_remark="" if failure is None else failure_remark(patient, failure.cause),
     )
 
 

@@ -7,6 +7,7 @@ from flrsim.draws import share
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.injury import Injury, chemotherapy_cycles, given_by
+from flrsim.physiology.risk import MEASURED
 
 _TESTS = {
     "icg_r15": "ICG-R15",
@@ -15,6 +16,21 @@ _TESTS = {
     "mebrofenin_flr": "mebrofenin uptake",
 }
 """Measured function by its key."""
+
+
+def failure_remark(patient: Patient, cause: str) -> str:
+    """Return what the range of liver failure does not contain; empty where nothing must be said.
+
+    Parameters
+    ----------
+    cause : what stands for the quality of the liver in it.
+    """
+    if cause != MEASURED or not patient.liver.cirrhotic:
+        return ""
+    return (
+        "a measured function says nothing of portal hypertension: liver failure is that of a normal liver of so much less "
+        "volume, and may be too low beside the deaths, which hold for a liver with scars"
+    )
 
 
 def liver_remarks(

@@ -121,6 +121,24 @@ class Credited:
 
 
 @dataclass(frozen=True)
+class Operated:
+    """The last operation in the draws in which it is done; numbers are None where these are too few.
+
+    Attributes
+    ----------
+    share : of all draws.
+    draws : of equal weight that these are worth.
+    p_phlf_low, p_phlf_high, p_death : mean over them.
+    """
+
+    share: float
+    draws: float
+    p_phlf_low: float | None
+    p_phlf_high: float | None
+    p_death: float | None
+
+
+@dataclass(frozen=True)
 class Timeline:
     """A course played forward; all of it is derived from course, patient, history, evidence and seed.
 
@@ -136,11 +154,12 @@ class Timeline:
     p_complete : every operation done and alive 90 days after the last; with `p_dropout` it sums to 1.
     p_operations_done : every operation done, as published completion rates count.
     p_turned_away : too little volume on the images that were planned on; no scan comes before the operation.
-    p_phlf_low, p_phlf_high : mean over the draws that reach the last operation or are turned away from it on the images,
-        so that a remnant that is too small does not make its operation look safe.
+    p_phlf_low, p_phlf_high : mean over all draws, were the last operation done in each, whatever growth and drop-out say:
+        one population for every plan.
     p_death_90d : of all draws, after any procedure of the plan; those who drop out before are not exposed to the last.
-    p_death_last : after the last operation, over the same draws; over all, were it done, where none does; None
-        without operation.
+    p_death_last : after the last operation, over the same draws; None without operation.
+    operated : the last operation in the draws in which it is done; None without operation.
+    phlf_remark : what the range of liver failure does not contain; empty where nothing must be said.
     p_phlf_by_definition : the same range by each definition of liver failure, never mixed.
     injury_at_resection : on the day of the last operation.
     rescan, rescan_absolute : what measured volumes said of the draws under either growth law; None without one.
@@ -212,6 +231,8 @@ class Timeline:
     p_sufficient: Floats = field(default_factory=lambda: np.zeros(0))
     lesion_mm: Mapping[str, Curve] = field(default_factory=dict)
     credited: tuple[Credited, ...] = ()
+    operated: Operated | None = None
+    phlf_remark: str = ""
 
     @property
     def at_resection(self) -> Decision | None:
