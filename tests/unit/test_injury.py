@@ -218,6 +218,23 @@ def test_a_grown_spleen_raises_the_odds_of_every_sinusoidal_grade_and_a_normal_o
     assert grown["nrh"] == plain["nrh"]
 
 
+def test_a_grown_spleen_says_nothing_of_doses_after_the_images() -> None:
+    """Six FOLFOX, the last on day -42; odds are added by hand."""
+    grown = replace(MAN, liver=LiverCondition(spleen_volume_ratio=1.5))
+
+    def odds(person: Patient, history: tuple[Treatment, ...], images: int) -> list[float]:
+        p = injury_probabilities(0, person, history, EVIDENCE, HALF, images)
+        return [float(np.exp(logit(p[f"sos_{grade}"][0]))) for grade in (1, 2, 3)]
+
+    plain = odds(MAN, SIX_FOLFOX, 0)
+    assert odds(grown, SIX_FOLFOX, -113) == plain  # images before the first dose
+    assert odds(grown, SIX_FOLFOX, -42) == pytest.approx([np.exp(0.9) * x for x in plain])
+    for images in (-112, -80, -43):
+        before = odds(MAN, given_by(images, SIX_FOLFOX, EVIDENCE), images)
+        by_hand = [x + (np.exp(0.9) - 1) * y for x, y in zip(plain, before, strict=True)]
+        assert odds(grown, SIX_FOLFOX, images) == pytest.approx(by_hand)
+
+
 def test_bevacizumab_and_anti_egfr_move_the_odds_by_their_share_of_the_doses() -> None:
     evidence = load_evidence(overrides={"injury.sos.anti_egfr": 0.5})
 

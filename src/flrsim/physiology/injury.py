@@ -157,7 +157,7 @@ def injury_probabilities(
     Parameters
     ----------
     images
-        Day of the images, on which platelets and APRI were taken too.
+        Day of the images, on which platelets and APRI were taken and the spleen was measured too.
 
     Returns
     -------
@@ -172,34 +172,46 @@ def injury_probabilities(
     """
     if chemotherapy_weeks(history, evidence) == 0 and patient.disease != "crlm":
         return dict.fromkeys(_INJURIES, np.zeros(fast_weight.shape))
-    p = _by_dose(day, patient, history, evidence, fast_weight)
+    p = _by_dose(day, patient, history, evidence, fast_weight, images)
     before = given_by(images, history, evidence)
     stratum = _nrh_of_blood(patient, evidence)
     if stratum is None or chemotherapy_weeks(before, evidence) == 0:
         return p
     if day <= images:
         return p | {"nrh": np.full(fast_weight.shape, stratum)}
-    then = _by_dose(images, patient, before, evidence, fast_weight)["nrh"]
-    now = _since(day, patient, history, before, evidence, fast_weight)["nrh"]
+    then = _by_dose(images, patient, before, evidence, fast_weight, images)["nrh"]
+    now = _since(day, patient, history, before, evidence, fast_weight, images)["nrh"]
     return p | {"nrh": _expit(_logit(stratum) + _logit(now) - _logit(then))}
 
 
 def _by_dose(
-    day: int, patient: Patient, history: tuple[Treatment, ...], evidence: Evidence, fast_weight: Floats
+    day: int,
+    patient: Patient,
+    history: tuple[Treatment, ...],
+    evidence: Evidence,
+    fast_weight: Floats,
+    images: int,
 ) -> dict[str, Floats]:
-    """Return what the doses say of each injury on `day`, of a patient with colorectal metastases."""
+    """Return what the doses say of each injury on `day`, of a patient with colorectal metastases.
+
+    Notes
+    -----
+    A spleen that had grown by the day of the `images` multiplies the odds of sinusoidal injury by the doses until then.
+    What it adds to these odds is added to the odds of all doses, so that later ones count as without it.
+    """
     shape, value = fast_weight.shape, evidence.value
-    dose, protected, with_egfr = oxaliplatin_dose(day, history, evidence, fast_weight)
-    sos = value("injury.sos.per_dose") * dose + value("injury.sos.bevacizumab") * protected
-    sos = sos + value("injury.sos.anti_egfr") * with_egfr
+    dose, protected, _ = oxaliplatin_dose(day, history, evidence, fast_weight)
     untreated = chemotherapy_weeks(history, evidence) == 0
-    spleen = patient.liver.spleen_volume_ratio
-    if untreated:
-        sos = sos + value("injury.sos.untreated")
-    elif spleen is not None:
-        # What a spleen of normal size says is not printed anywhere: it says nothing.
-        grown = spleen - 1.0 >= value("injury.sos.spleen_enlarged_from")
-        sos = sos + (value("injury.sos.spleen_log_odds") if grown else 0.0)
+    sos = _sinusoids(day, history, evidence, fast_weight)
+    spleen, before = patient.liver.spleen_volume_ratio, given_by(images, history, evidence)
+    # What a spleen of normal size says is not printed anywhere: it says nothing. Nor does one without chemotherapy.
+    if (
+        spleen is not None
+        and chemotherapy_weeks(before, evidence) > 0
+        and spleen - 1.0 >= value("injury.sos.spleen_enlarged_from")
+    ):
+        old = _sinusoids(day, before, evidence, fast_weight)
+        sos = np.log(np.exp(sos) + np.expm1(value("injury.sos.spleen_log_odds")) * np.exp(old))
     nrh = value("injury.nrh.per_dose") * dose + value("injury.nrh.bevacizumab") * protected
     irinotecan, half_life = frozenset({IRINOTECAN}), value("injury.irinotecan.half_life")
     fat = value("injury.steatohepatitis.intercept")
@@ -224,6 +236,19 @@ def _by_dose(
     }
 
 
+def _sinusoids(day: int, history: tuple[Treatment, ...], evidence: Evidence, fast_weight: Floats) -> Floats:
+    """Return what the doses add to the log odds of sinusoidal obstruction of any grade on `day`, (n_draws,)."""
+    value = evidence.value
+    dose, protected, with_egfr = oxaliplatin_dose(day, history, evidence, fast_weight)
+    sos = value("injury.sos.per_dose") * dose + value("injury.sos.bevacizumab") * protected
+    untreated = chemotherapy_weeks(history, evidence) == 0
+    return (
+        sos
+        + value("injury.sos.anti_egfr") * with_egfr
+        + (value("injury.sos.untreated") if untreated else 0.0)
+    )
+
+
 def _since(
     day: int,
     patient: Patient,
@@ -231,12 +256,13 @@ def _since(
     before: tuple[Treatment, ...],
     evidence: Evidence,
     fast_weight: Floats,
+    images: int,
 ) -> dict[str, Floats]:
     """Return what the doses say on `day`, and no less than the doses `before` say alone.
 
     Bevacizumab with a later cycle protects from that cycle; it heals nothing.
     """
-    p, old = (_by_dose(day, patient, h, evidence, fast_weight) for h in (history, before))
+    p, old = (_by_dose(day, patient, h, evidence, fast_weight, images) for h in (history, before))
     return {name: np.maximum(p[name], old[name]) for name in p}
 
 
@@ -279,7 +305,7 @@ def predict_injury(
     uniform
         Uniform draws by decision name; the same names on every day, so that a draw's grade can only wash out.
     images
-        Day of the images: that of platelets and APRI, and of a biopsy whose own day is not said.
+        Day of the images: that of platelets, APRI and spleen, and of a biopsy whose own day is not said.
 
     Notes
     -----
@@ -303,8 +329,8 @@ def predict_injury(
     if found:
         seen = images if liver.biopsy_day is None else liver.biopsy_day
         before = given_by(seen, history, evidence)
-        was = _by_dose(seen, patient, before, evidence, fast_weight)
-        now = was if day <= seen else _since(day, patient, history, before, evidence, fast_weight)
+        was = _by_dose(seen, patient, before, evidence, fast_weight, images)
+        now = was if day <= seen else _since(day, patient, history, before, evidence, fast_weight, images)
         if "sos" in found:
             sos = (
                 _grade(_restricted(u, was, found["sos"]), now)
