@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flrsim.disease import FORBIDS, WARNS, Disease
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Deprivation, spoken
+from flrsim.physiology.rescan import FEW
 from flrsim.remnant import VesselAnswer
 from flrsim.rules import RuleResult, error_warning
 from flrsim.staging import HALF, Fate, StagedPlan
@@ -74,7 +75,7 @@ def judge(
     axes = (
         _clearance(staged.fates, lesions_supplied, timeline, evidence),
         _vessels(staged.fates, answers, deprived, evidence),
-        _credited(counted, uncounted, timeline, deprived, evidence),
+        _learnt(_credited(counted, uncounted, timeline, deprived, evidence), timeline),
         _time(timeline, evidence),
         _risk(timeline, evidence),
         _disease(disease or Disease()),
@@ -311,6 +312,14 @@ def _credited(
         f"{without.sentence}{failure}"
     )
     return Axis(full.name, worst, said)
+
+
+def _learnt(axis: Axis, timeline: Timeline | None) -> Axis:
+    """Return the volume axis, borderline at best where few draws foretold what was measured."""
+    learnt = None if timeline is None else timeline.rescan
+    if learnt is None or learnt.effective_sample_size >= FEW or axis.verdict not in (MEETS, BORDERLINE):
+        return axis
+    return Axis(axis.name, BORDERLINE, f"{axis.sentence}; {learnt.note}")
 
 
 def _volume(

@@ -12,6 +12,7 @@ from flrsim.case import Lesion
 from flrsim.disease import Disease
 from flrsim.evidence import load_evidence
 from flrsim.perfusion import Deprivation, VeinFate
+from flrsim.physiology.rescan import Rescan
 from flrsim.remnant import VesselAnswer
 from flrsim.resection.margin import Neighbour
 from flrsim.results import DiseaseNote
@@ -56,6 +57,7 @@ def timeline(**changes: Any) -> Any:
         "p_turned_away": 0.0,
         "p_phlf_low": 0.01,
         "p_phlf_high": 0.05,
+        "rescan": None,
     }
     return SimpleNamespace(**(given | changes))
 
@@ -451,3 +453,26 @@ def test_a_missed_rule_counts_when_it_is_verified(changes: dict[str, Any], verdi
 )  # fmt: skip
 def test_lesions_that_go_whole_are_counted_in_words(names: tuple[str, ...], said: str) -> None:
     assert axis(Given(fates=tuple(fate(n) for n in names)), "clearance")[1].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("p", "distance", "size", "verdict"),
+    [
+        (1.0, 100.0, 15.0, "borderline"),
+        (1.0, 100.0, 99.9, "borderline"),
+        (1.0, 100.0, 100.0, "meets_rules"),
+        ((MET + MISSED) / 2, 100.0, 15.0, "borderline"),
+        (0.0, -50.0, 15.0, "does_not_meet"),
+    ],
+)
+def test_volume_that_few_draws_foretold_is_never_better_than_borderline(
+    p: float, distance: float, size: float, verdict: str
+) -> None:
+    learnt = Rescan((28,), (700.0,), (), size, 10_000)
+    given = Given(timeline=timeline(rescan=learnt), rules=(rule(p, distance),))
+    found, sentence = axis(given, "volume_function")
+    assert found == verdict
+    assert ("15 of 10000 draws are worth as much as all" in sentence) == (
+        size == 15 and verdict == "borderline"
+    )
+    assert sentence.endswith("check the measurement") == (verdict == "borderline")
