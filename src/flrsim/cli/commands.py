@@ -15,6 +15,7 @@ from flrsim.cli.evidence_commands import evidence_app
 from flrsim.cli.outputs import AsJson, check_output, check_report, emit
 from flrsim.cli.plans_command import CasePath, propose_plans, read_case
 from flrsim.cli.sensitivity_command import weigh_numbers
+from flrsim.cli.serve_command import serve_command
 from flrsim.cli.validate_command import calibrate_command, validate_command
 from flrsim.cli.view_command import view
 from flrsim.errors import CaseError
@@ -40,6 +41,7 @@ app.command("chemo")(chemo)
 app.command("view")(view)
 app.command("validate")(validate_command)
 app.command("calibrate")(calibrate_command)
+app.command("serve")(serve_command)
 
 Source = Annotated[
     Path,

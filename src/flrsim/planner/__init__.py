@@ -34,7 +34,7 @@ from flrsim.planner.plans import (
 from flrsim.planner.shape import TECHNIQUES, Cycles, Shape, Way, shape_of
 from flrsim.planner.undo import Steps
 from flrsim.planner.why import QUANTITIES, Input, Published, Why, why
-from flrsim.planner.workbench import Workbench
+from flrsim.planner.workbench import Workbench, cuts_of
 
 __all__ = [
     "QUANTITIES",
@@ -55,6 +55,7 @@ __all__ = [
     "assign_segment",
     "assign_segments",
     "course_of_history",
+    "cuts_of",
     "duplicate_plan",
     "remove_plan",
     "rename_plan",

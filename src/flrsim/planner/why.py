@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flrsim.comparison import Compared
 from flrsim.errors import EditError
@@ -106,7 +106,7 @@ def why(compared: Compared, plan: str, quantity: str, evidence: Evidence) -> Why
         high,
         q.unit,
         q.formula,
-        tuple(q.inputs(result, result.plans[at])),
+        tuple(_cited(i, evidence) for i in q.inputs(result, result.plans[at])),
         tuple(published(evidence[name], evidence) for name in ids),
     )
 
@@ -125,6 +125,15 @@ def published(parameter: Parameter, evidence: Evidence) -> Published:
         (reference,) = evidence.references([p.id])
         source = f"{reference.citation()}; {p.where}" if p.where else reference.citation()
     return Published(p.id, p.value, p.unit, spread, p.kind, source, p.note)
+
+
+def _cited(given: Input, evidence: Evidence) -> Input:
+    """Return an input whose source, where it is a key of the reference list, is written out."""
+    try:
+        (reference,) = evidence.references((), also=(given.source,))
+    except (KeyError, ValueError):
+        return given
+    return replace(given, source=reference.citation())
 
 
 def _three(found: object) -> tuple[float | None, float | None, float | None]:
@@ -164,7 +173,7 @@ def _rule(result: Comparison, plan: PlanResult, name: str, evidence: Evidence) -
         f"{rule.quantity or rule.rule} {side} {rule.threshold:g}"
         + (f", with {rule.formula}" if rule.formula else "")
         + (f". {rule.note}" if rule.note else ""),
-        tuple(inputs),
+        tuple(_cited(i, evidence) for i in inputs),
         tuple(published(p, evidence) for p in named),
     )
 

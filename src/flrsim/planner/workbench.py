@@ -103,7 +103,9 @@ class Workbench:
         return side_by_side(case, staged, played, liver, scene, view, seed=draft.seed, draws=draft.draws)
 
     def _supply(self, staged: StagedPlan, circulation: Circulation, used: set[str]) -> Supply:
-        return self._keep("supply", _cuts(staged.plan), lambda _: Supply.of(circulation, staged.pieces), used)
+        return self._keep(
+            "supply", cuts_of(staged.plan), lambda _: Supply.of(circulation, staged.pieces), used
+        )
 
     def _played(
         self, draft: Draft, case: LiverCase, staged: StagedPlan, scene: Scene, used: set[str]
@@ -125,7 +127,7 @@ class Workbench:
 
     def _staged(self, plan: Plan, used: set[str]) -> StagedPlan:
         made = self._keep(
-            "staged", _cuts(plan), lambda e: stage_plans(self.case, [plan], e, marks=self._marks)[0], used
+            "staged", cuts_of(plan), lambda e: stage_plans(self.case, [plan], e, marks=self._marks)[0], used
         )
         return made if made.plan == plan else _on_other_days(made, plan, self.case)
 
@@ -151,7 +153,7 @@ class Workbench:
             return found.value
 
 
-def _cuts(plan: Plan) -> Hashable:
+def cuts_of(plan: Plan) -> Hashable:
     """Return what decides which tissue goes in which operation: all but days and names."""
     return (actions(plan), plan.caudate)
 

@@ -40,6 +40,16 @@ def growth_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str | 
             days, low, high, color=palette.fate_colour(0), alpha=0.25, linewidth=0, label="80 % interval"
         )
         axes.plot(days, median, color=palette.fate_ink(0), linewidth=2, label="FLR, median")
+        measured = plan.rescan or {}
+        if measured:
+            axes.plot(
+                measured["days"],
+                measured["measured_ml"],
+                "o",
+                color=SCAN_INK,
+                markersize=6,
+                label="FLR, measured",
+            )
         lines = rule_lines(comparison, plan)
         for n, (label, ml) in enumerate(lines):
             axes.axhline(
@@ -49,7 +59,10 @@ def growth_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str | 
                 linestyle=RULE_STYLES[n % len(RULE_STYLES)],
                 label=label,
             )
-        top = max([v for v in (*high, *median) if v == v] + [ml for _, ml in lines])
+        top = max(
+            [v for v in (*high, *median, *measured.get("measured_ml", ())) if v == v]
+            + [ml for _, ml in lines]
+        )
         axes.set_ylim(0, 1.18 * top)
         axes.set_xlim(days[0], days[-1])
         span = days[-1] - days[0]

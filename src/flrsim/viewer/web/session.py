@@ -1,0 +1,254 @@
+"""One browser tab's planning session: what a control asks for, made or refused; saved; nothing of a browser in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flrsim.case import LiverCase
+from flrsim.case_file.save import saved
+from flrsim.comparison import Compared
+from flrsim.errors import EditError, FileError, FlrsimError
+from flrsim.evidence import Evidence
+from flrsim.patient import Patient, Treatment
+from flrsim.plan import Plan
+from flrsim.planner import (
+    Cycles,
+    Draft,
+    Steps,
+    Workbench,
+    add_plan,
+    add_resection,
+    assign_lesion,
+    assign_resection,
+    assign_segment,
+    course_of_history,
+    duplicate_plan,
+    remove_plan,
+    rename_plan,
+    select_plan,
+    set_ablation_margin,
+    set_before,
+    set_between,
+    set_draws,
+    set_formula,
+    set_history,
+    set_interval,
+    set_margin,
+    set_patient,
+    set_penalty,
+    set_resection_day,
+    set_scan_day,
+    set_seed,
+    set_segment_4,
+    set_technique,
+    shape_of,
+)
+
+MOST_NAME = 120
+
+
+@dataclass
+class CaseText:
+    """The case file as it was read last: what it says of plans, patient and history, and its text."""
+
+    path: Path
+    text: str
+    plans: tuple[Plan, ...]
+    patient: Patient | None
+    history: tuple[Treatment, ...]
+
+    @classmethod
+    def read(cls, path: Path, case: LiverCase, plans: tuple[Plan, ...]) -> CaseText:
+        """Keep the file from which a case and its plans were read."""
+        path = path / "case.toml" if path.is_dir() else path
+        return cls(path, path.read_text(encoding="utf-8"), plans, case.patient, case.history)
+
+
+@dataclass
+class Session:
+    """A draft with its undo, the bench that judges it, and the file it is saved to.
+
+    Attributes
+    ----------
+    refusals : why the last edit of a control was not made, by control.
+    """
+
+    bench: Workbench
+    evidence: Evidence
+    steps: Steps[Draft]
+    file: CaseText
+    proposals: tuple[Plan, ...] = ()
+    refusals: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def draft(self) -> Draft:
+        """The draft as it stands."""
+        return self.steps.now
+
+    def edit(self, control: str, *values: Any) -> bool:
+        """Make an edit; return whether it was made. The reason why not stands in `refusals` under the control."""
+        key = refusal_key(control, values)
+        self.refusals = {}
+        try:
+            if control not in EDITS:
+                raise EditError(control, f'there is no control "{control}"')
+            self.steps = self.steps.do(EDITS[control](self, *values))
+        except FlrsimError as error:
+            self.refusals = {key: error.sentence}
+            return False
+        return True
+
+    def undo(self) -> None:
+        """Go one edit back."""
+        self.refusals, self.steps = {}, self.steps.undo()
+
+    def redo(self) -> None:
+        """Go one edit forward again."""
+        self.refusals, self.steps = {}, self.steps.redo()
+
+    def judge(self) -> Compared:
+        """Return the plans of the draft side by side."""
+        return self.bench.compare(self.draft)
+
+    def save(self, name: str) -> Path:
+        """Write the draft as a case file beside the one that was read, or over it.
+
+        Raises
+        ------
+        FileError
+            When the name leaves the folder, or another hand changed the file in the meantime.
+        CaseError
+            When the file is written in a way in which the plans cannot be put.
+        """
+        own = self.file
+        target = own.path.with_name(name)
+        if not name.endswith(".toml") or Path(name).name != name:
+            raise FileError(
+                f'"{name}" is no name of a case file in this folder; end it with .toml and name no folder'
+            )
+        if target == own.path and own.path.read_text(encoding="utf-8") != own.text:
+            raise FileError(
+                f"{name} was changed since it was read here; save under another name, or open it anew"
+            )
+        if target != own.path and target.exists():
+            raise FileError(f"{name} is there already; give a new name")
+        d = self.draft
+        text = saved(own.text, d.plans, d.patient, d.history, before=(own.plans, own.patient, own.history))
+        # A file that is half written would be worse than one that is not: it is put in place whole.
+        part = target.with_name(f".{name}.part")
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, target)
+        self.file = CaseText(target, text, d.plans, d.patient, d.history)
+        return target
+
+
+def refusal_key(control: str, values: tuple[Any, ...]) -> str:
+    """Return under which key a control's refusal is shown: those of which there are many add which one."""
+    many = ("segment", "lesion", "patient", "history", "penalty")
+    return f"{control} {values[0]}" if control in many and values else control
+
+
+def _number(value: Any, control: str, kind: Callable[[Any], Any] = float) -> Any:
+    try:
+        return kind(value)
+    except (TypeError, ValueError):
+        needed = "a whole number" if kind is int else "a number"
+        raise EditError(control, f'"{value}" is no number; give {needed}') from None
+
+
+def _whole(value: Any, control: str) -> int:
+    number: float = _number(value, control)
+    if number != int(number):
+        raise EditError(control, f"{number:g} is no whole number; give one")
+    return int(number)
+
+
+def _course(was: Cycles | None, part: str, value: Any, control: str) -> Cycles | None:
+    """Return a course of chemotherapy with one part changed; no regimen takes it away."""
+    if part == "regimen":
+        if not value or value == "none":
+            return None
+        return Cycles(str(value), 1, 4.0) if was is None else Cycles(str(value), was.cycles, was.weeks_off)
+    if was is None:
+        raise EditError(control, "choose the regimen first")
+    if part == "cycles":
+        return Cycles(was.regimen, _whole(value, control), was.weeks_off)
+    return Cycles(was.regimen, was.cycles, _number(value, control))
+
+
+def _history(s: Session, number: Any, part: str, value: Any) -> Draft:
+    n = _whole(number, "history")
+    was = course_of_history(s.draft.history[n]) if n < len(s.draft.history) else None
+    return set_history(s.draft, n, _course(was, part, value, "history"))
+
+
+def _patient(s: Session, name: str, value: Any) -> Draft:
+    """Change one thing known of the patient; an empty field is not known."""
+    key, _, within = name.partition(".")
+    known: str | bool | float | None = {"": None, "not known": None, "yes": True, "no": False}.get(
+        value, value
+    )
+    if isinstance(known, str):
+        try:
+            known = float(known)
+        except ValueError:  # a word, and which words there are the case file knows
+            pass
+    return set_patient(s.draft, **{f"{key}__{within}" if within else key: known})
+
+
+def _add(s: Session, name: str) -> Draft:
+    proposed = next((p for p in s.proposals if p.name == name), None)
+    return add_resection(s.draft, name) if proposed is None else add_plan(s.draft, proposed)
+
+
+def _between(s: Session, part: str, value: Any) -> Draft:
+    was = shape_of(s.draft.plan, s.draft.case, s.evidence).between
+    return set_between(s.draft, s.evidence, _course(was, part, value, "between"))
+
+
+def _before(s: Session, part: str, value: Any) -> Draft:
+    was = shape_of(s.draft.plan, s.draft.case, s.evidence).before
+    return set_before(s.draft, s.evidence, _course(was, part, value, "before"))
+
+
+def _lesion(s: Session, name: str, choice: str) -> Draft:
+    kind, _, stage = choice.partition(" ")
+    return assign_lesion(s.draft, s.evidence, s.bench, name, kind, int(stage or 0))
+
+
+EDITS: Mapping[str, Callable[..., Draft]] = {
+    "select plan": lambda s, name: select_plan(s.draft, name),
+    "add plan": _add,
+    "duplicate plan": lambda s: duplicate_plan(s.draft, s.draft.selected),
+    "rename plan": lambda s, name: rename_plan(s.draft, s.draft.selected, str(name)[:MOST_NAME]),
+    "remove plan": lambda s: remove_plan(s.draft, s.draft.selected),
+    "segment": lambda s, name, stage: assign_segment(
+        s.draft, s.evidence, s.bench, name, _whole(stage, "segment")
+    ),
+    "resection": lambda s, name, stage: assign_resection(
+        s.draft, s.evidence, s.bench, name, _whole(stage, "resection")
+    ),
+    "lesion": _lesion,
+    "technique": lambda s, name: set_technique(s.draft, s.evidence, name),
+    "segment_4": lambda s, closed: set_segment_4(s.draft, s.evidence, bool(closed)),
+    "interval_days": lambda s, days: set_interval(s.draft, s.evidence, _whole(days, "interval_days")),
+    "scan_day": lambda s, day: set_scan_day(s.draft, s.evidence, _whole(day, "scan_day")),
+    "resection_day": lambda s, day: set_resection_day(s.draft, s.evidence, _whole(day, "resection_day")),
+    "between": _between,
+    "before": _before,
+    "margin_mm": lambda s, mm: set_margin(s.draft, s.evidence, s.bench, _number(mm, "margin_mm")),
+    "ablation_margin_mm": lambda s, mm: set_ablation_margin(
+        s.draft, s.evidence, s.bench, _number(mm, "ablation_margin_mm")
+    ),
+    "patient": _patient,
+    "history": _history,
+    "formula": lambda s, name: set_formula(s.draft, name),
+    "penalty": lambda s, cause, on: set_penalty(s.draft, cause, bool(on)),
+    "draws": lambda s, n: set_draws(s.draft, _whole(n, "draws")),
+    "seed": lambda s, n: set_seed(s.draft, _whole(n, "seed")),
+}
+"""What each control of the page does, by its name."""
