@@ -125,11 +125,11 @@ class Session:
             When the file is written in a way in which the plans cannot be put.
         """
         own = self.file
-        target = own.path.with_name(name)
         if not name.endswith(".toml") or Path(name).name != name:
             raise FileError(
                 f'"{name}" is no name of a case file in this folder; end it with .toml and name no folder'
             )
+        target = own.path.with_name(name)
         if target == own.path and own.path.read_text(encoding="utf-8") != own.text:
             raise FileError(
                 f"{name} was changed since it was read here; save under another name, or open it anew"

@@ -53,6 +53,7 @@ class Tab:
             {
                 "c": controls(session), "r": None, "s": None, "w": None, "busy": True, "day": None, "tick": 0,
                 "again": 0,
+                "done": 0,
                 "inks": [palette.fate_ink(k) for k in range(3)], "file_name": session.file.path.name, "saved": "", "save_error": "",
                 "problem": "", "proposals": [], "no_picture": "" if self._remote else IN_THE_BROWSER,
                 "trame__title": f"flrsim: {session.draft.case.name}",
@@ -162,6 +163,7 @@ class Tab:
         async with self._lock:
             self._day = day if day is None else int(day)
             await self._draw()
+            self._busy(False)
 
     def save(self, name: str) -> None:
         """Write the draft to a case file."""
@@ -187,6 +189,7 @@ class Tab:
         state.c = controls(self.session)
         self._busy(judge)
         if not judge:
+            self.server.state.flush()
             return
         state.problem = ""
         try:
@@ -239,6 +242,8 @@ class Tab:
 
     def _busy(self, busy: bool) -> None:
         self.server.state.busy = busy
+        if not busy:
+            self.server.state.done += 1
         self.server.state.flush()
 
     async def _beside(self, work: Callable[..., Any], *arguments: Any) -> Any:

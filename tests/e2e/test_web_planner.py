@@ -1,0 +1,401 @@
+"""The planner in a real browser: every control once, numbers as `compare --json` gives them, tabs apart, nothing leaves the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+import block_liver as blocks
+import planned_liver as planned
+from flrsim.cli import main
+from flrsim.viewer.drawing import gl_available
+
+CHROMIUM = next(
+    (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
+)
+ARGUMENTS = (
+    "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync "
+    "--use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
+).split()
+HARMLESS = "405 (Method Not Allowed)"
+"""The page's library first asks for a launcher, which there is none of; the browser notes the answer."""
+DRAWS, SEED = 400, 1
+SECONDS = 120
+HOSTILE = "<img src=x onerror=alert(1)>"
+PLANS = blocks.CASE.replace('name = "right"', f'name = "{HOSTILE}"')
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'flrsim[dev]'")
+pytest.importorskip("trame.app", reason="the extra `web` is not installed")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine: install the distribution's chromium"
+)
+
+
+@dataclass
+class Served:
+    """A running planner, the folder it plans in, and the address that lets one browser in."""
+
+    folder: Path
+    address: str
+    used: bool = False
+    requests: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+
+    @property
+    def front(self) -> str:
+        return self.address.partition("?")[0]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = planned.write(tmp_path_factory.mktemp("web") / "case", PLANS)
+    command = [sys.executable, "-m", "flrsim", "serve", str(folder), "--no-browser", "--draws", str(DRAWS), "--seed", str(SEED)]  # fmt: skip
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as server:
+        try:
+            said = ""
+            for line in server.stderr or ():
+                said += line
+                found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
+                if found:
+                    yield Served(folder, found.group(0))
+                    break
+            else:
+                raise AssertionError(f"the planner did not start: {said}")
+        finally:
+            server.terminate()
+            out, err = server.communicate(timeout=SECONDS)
+    assert out == "", "standard output is for results"
+    assert "Traceback" not in err, err
+
+
+@pytest.fixture(scope="module")
+def browser(served: Served) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = chromium.new_context(viewport={"width": 1400, "height": 900})
+        context.set_default_timeout(1000 * SECONDS)
+        yield context
+        chromium.close()
+
+
+def opened(browser: Any, served: Served) -> Any:
+    """Open a tab: the first with the token, others with the cookie it left."""
+    page = browser.new_page()
+    page.on("request", lambda r: served.requests.append(r.url))
+    page.on("console", lambda m: served.console.append(said(m)) if m.type == "error" else None)
+    page.on("pageerror", lambda e: served.console.append(str(e)))
+    page.on("dialog", lambda d: served.console.append(f"dialog {d.message}"))
+    page.goto(served.front if served.used else served.address)
+    served.used = True
+    page.wait_for_selector("[data-test=table]")
+    idle(page)
+    return page
+
+
+def said(message: Any) -> str:
+    """Return what a line of the console says, objects in full."""
+    parts = []
+    for argument in message.args:
+        try:
+            parts.append(json.dumps(argument.json_value()))
+        except Exception:  # the page is gone, and its objects with it
+            parts.append(message.text)
+    return " ".join([message.text, *parts])
+
+
+def idle(page: Any) -> None:
+    page.wait_for_function("document.querySelector('.busy') === null")
+
+
+def act(page: Any, what: Callable[[], Any]) -> None:
+    """Do something on the page and wait until it has been answered."""
+    before = page.get_attribute(".planner", "data-done")
+    what()
+    page.wait_for_function(f"document.querySelector('.planner').dataset.done !== '{before}'")
+    idle(page)
+
+
+def entered(page: Any, name: str, value: str) -> Callable[[], None]:
+    """Type into a field and leave it."""
+
+    def type_() -> None:
+        page.fill(at(name), value)
+        page.press(at(name), "Tab")
+
+    return type_
+
+
+def at(name: str) -> str:
+    return f"[data-test='{name}']"
+
+
+def numbers(page: Any) -> dict[tuple[str, str], str]:
+    """Every number of the table in full, by plan and quantity."""
+    cells = page.eval_on_selector_all(
+        "[data-test=table] td[data-quantity]",
+        "e => e.map(x => [x.dataset.plan, x.dataset.quantity, x.dataset.value])",
+    )
+    return {(plan, quantity): value for plan, quantity, value in cells if quantity}
+
+
+def picture(page: Any) -> bytes:
+    page.wait_for_timeout(1200)
+    image: bytes = page.locator(".view3d").screenshot()
+    return image
+
+
+def coloured(png: bytes) -> int:
+    """How many pixels of a picture are clearly coloured: liver, lesions and vessels, not background and words."""
+    import numpy as np
+    from PIL import Image
+
+    image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=int)
+    return int(np.count_nonzero(image.max(axis=2) - image.min(axis=2) > 40))
+
+
+def compared(folder: Path, name: str, draws: int, seed: int, *more: str) -> dict[tuple[str, str], Any]:
+    """What the command line says of a saved case, for the same draws and seed."""
+    case = folder.with_name(Path(name).stem)
+    shutil.copytree(folder, case)
+    shutil.copy(folder / name, case / "case.toml")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(["compare", str(case), "--json", "--draws", str(draws), "--seed", str(seed), *more]) == 0
+    found = {}
+    for plan in json.loads(out.getvalue())["plans"]:
+        median = {
+            k: (plan[k] or {}).get("median")
+            for k in ("flr_ml_at_resection", "sflr_at_resection", "earliest_day_volume_ok")
+        }
+        single = {k: plan[k] for k in ("flr_ml", "sflr", "flr_body_weight", "p_complete", "p_death_90d")}
+        for quantity, value in {**median, **single, "p_phlf": plan["p_phlf"]["low"]}.items():
+            found[plan["name"], quantity] = value
+    return found
+
+
+def check_numbers(page: Any, served: Served, name: str, draws: int, seed: int, *more: str) -> None:
+    page.fill(at("file-name"), name)
+    page.click(at("save"))
+    page.wait_for_selector(at("saved"))
+    shown = {k: None if v == "" else float(v) for k, v in numbers(page).items()}
+    assert shown == compared(served.folder, name, draws, seed, *more)
+
+
+def status(url: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_nobody_comes_in_without_the_token(served: Served, browser: Any) -> None:
+    assert status(served.front) == 403
+    assert status(f"{served.front}?token=guessed") == 403
+    page = opened(browser, served)
+    assert status(served.address) == 403  # the token worked once
+    tab = urlsplit(page.url)
+    assert tab.hostname == "127.0.0.1"
+    root = f"http://{tab.netloc}"
+    assert root != served.front.rstrip("/")
+    cookies = "; ".join(f"{c['name']}={c['value']}" for c in browser.cookies())
+    for path in ("/", "/index.html", "/ws"):
+        assert status(root + path) == 403
+        assert status(root + path, Cookie="flrsim=guessed") == 403
+    assert status(root + "/index.html", Cookie=cookies) == 200
+    assert status(root + "/index.html", Cookie=cookies, Host="evil.example") == 403
+    assert status(root + "/ws", Cookie=cookies, Origin="http://evil.example") == 403
+    page.close()
+
+
+def test_every_control_moves_what_it_should(served: Served, browser: Any) -> None:
+    page = opened(browser, served)
+    seen = numbers(page)
+    assert page.inner_text("h1").startswith("blocks")
+    first = picture(page)
+    assert coloured(first) > 20_000
+
+    def changes(what: Callable[[], Any], *, figures: bool | None = True) -> None:
+        nonlocal seen
+        steps = page.inner_text(at("steps"))
+        act(page, what)
+        assert page.locator(".refused").count() == 0, page.locator(".refused").all_inner_texts()
+        now = numbers(page)
+        if figures is None:  # too little for so few draws: the plan itself changed
+            assert page.inner_text(at("steps")) != steps
+        else:
+            assert (now != seen) == figures
+        seen = now
+
+    def choose(name: str, value: str) -> Any:
+        return lambda: page.select_option(at(name), value)
+
+    def enter(name: str, value: str) -> Any:
+        return entered(page, name, value)
+
+    changes(choose("select-plan", "two-stage"), figures=False)
+    before = picture(page)
+    assert before != first
+    # Segments and lesions move numbers and picture.
+    changes(lambda: page.click(at("segment-S4-2")))
+    assert picture(page) != before
+    changes(choose("lesion-L1", "wedge 1"))
+    changes(choose("lesion-L2", "ablate 1"))
+    before = picture(page)
+    changes(choose("resection-2", "right_hepatectomy"))
+    assert picture(page) != before
+    changes(enter("margin_mm", "8"))
+    changes(enter("ablation_margin_mm", "6"))
+    # Stimulus, days, chemotherapy.
+    changes(choose("technique", "lvd"))
+    changes(choose("technique", "pve"))
+    changes(enter("interval_days", "50"))
+    changes(enter("resection_day", "68"))
+    changes(enter("scan_day", "44"))
+    changes(choose("regimen-between", "FOLFIRI"))
+    changes(enter("cycles-between", "2"), figures=None)
+    changes(enter("weeks_off-between", "3"), figures=None)
+    changes(choose("regimen-before", "FOLFOX"))
+    changes(choose("regimen-before", "none"))
+    changes(enter("cycles-history-0", "12"))
+    changes(enter("weeks_off-history-0", "2"))
+    changes(choose("regimen-history-0", "FOLFIRI"))
+    # The patient and the liver.
+    changes(enter("patient-weight_kg", "91"))
+    changes(enter("patient-height_cm", "169"))
+    page.click(f"{at('group-liver')} > summary")
+    changes(choose("patient-liver.fibrosis", "F3"))
+    changes(enter("patient-liver.steatosis_fraction", "0.4"))
+    page.click(f"{at('group-tumour')} > summary")
+    changes(choose("patient-tumour.response", "progressing"))
+    check_numbers(page, served, "one.toml", DRAWS, SEED)
+    # How it is counted.
+    page.click(f"{at('group-penalties')} > summary")
+    changes(lambda: page.uncheck(at("penalty-fibrosis")))
+    changes(enter("draws", "500"))
+    changes(enter("seed", "7"))
+    changes(choose("formula", "chan2006"))
+    changes(choose("formula", "vauthey2002"))
+    check_numbers(page, served, "two.toml", 500, 7, "--without", "fibrosis")
+    # Plans as a whole; undo and redo.
+    changes(lambda: page.click(at("duplicate")))
+    changes(enter("rename", "mine"))
+    changes(lambda: page.click(at("undo")))
+    changes(lambda: page.click(at("redo")))
+    changes(choose("add-plan", "left_hepatectomy"))
+    changes(lambda: page.click(at("remove")))
+    page.click(at("propose"))
+    page.wait_for_selector(f"{at('add-plan')} optgroup[label=proposed] option", state="attached")
+    # S4 branches: a plan that takes S4 after closing them.
+    changes(choose("resection-2", "right_trisectionectomy"))
+    changes(lambda: page.uncheck(at("segment_4")))
+    # Days and sides of the picture.
+    before = picture(page)
+    act(page, lambda: page.click(at("go-after stage 2")))
+    after = picture(page)
+    assert after != before
+    assert coloured(after) < coloured(before) or gl_available() is False
+    page.click(at("look-inferior"))
+    assert picture(page) != after
+    act(page, lambda: page.click(at("day-none")))
+    assert "on the images" in page.inner_text(at("readout"))
+    page.close()
+
+
+def test_what_is_refused_says_why_at_its_control_and_changes_nothing(served: Served, browser: Any) -> None:
+    page = opened(browser, served)
+    seen = numbers(page)
+    act(page, lambda: page.click(at("segment-S6-0")))
+    ml = planned.ml_in(planned.ACROSS, 6)
+    refused = page.locator(".refused")
+    assert refused.count() == 1
+    assert f"it would leave {ml:.1f} mL of L1 behind in S6" in refused.inner_text()
+    assert page.get_attribute(at("segment-S6-1"), "aria-pressed") == "true"
+    act(page, entered(page, "patient-height_cm", "20"))
+    assert "at least 120" in page.locator(".refused").inner_text()
+    assert page.input_value(at("patient-height_cm")) == "174"
+    assert page.is_disabled(at("interval_days"))
+    assert numbers(page) == seen
+    # Names are text, whatever they say.
+    assert page.locator("img[src=x]").count() == 0
+    assert HOSTILE in page.locator("[data-test=table] th").all_inner_texts()
+    page.close()
+
+
+def test_why_unfolds_a_number(served: Served, browser: Any) -> None:
+    page = opened(browser, served)
+    page.click("[data-plan='two-stage'][data-quantity='sflr'] .why-me")
+    page.wait_for_selector(at("why"))
+    assert "FLR / TELV" in page.inner_text(at("why-formula"))
+    shown = float(numbers(page)["two-stage", "sflr"])
+    assert page.inner_text(at("why-value")).startswith(f"{100 * shown:.4g} %")
+    text = page.inner_text(at("why"))
+    assert "telv.vauthey2002.per_bsa" in text
+    page.locator("[data-test^='rule:']").first.click()
+    page.wait_for_function("document.querySelector('[data-test=why-formula]').innerText.includes('at least')")
+    page.close()
+
+
+def test_two_tabs_know_nothing_of_each_other_and_reloading_forgets_nothing(
+    served: Served, browser: Any
+) -> None:
+    one, two = opened(browser, served), opened(browser, served)
+    assert urlsplit(one.url).port != urlsplit(two.url).port
+    seen = numbers(two)
+    act(one, entered(one, "patient-weight_kg", "120"))
+    act(one, lambda: one.select_option(at("select-plan"), "two-stage"))
+    changed = numbers(one)
+    assert changed != seen
+    two.reload()
+    two.wait_for_selector(at("table"))
+    assert numbers(two) == seen
+    assert two.input_value(at("patient-weight_kg")) == "78"
+    one.reload()
+    one.wait_for_selector(at("table"))
+    idle(one)
+    assert numbers(one) == changed
+    assert one.input_value(at("patient-weight_kg")) == "120"
+    assert one.input_value(at("select-plan")) == "two-stage"
+    assert coloured(picture(one)) > 20_000
+    act(one, lambda: one.click(at("undo")))
+    act(one, lambda: one.click(at("undo")))
+    assert numbers(one) == seen
+    one.close()
+    two.close()
+
+
+def test_the_report_is_downloaded(served: Served, browser: Any) -> None:
+    page = opened(browser, served)
+    with page.expect_download() as waiting:
+        page.click(at("report"))
+    text = Path(waiting.value.path()).read_text(encoding="utf-8")
+    assert "two-stage" in text
+    assert HOSTILE not in text
+    page.close()
+
+
+def test_nothing_left_the_machine_and_no_script_failed(served: Served) -> None:
+    hosts = {
+        urlsplit(url).hostname for url in served.requests if urlsplit(url).scheme not in ("data", "blob")
+    }
+    assert hosts == {"127.0.0.1"}
+    assert [line for line in served.console if HARMLESS not in line] == []

@@ -1,0 +1,214 @@
+"""The web planner without a browser: who comes in, what each control does, what is saved, what the page prints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import planned_liver as planned
+from flrsim.case_file import load_case
+from flrsim.errors import FileError
+from flrsim.plan import Plan
+from flrsim.planner import Steps, Workbench, start, why
+from flrsim.viewer.web.page import controls, interval_window, results, unfolded
+from flrsim.viewer.web.serve import Door
+from flrsim.viewer.web.session import EDITS, CaseText, Session
+
+E = planned.EVIDENCE
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    folder = planned.write(tmp_path / "case")
+    case, plans = load_case(folder, E)
+    draft = start(case, plans, E, seed=1, draws=60)
+    return Session(Workbench(case, E), E, Steps(draft), CaseText.read(folder, case, plans))
+
+
+def asked(door: Door, **changed: Any) -> Any:
+    """A request as the browser that was let in sends it, with some things changed."""
+    left = SimpleNamespace()
+    response = SimpleNamespace(
+        set_cookie=lambda name, value, **how: vars(left).update(name=name, value=value, how=how)
+    )
+    door.leave_cookie(response)
+    assert left.how["httponly"]
+    assert left.how["samesite"] == "Strict"
+    given: dict[str, Any] = {"cookies": {left.name: left.value}, "headers": {"Host": "127.0.0.1:8080"}}
+    return SimpleNamespace(**(given | changed))
+
+
+def test_the_token_opens_once_and_only_its_browser_is_known() -> None:
+    door = Door()
+    token = door.token
+    assert token is not None
+    assert not door.admit("")
+    assert not door.admit(token[:-1])
+    assert door.admit(token)
+    assert not door.admit(token)
+    assert door.known(asked(door))
+    assert not door.known(asked(door, cookies={}))
+    own = {"Host": "127.0.0.1:8080", "Origin": "http://127.0.0.1:8080"}
+    assert door.known(asked(door, headers=own))
+    for bad in (
+        {"Host": "evil.example:8080"},
+        own | {"Origin": "http://127.0.0.1:9999"},
+        own | {"Origin": "http://evil.example"},
+        {},
+    ):
+        assert not door.known(asked(door, headers=bad))
+
+
+def test_another_doors_cookie_opens_nothing() -> None:
+    one, other = Door(), Door()
+    assert not one.known(asked(other))
+
+
+def test_every_control_is_made_or_refused_with_its_sentence(session: Session) -> None:
+    made = [
+        ("select plan", "two-stage"),
+        ("duplicate plan",),
+        ("rename plan", "mine"),
+        ("segment", "S4", 2),
+        ("lesion", "L1", "wedge 1"),
+        ("margin_mm", "7.5"),
+        ("lesion", "L2", "ablate 1"),
+        ("ablation_margin_mm", 6),
+        ("resection", "right_hepatectomy", 2),
+        ("technique", "lvd"),
+        ("interval_days", "45"),
+        ("scan_day", 40),
+        ("resection_day", 66),
+        ("between", "regimen", "FOLFIRI"),
+        ("between", "cycles", "2"),
+        ("between", "weeks_off", 3),
+        ("before", "regimen", "FOLFOX"),
+        ("history", 0, "cycles", 8),
+        ("history", 1, "regimen", "FOLFIRI"),
+        ("history", 1, "regimen", "none"),
+        ("patient", "weight_kg", "81"),
+        ("patient", "liver.steatohepatitis", "yes"),
+        ("patient", "liver.fibrosis", "F3"),
+        ("patient", "liver.fibrosis", "not known"),
+        ("formula", "chan2006"),
+        ("penalty", "sos", False),
+        ("draws", 70),
+        ("seed", "3"),
+        ("remove plan",),
+        ("add plan", "left_hepatectomy"),
+    ]
+    for control, *values in made:
+        before = session.draft
+        assert session.edit(control, *values), session.refusals
+        assert session.draft != before, control
+    assert session.draft.patient is not None
+    assert session.draft.patient.liver.steatohepatitis is True
+    assert session.draft.patient.liver.fibrosis is None
+    assert {control for control, *_ in made} >= set(EDITS) - {"segment_4"}
+    refused = [
+        ("segment", "S6", 9),
+        ("lesion", "L1", "segment"),
+        ("patient", "height_cm", "tall"),
+        ("patient", "height_cm", ""),
+        ("history", 0, "cycles", 1.5),
+        ("margin_mm", "wide"),
+        ("draws", "many"),
+        ("between", "cycles", 2),
+        ("nothing", 1),
+    ]
+    for control, *values in refused:
+        before = session.draft
+        assert not session.edit(control, *values)
+        assert session.draft is before
+        ((key, sentence),) = session.refusals.items()
+        assert key.startswith(control)
+        assert sentence
+    for _ in made:
+        session.undo()
+    assert [p.name for p in session.draft.plans] == ["right", "two-stage"]
+    session.redo()
+    assert session.draft.selected == "two-stage"
+
+
+def test_saving_writes_over_the_file_only_if_nobody_else_did(session: Session) -> None:
+    path = session.file.path
+    session.edit("patient", "weight_kg", 81)
+    assert session.save("case.toml") == path
+    assert "weight_kg = 81.0" in path.read_text(encoding="utf-8")
+    session.edit("duplicate plan")
+    path.write_text(path.read_text(encoding="utf-8") + "\n# another hand\n", encoding="utf-8")
+    with pytest.raises(FileError, match="changed since"):
+        session.save("case.toml")
+    other = session.save("case-2.toml")
+    _, plans = load_case(other, E)
+    assert plans == session.draft.plans
+    session.undo()
+    assert session.save("case-2.toml") == other
+    for bad in ("../x.toml", "plans.txt", "a/b.toml", ""):
+        with pytest.raises(FileError, match="no name of a case file"):
+            session.save(bad)
+    (path.parent / "there.toml").write_text("")
+    with pytest.raises(FileError, match="there already"):
+        session.save("there.toml")
+    assert not list(path.parent.glob(".*.part"))
+
+
+def test_the_page_prints_what_compare_says(session: Session) -> None:
+    compared = session.judge()
+    told = results(session, compared)
+    for shown, plan in zip(told["table"], compared.result.plans, strict=True):
+        values = {c["quantity"]: c["value"] for c in shown["cells"] if c["quantity"]}
+        as_json = plan.to_dict()
+        for quantity in ("flr_ml", "sflr", "flr_body_weight", "p_complete", "p_death_90d"):
+            assert float(values[quantity]) == as_json[quantity]
+        assert float(values["sflr_at_resection"]) == as_json["sflr_at_resection"]["median"]
+        assert float(values["p_phlf"]) == as_json["p_phlf"]["low"]
+    assert told["verdict"]["word"]
+    assert "<svg" in told["curve"]
+    # Another formula changes the sFLR that is shown, and no rule.
+    rules = told["rules"]
+    session.edit("formula", "chan2006")
+    telv = next(t.ml for t in compared.result.telv if t.formula == "chan2006")
+    other = results(session, session.judge())
+    assert telv is not None
+    cell = next(c for c in other["table"][0]["cells"] if c["quantity"] == "sflr")
+    assert float(cell["value"]) == compared.result.plans[0].flr_ml / telv
+    assert other["rules"] == rules
+
+
+def test_controls_show_the_draft(session: Session) -> None:
+    session.edit("select plan", "two-stage")
+    shown = controls(session)
+    assert [s["stage"] for s in shown["segments"]] == [0, 0, 0, 0, 2, 2, 2, 2]
+    assert {x["name"]: x["way"] for x in shown["lesions"]} == {"L1": "segment", "L2": "wedge 1"}
+    assert (shown["interval_days"], shown["scan_day"], shown["resection_day"]) == (31, 42, 45)
+    weight = next(f for f in shown["patient"] if f["name"] == "weight_kg")
+    assert (weight["value"], weight["reach"], weight["group"]) == (78.0, "30 to 300", "patient")
+    fibrosis = next(f for f in shown["patient"] if f["name"] == "liver.fibrosis")
+    assert fibrosis["words"][:2] == ["not known", "F0"]
+
+
+def test_marks_of_the_interval(session: Session) -> None:
+    compared = session.judge()
+    plan = next(p for p in compared.result.plans if p.name == "two-stage")
+    window = interval_window(plan, session.draft.named("two-stage"))
+    assert window is not None
+    words = [m["text"] for m in window["marks"]]
+    assert words == ["stage 1, day 0", "stage 2, day 45", "PVE, day 14", "scan, day 42"]
+    places = {m["text"]: m["at"] for m in window["marks"]}
+    assert places["stage 1, day 0"] == 0
+    assert places["PVE, day 14"] / places["stage 2, day 45"] == pytest.approx(14 / 45, rel=0.01)
+    assert interval_window(replace(plan, curves={}), Plan("x", ())) is None
+
+
+def test_a_number_unfolds_in_its_units(session: Session) -> None:
+    told = unfolded(why(session.judge(), "two-stage", "sflr", E))
+    assert told["value"].endswith(" %")
+    assert any(
+        "Vauthey" in i["source"] or "2002" in i["source"] or "2013" in i["source"] for i in told["inputs"]
+    )
+    assert {n["kind"] for n in told["numbers"]} <= {"reported", "derived", "calibrated", "assumed"}
