@@ -295,10 +295,9 @@ def measure_liver(
     ----------
     margins_mm : margins at which the cost of a wedge is asked, beside those of the evidence; mm.
     """
-    size = next((t.ml for t in telv if t.formula == THRESHOLD_FORMULA), None)
     return MeasuredLiver(
         segment_volumes(case, evidence),
-        lesion_facts(case, evidence, telv_ml=size, margins_mm=margins_mm),
+        lesion_facts(case, evidence, telv_ml=threshold_telv_ml(telv), margins_mm=margins_mm),
         *liver_intervals(case, evidence),
     )
 
@@ -319,6 +318,11 @@ def without_note(timelines: Sequence[Timeline | None]) -> str:
             f"binding rule on volume stays the patient's ({rules}): a rule belongs to the people it was found in"
         )
     return ". ".join(said)
+
+
+def threshold_telv_ml(telv: Sequence[EstimatedVolume]) -> float | None:
+    """Return the estimate by the formula with which the thresholds were found; None without a patient."""
+    return next((t.ml for t in telv if t.formula == THRESHOLD_FORMULA), None)
 
 
 def _assumption(p: Parameter) -> dict[str, Any]:

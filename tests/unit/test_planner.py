@@ -84,7 +84,9 @@ def refused(edit: Callable[[], object]) -> EditError:
 def same_as_compare(bench: Workbench, draft: Draft) -> None:
     case = replace(draft.case, patient=draft.patient, history=draft.history)
     fresh = compare(case, draft.plans, E, seed=draft.seed, draws=draft.draws, modifiers_off=draft.off)
-    assert json.dumps(bench.compare(draft).result.to_dict()) == json.dumps(fresh.result.to_dict())
+    told = bench.compare(draft).result
+    assert json.dumps(told.to_dict()) == json.dumps(fresh.result.to_dict())
+    assert bench.what_if(draft).result.plans == told.plans
 
 
 def test_a_segment_that_would_leave_part_of_a_lesion_is_refused_with_the_ml(
@@ -395,7 +397,9 @@ def test_drafts_are_judged_as_compare_judges_them(session: tuple[Draft, Workbenc
     draft = set_between(draft, E, Cycles("FOLFIRI+bevacizumab", 2, 3))
     same_as_compare(bench, draft)
     draft = assign_lesion(draft, E, bench, "L2", "ablate", 1)
-    draft = set_history(set_penalty(draft, "steatosis", False), 0, Cycles("FOLFOX", 9, 5))
+    draft = set_history(draft, 0, Cycles("FOLFOX", 12, 2))
+    same_as_compare(bench, draft)
+    draft = set_penalty(draft, "sos", False)
     same_as_compare(bench, draft)
     draft = add_plan(draft, Plan("plane", (Step(0, Operate(plane=(PLANE,))),)))
     draft = set_seed(set_draws(draft, 80), 5)
@@ -412,7 +416,7 @@ def test_other_days_cut_nothing_anew(
     def cut(*_: Any, **__: Any) -> Any:
         raise AssertionError("the liver is cut again")
 
-    for name in ("stage_plans", "measure_liver"):
+    for name in ("stage_plans", "lesion_facts", "segment_volumes", "liver_intervals"):
         monkeypatch.setattr(workbench_module, name, cut)
     monkeypatch.setattr(workbench_module.Circulation, "of", cut)
     other = set_interval(select_plan(draft, "two-stage"), E, 60)
@@ -459,6 +463,7 @@ def test_undo_and_redo() -> None:
     s = Steps(1).do(2).do(3)
     assert s.undo().now == 2
     assert s.undo().redo() == s
+    assert s.undo().undo().redo().redo() == s
     assert s.undo().undo().undo().now == 1
     assert s.redo() == s
     assert s.undo().do(9).redo().now == 9

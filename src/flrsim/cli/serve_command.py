@@ -39,7 +39,9 @@ def serve_command(
 
 
 def _report(case: LiverCase, compared: Compared) -> str:
-    from flrsim.cli.pictures import report_pictures
+    from flrsim.cli.pictures import report_models, report_pictures
     from flrsim.report import render_html
+    from flrsim.viewer.shown import shown_plans
 
-    return render_html(compared.result, report_pictures(case, compared))
+    plans = shown_plans(case, compared.staged, compared.result.plans)
+    return render_html(compared.result, report_pictures(plans), report_models(plans))

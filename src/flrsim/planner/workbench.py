@@ -11,26 +11,28 @@ from typing import Any, Generic, TypeVar
 from flrsim.case import LiverCase
 from flrsim.comparison import (
     Compared,
+    MeasuredLiver,
     Scene,
     in_families,
     judge_staged,
-    measure_liver,
     side_by_side,
     telv_table,
+    threshold_telv_ml,
     wedge_margins,
 )
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.legality import check_inflow, check_plan
+from flrsim.lesion_facts import lesion_facts
 from flrsim.perfusion import Circulation, Supply
 from flrsim.plan import Operate, Plan
 from flrsim.planner.draft import Draft
 from flrsim.planner.shape import actions
-from flrsim.results import PlanResult
+from flrsim.results import EstimatedVolume, PlanResult
 from flrsim.staging import HALF, StagedPlan, stage_plans
 from flrsim.staging.marks import Mark
 from flrsim.timeline import Timeline
-from flrsim.volumetry import tlv_functional_ml
+from flrsim.volumetry import liver_intervals, segment_volumes, tlv_functional_ml
 
 MOST_KEPT = 64
 """Results of one kind that are kept; beyond it those longest unused are made again when they are asked for."""
@@ -69,38 +71,62 @@ class Workbench:
         return self._staged(plan, set())
 
     def compare(self, draft: Draft) -> Compared:
-        """Return the plans of a draft side by side.
+        """Return the plans of a draft side by side, as `flrsim.comparison.compare` does.
 
         Raises
         ------
         PlanError
             When there is no plan, or one that cannot be carried out.
         """
+        return self._compared(draft, with_lesions=True)
+
+    def what_if(self, draft: Draft) -> Compared:
+        """Return the same without the facts of the lesions themselves, such as what clearing each would cost.
+
+        These take longest, hang on margins and body size, and are nothing of the plans.
+        """
+        return self._compared(draft, with_lesions=False)
+
+    def _compared(self, draft: Draft, *, with_lesions: bool) -> Compared:
         if not draft.plans:
             raise PlanError("there is no plan to compare; add one")
         case = self._now(draft)
         used: set[str] = set()
         telv = self._keep("telv", draft.patient, lambda e: telv_table(case, e), used)
         plans = in_families(draft.plans)
-        margins = tuple(wedge_margins(plans))
-        liver = self._keep(
-            "liver", (draft.patient, margins), lambda e: measure_liver(case, e, telv, margins), used
-        )
+        liver = self._liver(case, telv, tuple(wedge_margins(plans)) if with_lesions else None, used)
         circulation = self._keep("circulation", None, lambda _: Circulation.of(self.case), used)
         functional = tlv_functional_ml(case)
-        staged, played = [], []
-        scene = None
-        for plan in plans:
-            one = self._staged(plan, used)
-            scene = Scene(self._supply(one, circulation, used), telv, functional)
-            played.append(self._played(draft, case, one, scene, used))
-            staged.append(one)
+        staged = [self._staged(plan, used) for plan in plans]
+        scenes = [Scene(self._supply(one, circulation, used), telv, functional) for one in staged]
+        played = [
+            self._played(draft, case, one, scene, used) for one, scene in zip(staged, scenes, strict=True)
+        ]
         view = self.evidence.recording()
         for name in sorted(used):
             _ = view[name]
-        if scene is None:
-            raise PlanError("there is no plan to compare; add one")
-        return side_by_side(case, staged, played, liver, scene, view, seed=draft.seed, draws=draft.draws)
+        return side_by_side(case, staged, played, liver, scenes[0], view, seed=draft.seed, draws=draft.draws)
+
+    def _liver(
+        self,
+        case: LiverCase,
+        telv: tuple[EstimatedVolume, ...],
+        margins: tuple[float, ...] | None,
+        used: set[str],
+    ) -> MeasuredLiver:
+        """Return what is measured of the liver itself; without margins no lesion's facts."""
+        segments = self._keep("segments", None, lambda e: segment_volumes(case, e), used)
+        errors = self._keep("errors", None, lambda e: liver_intervals(case, e), used)
+        if margins is None:
+            return MeasuredLiver(segments, (), *errors)
+        size = threshold_telv_ml(telv)
+        lesions = self._keep(
+            "lesions",
+            (size, margins),
+            lambda e: lesion_facts(case, e, telv_ml=size, margins_mm=margins),
+            used,
+        )
+        return MeasuredLiver(segments, lesions, *errors)
 
     def _supply(self, staged: StagedPlan, circulation: Circulation, used: set[str]) -> Supply:
         return self._keep(

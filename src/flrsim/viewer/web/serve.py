@@ -168,7 +168,7 @@ class Planner:
         server.controller.on_server_ready.add(lambda **_: ready.set())
         task = server.start(
             exec_mode="task", host=HOST, port=0, thread=True, open_browser=False, show_connection_info=False,
-            timeout=IDLE_SECONDS, disable_logging=True,
+            timeout=IDLE_SECONDS, disable_logging=False,
         )  # fmt: skip
         self._tasks.add(task)
         self.tabs.append(tab)

@@ -111,8 +111,8 @@ class Session:
         self.refusals, self.steps = {}, self.steps.redo()
 
     def judge(self) -> Compared:
-        """Return the plans of the draft side by side."""
-        return self.bench.compare(self.draft)
+        """Return what the draft gives, for the page."""
+        return self.bench.what_if(self.draft)
 
     def save(self, name: str) -> Path:
         """Write the draft as a case file beside the one that was read, or over it.

@@ -180,7 +180,7 @@ class Tab:
     async def report(self) -> str:
         """Return the report of the draft, for download."""
         async with self._lock:
-            compared = await self._beside(self.session.judge)
+            compared = await self._beside(self.session.bench.compare, self.session.draft)
             return self._report(self.session.draft.case, compared)
 
     async def _refresh(self, *, judge: bool = True) -> None:
