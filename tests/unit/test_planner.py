@@ -277,7 +277,9 @@ def test_margins(session: tuple[Draft, Workbench]) -> None:
     assert action(ablated, Operate).ablation_margin_mm == E.value("search.ablation_margin")
     assert action(ablated, Operate).margin_mm is None
     assert action(set_ablation_margin(ablated, E, bench, 7), Operate).ablation_margin_mm == 7
-    # A new wedge takes the margin that was last set.
+    # A new wedge takes the plan's margin, else the one that was last set.
+    beside = assign_lesion(replace(two, margin_mm=5.0), E, bench, "L1", "wedge", 2)
+    assert action(beside, Operate, 1).margin_mm == 8
     again = assign_lesion(ablated, E, bench, "L2", "wedge", 1)
     assert action(again, Operate).margin_mm == 8
 

@@ -16,7 +16,7 @@ from flrsim.planner import TECHNIQUES, Cycles, Draft, Why, course_of_history, sh
 from flrsim.regimens import REGIMENS
 from flrsim.report import format as show
 from flrsim.report import palette
-from flrsim.report.curves import growth_svg
+from flrsim.report.plots.growth import growth_svg
 from flrsim.report.tables import VERDICTS, fate_text, uncleared
 from flrsim.results import Comparison, PlanResult, Quantiles
 from flrsim.viewer.web.session import Session, refusal_key
@@ -141,7 +141,11 @@ def results(session: Session, compared: Compared) -> dict[str, Any]:
             }
             for r in plan.rules
         ],
-        "notes": [*plan.notes, *comparison.warnings],
+        "notes": [
+            *([comparison.without_note] if comparison.without_note else []),
+            *plan.notes,
+            *comparison.warnings,
+        ],
         "not_supplied": list(plan.not_supplied),
     }
 
