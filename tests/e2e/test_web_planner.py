@@ -184,7 +184,10 @@ def compared(folder: Path, name: str, draws: int, seed: int, *more: str) -> dict
             k: (plan[k] or {}).get("median")
             for k in ("flr_ml_at_resection", "sflr_at_resection", "earliest_day_volume_ok")
         }
-        single = {k: plan[k] for k in ("flr_ml", "sflr", "flr_body_weight", "p_complete", "p_death_90d")}
+        single = {
+            k: plan[k]
+            for k in ("flr_ml", "sflr", "flr_body_weight", "p_complete", "p_death_90d", "p_death_last")
+        }
         for quantity, value in {**median, **single, "p_phlf": plan["p_phlf"]["low"]}.items():
             found[plan["name"], quantity] = value
     return found

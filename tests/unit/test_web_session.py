@@ -163,7 +163,7 @@ def test_the_page_prints_what_compare_says(session: Session) -> None:
     for shown, plan in zip(told["table"], compared.result.plans, strict=True):
         values = {c["quantity"]: c["value"] for c in shown["cells"] if c["quantity"]}
         as_json = plan.to_dict()
-        for quantity in ("flr_ml", "sflr", "flr_body_weight", "p_complete", "p_death_90d"):
+        for quantity in ("flr_ml", "sflr", "flr_body_weight", "p_complete", "p_death_90d", "p_death_last"):
             assert float(values[quantity]) == as_json[quantity]
         assert float(values["sflr_at_resection"]) == as_json["sflr_at_resection"]["median"]
         assert float(values["p_phlf"]) == as_json["p_phlf"]["low"]

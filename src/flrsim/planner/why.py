@@ -389,6 +389,14 @@ QUANTITIES: Mapping[str, _Quantity] = {
         _risk,
         ("risk.death", "risk.phlf"),
     ),
+    "p_death_last": _Quantity(
+        "death within 90 days of those who come to the last operation",
+        "fraction",
+        "death without liver failure + liver failure × death after it, over the draws that reach it",
+        lambda p: p.p_death_last,
+        _risk,
+        ("risk.death", "risk.phlf"),
+    ),
     "p_major_morbidity": _Quantity(
         "major complication",
         "fraction",

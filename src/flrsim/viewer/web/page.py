@@ -213,11 +213,11 @@ def interval_window(plan: PlanResult, drafted: Plan) -> dict[str, Any] | None:
     for step in drafted.steps:
         if isinstance(step.action, Occlude):
             word = f"{TITLES[step.action.technique]}, day {step.day}"
-            marks.append({"at": at(step.day), "text": word, "colour": palette.TERRITORY, "top": 46})
+            marks.append({"at": at(step.day), "text": word, "colour": palette.TERRITORY, "top": 52})
     for d in plan.decisions:
         if d.get("kind") == "scan":
             marks.append(
-                {"at": at(d["day"]), "text": f"scan, day {d['day']}", "colour": palette.RIM, "top": 46}
+                {"at": at(d["day"]), "text": f"scan, day {d['day']}", "colour": palette.RIM, "top": 52}
             )
     band = None
     if first is not None and first.median is not None and first.p10 is not None:
@@ -293,6 +293,7 @@ HEADS = (
     "completed, alive at 90 days",
     "liver failure",
     "death within 90 days",
+    "… of those operated last",
 )
 """What the table of all plans tells of each, line by line."""
 
@@ -326,11 +327,8 @@ def _row(comparison: Comparison, plan: PlanResult, draft: Draft) -> dict[str, An
             plan.p_complete,
         ),
         _cell("p_phlf", failure, low),
-        _cell(
-            "p_death_90d",
-            show.NONE if plan.p_death_90d is None else show.percent(plan.p_death_90d, 1),
-            plan.p_death_90d,
-        ),
+        _cell("p_death_90d", show.probability(plan.p_death_90d), plan.p_death_90d),
+        _cell("p_death_last", show.probability(plan.p_death_last), plan.p_death_last),
     ]
     return {"name": plan.name, "family": plan.family, "verdict": _verdict(plan), "cells": cells}
 
