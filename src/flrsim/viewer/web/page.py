@@ -17,7 +17,7 @@ from flrsim.regimens import REGIMENS
 from flrsim.report import format as show
 from flrsim.report import palette
 from flrsim.report.plots.growth import growth_svg
-from flrsim.report.tables import VERDICTS, fate_text, uncleared
+from flrsim.report.tables import AXES, VERDICTS, fate_text, uncleared
 from flrsim.results import Comparison, PlanResult, Quantiles
 from flrsim.viewer.web.session import Session, refusal_key
 
@@ -111,7 +111,7 @@ def results(session: Session, compared: Compared) -> dict[str, Any]:
         "verdict": _verdict(plan),
         "axes": [
             {
-                "name": show.words(name),
+                "name": AXES.get(name, show.words(name)),
                 "verdict": VERDICTS[v],
                 "colour": palette.VERDICT_COLOURS[v],
                 "why": plan.axis_notes.get(name, ""),
