@@ -470,4 +470,4 @@ def test_who_is_operated_on_stands_beside_all_and_never_instead(
 def test_what_failure_does_not_contain_stands_beside_it() -> None:
     ranges = {"low": 0.05, "high": 0.15, "remark": "no portal hypertension in it"}
     shown = replace(comparison().plans[0], p_phlf=ranges)
-    assert dict(risk_rows(shown))["… which does not contain"] == "no portal hypertension in it"
+    assert dict(risk_rows(shown))["… to be read with this"] == "no portal hypertension in it"

@@ -224,7 +224,7 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
         rows.append((f"liver failure, {WERE_IT_DONE}", failure))
         rows += [(f"… {OPERATED}", text) for text in (failure_of_operated(plan),) if text]
         remark = str((plan.p_phlf or {}).get("remark") or "")
-        rows += [("… which does not contain", remark)] if remark else []
+        rows += [("… to be read with this", remark)] if remark else []
         for name, label in DEFINITIONS.items():
             other = range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
             if other:

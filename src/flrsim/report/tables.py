@@ -162,7 +162,7 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
         add(group, f"Drop-out: {DROP_OUTS.get(reason, show.words(reason))}", partial(_dropout, reason=reason))
     add(group, f"Liver failure, {WERE_IT_DONE}", _failure)
     add(group, f"… {OPERATED}", failure_of_operated)
-    add(group, "… which does not contain", lambda p: str((p.p_phlf or {}).get("remark") or ""))
+    add(group, "… to be read with this", lambda p: str((p.p_phlf or {}).get("remark") or ""))
     add(group, "… defined as", lambda p: str((p.p_phlf or {}).get("definition") or ""))
     for name, label in DEFINITIONS.items():
         add(group, f"… by {label}, {IN_ALL}", partial(_failure_by, name=name))

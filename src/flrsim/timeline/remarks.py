@@ -28,8 +28,8 @@ def failure_remark(patient: Patient, cause: str) -> str:
     if cause != MEASURED or not patient.liver.cirrhotic:
         return ""
     return (
-        "a measured function says nothing of portal hypertension: liver failure is that of a normal liver of so much less "
-        "volume, and may be too low beside the deaths, which hold for a liver with scars"
+        "a measured function says nothing of portal hypertension: liver failure is that of a normal liver of less volume, "
+        "deaths are those of a liver with scars"
     )
 
 
