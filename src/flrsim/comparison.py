@@ -11,7 +11,7 @@ from flrsim import __version__
 from flrsim.case import LiverCase
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence, Parameter
-from flrsim.legality import check_plan, history_of, patient_of
+from flrsim.legality import check_cycles, check_plan, history_of, patient_of
 from flrsim.lesion_facts import lesion_facts
 from flrsim.outcome import outcome_context
 from flrsim.perfusion import Circulation, Supply, deprivation
@@ -86,6 +86,8 @@ def compare(
     if not plans:
         raise PlanError(f"case {case.name} has no plan to compare; add [[plan]] tables to its case.toml")
     remarks = {plan.name: check_plan(plan, case) for plan in plans}
+    for plan in plans:
+        check_cycles(plan, evidence)
     ordered = in_families(plans)
     evidence = evidence.recording()
     say("cutting")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, leaves
 from flrsim.case import Lesion, LiverCase
 from flrsim.errors import AnatomyError, CaseError, PlanError
+from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.plan import (
     AGENTS,
@@ -25,7 +26,7 @@ from flrsim.plan import (
     segments_of,
     territory_title,
 )
-from flrsim.regimens import drugs
+from flrsim.regimens import cycle_days, drugs
 from flrsim.resection.plane import heights
 from flrsim.resection.sheet import sheet_mark
 from flrsim.resection.territory import territory_mask
@@ -229,6 +230,24 @@ def _check_treatments(plan: Plan, images: int, where: str) -> None:
                     f"show the lesions after it; give the plan its own scan_day, {step.day} or earlier, or put what was "
                     "given already under [[treatment]]"
                 )
+
+
+def check_cycles(plan: Plan, evidence: Evidence) -> None:
+    """Raise when cycles of a plan would be given on the day of the operation that follows them, or later."""
+    for step in plan.steps:
+        following = [s.day for s in plan.operations if s.day > step.day]
+        if not isinstance(step.action, Treat) or not following:
+            continue
+        regimen, cycles = step.action.regimen, step.action.cycles
+        spacing = cycle_days(regimen, evidence)
+        doses = [step.day + round(k * spacing) for k in range(cycles)]
+        fit = sum(day < following[0] for day in doses)
+        if fit < cycles:
+            raise PlanError(
+                f'plan "{plan.name}", day {step.day}: only {fit} of {cycles} cycles of {regimen}, one every {spacing:g} days, fit '
+                f"before the operation on day {following[0]}; the last would be on day {doses[-1]}: give {fit}, begin by day "
+                f"{following[0] - 1 - (doses[-1] - step.day)}, or operate after day {doses[-1]}"
+            )
 
 
 def check_inflow(plan: Plan, present: tuple[str, ...], flr: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from flrsim.case import LiverCase
 from flrsim.case_file import load_case
 from flrsim.errors import PlanError
 from flrsim.evidence import load_evidence
-from flrsim.legality import check_plan, history_of, images_day
+from flrsim.legality import check_cycles, check_plan, history_of, images_day
 from flrsim.plan import Occlude, Operate, Plan, Scan, Step, Treat, Wait, describe, resected_by
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -133,6 +133,31 @@ def test_treatment_begins_after_the_images_that_show_the_lesions_before_it(case:
     assert check_plan(replace(treated, scan_day=-70), case) == ()
     with pytest.raises(PlanError, match="before the images of day -69"):
         check_plan(replace(treated, scan_day=-69), case)
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (((-77, Treat("CAPOX+panitumumab", 4)), (0, op("S6"))), None),  # on days -77, -56, -35, -14
+        (((-77, Treat("CAPOX+panitumumab", 8)), (0, op("S6"))), "only 4 of 8 cycles of CAPOX+panitumumab, one every 21 days, fit before the operation on day 0; the last would be on day 70: give 4, begin by day -148, or operate after day 70"),
+        (((-28, Treat("FOLFOX", 3)), (0, op("S6"))), "only 2 of 3"),  # a dose on the day of the operation
+        (((-29, Treat("FOLFOX", 3)), (0, op("S6"))), None),
+        (((0, op("S2")), (5, Treat("FOLFOX", 3)), (40, op("S6"))), None),
+        (((0, op("S2")), (5, Treat("FOLFOX", 3)), (33, op("S6"))), "only 2 of 3"),
+        (((-7, Treat("FOLFOX", 2)), (0, op("S2")), (40, op("S6"))), "before the operation on day 0"),
+        (((-7, Treat("FOLFOX", 2)), (0, Occlude("pve", ("S6",))), (40, op("S6"))), None),  # over an embolization
+        (((0, op("S6")), (28, Treat("FOLFOX", 12))), None),  # nothing follows
+    ],
+)  # fmt: skip
+def test_cycles_that_do_not_fit_before_the_next_operation_are_refused(
+    steps: tuple[tuple[int, object], ...], said: str | None
+) -> None:
+    if said is None:
+        check_cycles(plan(*steps), load_evidence())
+        return
+    with pytest.raises(PlanError) as error:
+        check_cycles(plan(*steps), load_evidence())
+    assert said in error.value.sentence
 
 
 def test_a_plan_that_dates_the_images_otherwise_dates_the_treatments_before_them_with_them(

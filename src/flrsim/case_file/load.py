@@ -25,7 +25,7 @@ from flrsim.forensics import examine_liver, refuse
 from flrsim.io.centrelines import read_centrelines
 from flrsim.io.frames import sha256
 from flrsim.io.structures import Structures
-from flrsim.legality import check_plan
+from flrsim.legality import check_cycles, check_plan
 from flrsim.patient import LiverCondition, Patient, Treatment, TumourBiology
 from flrsim.plan import Plan
 from flrsim.results import Finding
@@ -43,6 +43,7 @@ def load_case(path: Path, evidence: Evidence) -> tuple[LiverCase, tuple[Plan, ..
     refuse(findings)
     for plan in plans:
         check_plan(plan, _read(case))
+        check_cycles(plan, evidence)
     return _read(case), plans
 
 
@@ -60,6 +61,7 @@ def examine_case(path: Path, evidence: Evidence) -> tuple[LiverCase | None, tupl
         return None, findings
     for plan in plans:
         check_plan(plan, case)
+        check_cycles(plan, evidence)
     seen = {f.sentence for f in findings}
     return case, (*findings, *(Finding("warning", "case", w) for w in case.warnings if w not in seen))
 

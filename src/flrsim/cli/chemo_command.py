@@ -56,13 +56,14 @@ def chemo(
 
 def _course(case: LiverCase, plan: Plan, evidence: Evidence) -> Course:
     """Return a plan in mL and days."""
-    from flrsim.legality import check_plan
+    from flrsim.legality import check_cycles, check_plan
     from flrsim.perfusion import Circulation, Supply, deprivation
     from flrsim.plan_error import flr_error
     from flrsim.staging import course_of, stage_plans
     from flrsim.volumetry import tlv_functional_ml
 
     check_plan(plan, case)
+    check_cycles(plan, evidence)
     (staged,) = stage_plans(case, [plan], evidence)
     functional = tlv_functional_ml(case)
     error = flr_error(case, staged, functional, evidence)

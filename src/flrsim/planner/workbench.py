@@ -22,7 +22,7 @@ from flrsim.comparison import (
 )
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
-from flrsim.legality import check_inflow, check_plan
+from flrsim.legality import check_cycles, check_inflow, check_plan
 from flrsim.lesion_facts import lesion_facts
 from flrsim.perfusion import Circulation, Supply
 from flrsim.plan import Operate, Plan
@@ -137,6 +137,7 @@ class Workbench:
         self, draft: Draft, case: LiverCase, staged: StagedPlan, scene: Scene, used: set[str]
     ) -> tuple[PlanResult, Timeline | None]:
         def play(evidence: Evidence) -> tuple[PlanResult, Timeline | None]:
+            check_cycles(staged.plan, evidence)
             return judge_staged(
                 case,
                 staged,

@@ -10,7 +10,7 @@ from flrsim.course import MAJOR_SEGMENTS
 from flrsim.disease import FORBIDS, occlusion_rule
 from flrsim.errors import PlanError
 from flrsim.evidence import DiseaseRule, Evidence
-from flrsim.legality import check_plan
+from flrsim.legality import check_cycles, check_plan
 from flrsim.plan import RADIATION, TITLES, Occlude, Operate, Plan, occluded_segments
 from flrsim.search.clearing import (
     SIDES,
@@ -344,6 +344,7 @@ class _Search:
         for p in proposals:
             if p.plan is not None:
                 try:
+                    check_cycles(p.plan, self.evidence)
                     p = replace(p, remarks=(*p.remarks, *check_plan(p.plan, self.case)))
                 except PlanError as error:
                     p = replace(p, legal=False, why=error.sentence)
