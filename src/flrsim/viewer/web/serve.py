@@ -23,7 +23,7 @@ from flrsim.errors import DisplayError
 from flrsim.evidence import Evidence
 from flrsim.plan import Plan
 from flrsim.planner import Steps, Workbench, cuts_of, start
-from flrsim.viewer.drawing import headless
+from flrsim.viewer.drawing import gl_available, headless
 from flrsim.viewer.scene import Shown, scene_at
 from flrsim.viewer.web.liver_view import Shapes
 from flrsim.viewer.web.page import results
@@ -105,6 +105,7 @@ class Planner:
 
     def warm(self) -> None:
         """Judge the plans as they are and shape the one that is shown first, so that a tab opens at once."""
+        gl_available()  # asked in another process, which takes seconds; the answer is kept
         session = self._session()
         compared = session.judge()
         results(session, compared)
