@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from flrsim.anatomy import HEPATIC_VEINS, leaves
 from flrsim.case import LiverCase
+from flrsim.disease import FORBIDS, bearing_segment, closing_rule
 from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.legality import check_plan, history_of, images_day
@@ -34,7 +35,8 @@ def plan_dates(plan: Plan, case: LiverCase) -> tuple[PlanDate, ...]:
 def fallbacks(staged: StagedPlan, case: LiverCase, evidence: Evidence) -> tuple[Fallback, ...]:
     """Return what is left to do when the remnant has not grown, or the tumour has, before the last operation.
 
-    A stimulus is possible when the plan with it added on the deciding day can be carried out; nothing is played forward.
+    A stimulus is possible when the plan with it added on the deciding day can be carried out and no rule about a portal
+    thrombus forbids it; nothing is played forward.
     A plan of one step has no interval to fail in.
     """
     plan = staged.plan
@@ -84,12 +86,16 @@ def _more_growth(
         veins = tuple(v for v, drained in HEPATIC_VEINS.items() if _present(drained, present) <= fed)
         close = f"close a hepatic vein that drains only what goes ({' or '.join(veins)})"
         yield (
-            _added(plan, Step(day, Occlude("hve", hepatic=veins)), close, case)
+            _added(plan, Step(day, Occlude("hve", hepatic=veins)), close, case, evidence)
             if veins
             else Fallback("growth", day, "hve", False, "HVE: no hepatic vein drains only what is occluded")
         )
     yield _added(
-        plan, Step(day, Occlude("alpps_rescue", portal)), "part the liver and go on within days", case
+        plan,
+        Step(day, Occlude("alpps_rescue", portal)),
+        "part the liver and go on within days",
+        case,
+        evidence,
     )
 
 
@@ -97,7 +103,7 @@ def _present(segments: tuple[str, ...], present: frozenset[str]) -> frozenset[st
     return frozenset(leaf for s in segments for leaf in leaves(s)) & present
 
 
-def _added(plan: Plan, step: Step, what: str, case: LiverCase) -> Fallback:
+def _added(plan: Plan, step: Step, what: str, case: LiverCase, evidence: Evidence) -> Fallback:
     """Return one more stimulus on a day, and whether the plan with it can be carried out."""
     technique = step.action.technique if isinstance(step.action, Occlude) else ""
     at = max(n for n, s in enumerate(plan.steps) if s.day <= step.day and s is not plan.operations[-1]) + 1
@@ -107,6 +113,11 @@ def _added(plan: Plan, step: Step, what: str, case: LiverCase) -> Fallback:
         check_plan(tried, case)
     except PlanError as error:
         return Fallback("growth", step.day, technique, False, f"{title}: {error.sentence}")
+    if case.patient is not None and case.patient.disease == "hcc":
+        grade, bearing = case.patient.tumour.thrombus, bearing_segment(case.lesions)
+        rule = closing_rule(tried, grade, bearing, case.grid.segments, evidence)
+        if rule is not None and rule.answer == FORBIDS:
+            return Fallback("growth", step.day, technique, False, f"{title}: {rule.sentence}")
     return Fallback("growth", step.day, technique, True, f"{title}: {what}")
 
 

@@ -11,7 +11,7 @@ from flrsim.case import Lesion
 from flrsim.course import Course
 from flrsim.evidence import DiseaseRule, Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.plan import RADIATION
+from flrsim.plan import RADIATION, Occlude, Plan, occluded_segments
 from flrsim.regimens import ANTI_EGFR, cycle_days, drugs
 from flrsim.results import DiseaseNote
 
@@ -259,6 +259,24 @@ def occlusion_rule(
         return None
     id = f"thrombus.{'embolized' if technique in EMBOLIZES and level in EXTENSIVE else 'occluded'}"
     return next((rule for rule in evidence.disease_rules if rule.id == id), None)
+
+
+def closing_rule(
+    plan: Plan, level: str | None, bearing: str | None, present: tuple[str, ...], evidence: Evidence
+) -> DiseaseRule | None:
+    """Return the strictest rule about the portal branches that a plan closes; None where none holds a thrombus.
+
+    Parameters
+    ----------
+    present : segments of the liver.
+    """
+    closings = [step.action for step in plan.steps if isinstance(step.action, Occlude)]
+    said = [
+        rule
+        for a in closings
+        if (rule := occlusion_rule(level, bearing, a.technique, occluded_segments(a, present), evidence))
+    ]
+    return next((rule for rule in said if rule.answer == FORBIDS), said[0] if said else None)
 
 
 def territory_of(level: str | None, bearing: str | None) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -121,3 +122,20 @@ def test_a_rescue_that_cannot_be_carried_out_is_said_with_its_reason(option: str
     (tried,) = [f for f in found if f.option == option]
     assert not tried.possible
     assert f"{option} is refused" in tried.sentence
+
+
+def test_a_thrombus_in_what_is_embolized_leaves_no_further_closing_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = case()
+    steps = (Step(0, PVE), Step(28, Scan()), Step(35, RIGHT))
+    for grade, possible in (("Vp3", False), ("none", True)):
+        assert whole.patient is not None
+        ill = replace(whole.patient, disease="hcc", tumour=replace(whole.patient.tumour, thrombus=grade))
+        holder = replace(whole, patient=ill)
+        monkeypatch.setattr("flrsim.conduct.bearing_segment", lambda _: "S6")
+        (staged,) = stage_plans(holder, [Plan("p", steps)], load_evidence())
+        found = {f.option: f for f in fallbacks(staged, holder, load_evidence()) if f.when == "growth"}
+        assert found["hve"].possible == found["alpps_rescue"].possible == possible
+        assert ("thrombus forbids embolization" in found["hve"].sentence) != possible
+        assert found["stop"].possible

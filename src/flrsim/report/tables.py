@@ -149,7 +149,7 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     for rule, label in rule_labels(comparison):
         add("Rules: value, distance, probability", label, partial(rule_cell, key=rule))
     add("Rules: value, distance, probability", "Contradictions", conflicts)
-    group = "Disease outside these lesions"
+    group = "Extent of disease"
     for answer in ("forbids", "warns"):
         add(group, DISEASE[answer], partial(disease_cell, answer=answer))
     group = "Time"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from flrsim.case import LiverCase
 from flrsim.course import MAJOR_SEGMENTS
-from flrsim.disease import FORBIDS, occlusion_rule
+from flrsim.disease import FORBIDS, closing_rule
 from flrsim.errors import PlanError
 from flrsim.evidence import DiseaseRule, Evidence
 from flrsim.legality import check_cycles, check_plan
-from flrsim.plan import RADIATION, TITLES, Occlude, Operate, Plan, occluded_segments
+from flrsim.plan import RADIATION, TITLES, Occlude, Operate, Plan
 from flrsim.search.clearing import (
     SIDES,
     Clearing,
@@ -238,13 +238,8 @@ class _Search:
         """Return what the rules of disease say to the portal branches that a plan closes; None where they are silent."""
         if self.thrombus is None:
             return None
-        grade, bearing, present = self.thrombus.grade, self.thrombus.bearing, self.case.grid.segments
-        rules = (
-            occlusion_rule(grade, bearing, a.technique, occluded_segments(a, present), self.evidence)
-            for a in (step.action for step in plan.steps)
-            if isinstance(a, Occlude)
-        )
-        return next((rule for rule in rules if rule is not None), None)
+        thrombus = self.thrombus
+        return closing_rule(plan, thrombus.grade, thrombus.bearing, self.case.grid.segments, self.evidence)
 
     def _staged_way(self, way: Clearing) -> Clearing:
         """Return the same with lesions wedged at the first stage that its wedges would cut through."""
