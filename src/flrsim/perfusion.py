@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,19 @@ class Circulation:
 
     trees: Mapping[str, Territories]
     missing: Mapping[str, str]
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """One number for what each voxel of the tissue hangs on in all trees together, (n_voxels,) as `Pieces.voxels`.
+
+        The same for every plan, so it is looked up once.
+        """
+        grids = [where.grid for where in self.trees.values()]
+        voxels = np.flatnonzero(grids[0].regions) if grids else np.zeros(0, dtype=np.int64)
+        key = np.zeros(len(voxels), dtype=np.int64)
+        for where in self.trees.values():
+            key = key * where.n_places + where.places_at(voxels)
+        return key
 
     @classmethod
     def of(cls, case: LiverCase) -> Circulation:
@@ -93,12 +108,12 @@ class Supply:
         if len(of):
             size[-2 * len(of) :] = np.concatenate([parts.share[split], -parts.share[split]])
         key = piece.astype(np.int64)
-        voxel = pieces.voxels[at]
-        spans = {}
-        for tree, where in circulation.trees.items():
-            spans[tree] = where.n_places
-            key = key * where.n_places + where.places_at(voxel)
-        n_keys = n_pieces * int(np.prod(list(spans.values()), dtype=np.int64))
+        spans = {tree: where.n_places for tree, where in circulation.trees.items()}
+        n_together = math.prod(spans.values())
+        if spans:
+            key *= n_together
+            key += circulation.places[at]
+        n_keys = n_pieces * n_together
         if n_keys <= MOST_KEYS:
             sums = np.bincount(key, weights=size, minlength=n_keys)
             rows = np.flatnonzero(sums)

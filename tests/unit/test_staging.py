@@ -10,6 +10,7 @@ import pytest
 import solids
 from flrsim.evidence import load_evidence
 from flrsim.plan import Occlude, Operate, Plan, Scan, Step
+from flrsim.resection.cut import cut_between
 from flrsim.resection.wedge import wedge
 from flrsim.staging import course_of, shrinkage, stage_plans
 
@@ -277,3 +278,21 @@ def test_a_part_that_stays_on_the_way_counts_although_there_is_room_beyond_it() 
     stops = np.zeros((21, 3, 3), dtype=bool)
     stops[15] = True
     assert shrinkage._largest(stops, np.array([10.0, 1.0, 1.0]), np.array([[10.0, 0.0, 0.0]])) == 0.45
+
+
+def test_each_operation_has_its_own_cut_and_equal_ones_share_it() -> None:
+    first, second = operation(resect=RIGHT), operation(30, resect=["S4"])
+    two, one, again = stage_plans(
+        toy(),
+        [Plan("two", (first, second)), Plan("one", (operation(resect=["S4"]),)), Plan("again", (first,))],
+        evidence(),
+    )
+    liver = np.isin(two.pieces.region, toy().grid.liver_ids)
+    present = np.ones(len(liver), dtype=bool)
+    for op in two.operations:
+        alone = cut_between(two.pieces, op.goes & liver, present & ~op.goes & liver)
+        np.testing.assert_array_equal(op.cut.wall.points, alone.wall.points)
+        assert op.cut.parts == alone.parts
+        present &= ~op.goes
+    assert again.operations[0].cut is two.operations[0].cut
+    assert one.operations[0].cut is not two.operations[1].cut

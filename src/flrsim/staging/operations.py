@@ -82,12 +82,17 @@ class StagedPlan:
     stays: NDArray[np.bool_]
 
     @cached_property
-    def removed_at(self) -> NDArray[np.int16]:
-        """The operation at which each voxel goes or is ablated, (nx, ny, nz); 0 stays or is no tissue."""
+    def removed_in(self) -> NDArray[np.int16]:
+        """The operation at which each piece goes or is ablated, (n_pieces,); 0 stays."""
         stage = np.zeros(len(self.pieces.region), dtype=np.int16)
         for op in self.operations:
             stage[op.goes] = op.stage
-        return np.asarray(self.pieces.paint(stage), dtype=np.int16)
+        return stage
+
+    @cached_property
+    def removed_at(self) -> NDArray[np.int16]:
+        """The operation at which each voxel goes or is ablated, (nx, ny, nz); 0 stays or is no tissue."""
+        return np.asarray(self.pieces.paint(self.removed_in), dtype=np.int16)
 
     @property
     def flr_ml(self) -> dict[str, float]:

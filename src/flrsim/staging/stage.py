@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,26 +52,53 @@ def stage_plans(
         When a drawn cut turns out to take nothing, or to leave segments whose inflow was occluded.
     """
     pieces = cut_into_pieces(case.grid, marks_of(case, plans, marks))
-    surroundings = Surroundings(case, evidence)
-    done: dict[bytes, Cut] = {}
-    # Two plans at a time: kernels and search trees leave the interpreter free. What both ask for is the same
-    # whoever is first.
+    divided = [_divide(case, plan, pieces) for plan in plans]
+    # Kernels and search trees leave the interpreter free, and each cut is made once, whoever asks for it: the stages of one
+    # plan are cut at the same time too.
+    asked = {stage.key: stage for stages in divided for stage in stages}
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return tuple(pool.map(lambda plan: _carry_out(case, plan, pieces, surroundings, done), plans))
+        measured = pool.submit(Surroundings, case, evidence)
+        cuts = dict(zip(asked, pool.map(lambda stage: stage.cut(case, pieces), asked.values()), strict=True))
+        surroundings = measured.result()
+        return tuple(
+            pool.map(
+                lambda plan, stages: _judged(case, plan, pieces, stages, cuts, surroundings), plans, divided
+            )
+        )
 
 
-def _carry_out(
-    case: LiverCase,
-    plan: Plan,
-    pieces: Pieces,
-    surroundings: Surroundings,
-    done: dict[bytes, Cut],
-) -> StagedPlan:
+@dataclass(frozen=True)
+class _Stage:
+    """One operation of a plan before its cut surface is there.
+
+    Attributes
+    ----------
+    specimen, stay : (n_pieces,) what is taken out, and what stays.
+    operation : makes the operation from its cut.
+    key : equal for operations with the same cut.
+    """
+
+    specimen: NDArray[np.bool_]
+    stay: NDArray[np.bool_]
+    operation: partial[Operation]
+    key: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", np.packbits(np.concatenate([self.specimen, self.stay])).tobytes())
+
+    def cut(self, case: LiverCase, pieces: Pieces) -> Cut:
+        """Return the cut surface."""
+        in_liver = np.isin(pieces.region, case.grid.liver_ids)
+        return cut_between(pieces, self.specimen & in_liver, self.stay & in_liver)
+
+
+def _divide(case: LiverCase, plan: Plan, pieces: Pieces) -> list[_Stage]:
+    """Give each piece to the operation of a plan that takes it."""
     grid = case.grid
     in_liver = np.isin(pieces.region, grid.liver_ids)
     whole = case.parenchyma_ml
     present = np.ones(len(pieces.region), dtype=np.bool_)
-    operations: list[Operation] = []
+    stages: list[_Stage] = []
     for number, (step, resects) in enumerate(
         zip(plan.operations, resected_by(plan, grid.segments), strict=True), start=1
     ):
@@ -93,31 +122,48 @@ def _carry_out(
         )
         check_conserved(pieces, present, (specimen, ablates, stay), before, (resected, ablated, after), where)
         removed = parenchyma_ml(pieces, goes)
-        key = np.packbits(np.concatenate([specimen, stay])).tobytes()
-        if key not in done:
-            done[key] = cut_between(pieces, specimen & in_liver, stay & in_liver)
-        operations.append(
-            Operation(
-                stage=number,
-                day=step.day,
-                title=_title(resects, action, grid.segments),
-                resects=resects,
-                takes=resects | {s for s, ml in removed.items() if ml > HALF * whole[s]},
-                wedges=action.wedge,
-                ablations=action.ablate,
-                goes=goes,
-                ablates=ablates,
-                before_ml=before,
-                resected_ml=resected,
-                ablated_ml=ablated,
-                after_ml=after,
-                removed_ml={s: ml for s, ml in removed.items() if ml > 0},
-                resected_outside_ml=pieces.volume_ml(specimen & ~in_liver),
-                severed=_severed(case, pieces, specimen & in_liver, stay & in_liver),
-                cut=done[key],
+        stages.append(
+            _Stage(
+                specimen,
+                stay,
+                partial(
+                    Operation,
+                    stage=number,
+                    day=step.day,
+                    title=_title(resects, action, grid.segments),
+                    resects=resects,
+                    takes=resects | {s for s, ml in removed.items() if ml > HALF * whole[s]},
+                    wedges=action.wedge,
+                    ablations=action.ablate,
+                    goes=goes,
+                    ablates=ablates,
+                    before_ml=before,
+                    resected_ml=resected,
+                    ablated_ml=ablated,
+                    after_ml=after,
+                    removed_ml={s: ml for s, ml in removed.items() if ml > 0},
+                    resected_outside_ml=pieces.volume_ml(specimen & ~in_liver),
+                    severed=_severed(case, pieces, specimen & in_liver, stay & in_liver),
+                ),
             )
         )
         present = stay
+    return stages
+
+
+def _judged(
+    case: LiverCase,
+    plan: Plan,
+    pieces: Pieces,
+    stages: Sequence[_Stage],
+    cuts: Mapping[bytes, Cut],
+    surroundings: Surroundings,
+) -> StagedPlan:
+    """Return a plan carried out: its operations with their cuts, and what becomes of each lesion."""
+    grid, whole = case.grid, case.parenchyma_ml
+    operations = [stage.operation(cut=cuts[stage.key]) for stage in stages]
+    present = stages[-1].stay if stages else np.ones(len(pieces.region), dtype=np.bool_)
+    in_liver = np.isin(pieces.region, grid.liver_ids)
     staged = StagedPlan(
         plan,
         pieces,

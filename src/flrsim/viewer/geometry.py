@@ -151,7 +151,7 @@ class PlanGeometry:
         self.removed_at: NDArray[np.int16] = (
             np.zeros(grid.regions.shape, dtype=np.int16) if staged is None else staged.removed_at
         )
-        self.stages = tuple(int(s) for s in np.unique(self.removed_at[grid.regions > 0]))
+        self.stages = (0,) if staged is None else tuple(int(s) for s in np.unique(staged.removed_in))
         self._vessels: dict[tuple[int, bool], tuple[VesselPart, ...]] = {}
         self._rests: dict[tuple[str, int], Shape | None] = {}
         self._moves: dict[str, bool] = {}
@@ -167,12 +167,19 @@ class PlanGeometry:
     @cached_property
     def kept_segments(self) -> frozenset[str]:
         """Segments of which the larger part stays: what a later operation cuts out of them moves with them."""
-        n = len(self.case.grid.segments)
-        labels = self.case.grid.segment_labels
-        whole = np.bincount(labels.reshape(-1), minlength=n + 1)
-        stays = np.bincount(labels[self.removed_at == 0], minlength=n + 1)
-        return frozenset(
-            s for i, s in enumerate(self.case.grid.segments, start=1) if stays[i] > HALF * whole[i]
+        grid, stays = self.case.grid, self._voxels(0)
+        own = {s: grid.ids(segments=[s]) for s in grid.segments}
+        return frozenset(s for s, ids in own.items() if stays[ids].sum() > HALF * grid.counts[ids].sum())
+
+    def _voxels(self, stage: int) -> NDArray[np.float64]:
+        """Return how many voxels of each region go at a stage, (n_regions,); 0 stays."""
+        grid = self.case.grid
+        if self.staged is None:
+            return np.asarray(grid.counts * float(stage == 0))
+        pieces, own = self.staged.pieces, self.staged.removed_in == stage
+        return np.asarray(
+            np.bincount(pieces.region[own], weights=pieces.counts[own], minlength=len(grid.table)),
+            dtype=np.float64,
         )
 
     def _kept(self, box: Box) -> NDArray[np.bool_]:
@@ -200,8 +207,7 @@ class PlanGeometry:
         n = len(grid.table)
         out = {}
         for k in self.stages:
-            counts = np.bincount(grid.regions[self.removed_at == k], minlength=n)
-            share = np.divide(counts, grid.counts, out=np.zeros(n), where=grid.counts > 0)
+            share = np.divide(self._voxels(k), grid.counts, out=np.zeros(n), where=grid.counts > 0)
             wanted = [
                 i
                 for i, r in enumerate(grid.table)
