@@ -891,7 +891,7 @@ TABLE: tuple[Bad, ...] = (
         "unknown cause",
         case(options=("--without", "gravity")),
         'Invalid value: --without "gravity": causes are sos, nrh, steatosis, many_cycles, long_chemotherapy, bevacizumab, '
-        "interval_chemotherapy, fibrosis, cholestasis, sarcopenia, diabetes, tace, segment_4, agent; see flrsim --help",
+        "interval_chemotherapy, fibrosis, measured_function, cholestasis, sarcopenia, diabetes, tace, segment_4, agent; see flrsim --help",
         2,
     ),
     # outputs and usage
