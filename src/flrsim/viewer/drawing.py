@@ -31,8 +31,8 @@ INSTALL = (
     "and try again"
 )
 PEELS = 8
-HEIGHT_USED, WIDTH_USED, TITLE_SHIFT = 0.73, 0.88, 0.13
-"""Shares of the drawn part that the liver may fill, and how far it is moved down to clear the title."""
+WINDOW_ROOM = (0.06, 0.20, 0.94, 0.93)
+"""Where a window draws the liver: left, top, right, bottom as shares from the upper left corner, below the title."""
 SOLID = ("lesion", "vessel")
 THIN_LINES = {"border": 1.6, "territory": 1.8}
 """Width in pixels of what is drawn as lines; a rim is a tube."""
@@ -88,16 +88,26 @@ def prepare(plotter: Any) -> None:
     plotter.enable_depth_peeling(number_of_peels=PEELS)
 
 
-def frame(scene: Scene, camera: Camera, aspect: float) -> tuple[NDArray[np.float64], float]:
-    """Return the point looked at, (3,) LPS mm, and half the view's height, mm, so that all fits."""
+def frame(
+    scene: Scene, camera: Camera, aspect: float, room: tuple[float, float, float, float] = WINDOW_ROOM
+) -> tuple[NDArray[np.float64], float]:
+    """Return the point looked at, (3,) LPS mm, and half the view's height, mm, so that all fits into the room.
+
+    Parameters
+    ----------
+    aspect : the view's width over its height.
+    room : left, top, right, bottom, as shares of width and height from the upper left corner.
+    """
+    left, top, right, bottom = room
     corner = np.array(scene.bounds_mm)
-    focus = corner.mean(axis=0)
     half = 0.5 * (corner[1] - corner[0])
     wide = float(np.abs(half * camera.right).sum())
     tall = float(np.abs(half * camera.up).sum())
-    scale = max(tall / HEIGHT_USED, wide / aspect / WIDTH_USED)
-    # The title stands above, so the liver sits a little below the middle.
-    return focus + TITLE_SHIFT * scale * np.array(camera.up), scale
+    scale = max(tall / (bottom - top), wide / aspect / (right - left))
+    # The middle of what is drawn lies in the middle of the room, which is not the middle of the view.
+    across = (left + right - 1.0) * scale * aspect
+    upwards = (1.0 - top - bottom) * scale
+    return corner.mean(axis=0) - across * camera.right - upwards * np.array(camera.up), scale
 
 
 def look(plotter: Any, scene: Scene, camera: Camera, focus: NDArray[np.float64], scale: float) -> None:

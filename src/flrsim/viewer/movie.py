@@ -13,6 +13,7 @@ from flrsim.errors import DisplayError
 from flrsim.plan import Operate, Scan
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.drawing import INSTALL, SceneDrawing, frame, gl_available, look, off_screen_plotter
+from flrsim.viewer.layout import layout_of
 from flrsim.viewer.overlay import draw_overlay
 from flrsim.viewer.pictures import legend_height
 from flrsim.viewer.scene import Scene, scene_at
@@ -48,9 +49,12 @@ def course_pictures(
     camera = CAMERAS[view]
     days = course_days(shown)
     width, height = size
-    drawn = height - legend_height(height)
+    legend = legend_height(height)
+    drawn = height - legend
     # Every picture has the frame of the last day, so that growth is seen as growth.
-    focus, scale = frame(scene_at(shown, day=days[-1][0]), camera, width / drawn)
+    last = scene_at(shown, day=days[-1][0])
+    room = layout_of(last, camera, (width, drawn), legend).shares
+    focus, scale = frame(last, camera, width / drawn, room)
     plotter = off_screen_plotter((width, drawn))
     try:
         plotter.enable_anti_aliasing("ssaa")
@@ -61,7 +65,8 @@ def course_pictures(
             look(plotter, scene, camera, focus, scale)
             plotter.render()
             image = np.asarray(plotter.screenshot(return_img=True), dtype=np.uint8)[:, :, :3]
-            yield draw_overlay(image, scene, camera, focus, scale, legend_height(height)), hold, scene
+            layout = layout_of(scene, camera, (width, drawn), legend)
+            yield draw_overlay(image, scene, camera, layout, focus, scale, legend), hold, scene
     finally:
         plotter.close()
 

@@ -13,6 +13,7 @@ from flrsim.errors import DisplayError
 from flrsim.report import palette
 from flrsim.viewer.camera import CAMERAS, Camera
 from flrsim.viewer.drawing import INSTALL, add_actor, frame, gl_available, look, off_screen_plotter
+from flrsim.viewer.layout import layout_of
 from flrsim.viewer.overlay import draw_overlay
 from flrsim.viewer.scene import Scene, rgb
 
@@ -43,9 +44,10 @@ def picture(scene: Scene, *, view: str = "anterior", size: tuple[int, int] = (12
     width, height = size
     drawn = height - legend_height(height)
     camera = CAMERAS[view]
-    focus, scale = frame(scene, camera, width / drawn)
+    layout = layout_of(scene, camera, (width, drawn), legend_height(height))
+    focus, scale = frame(scene, camera, width / drawn, layout.shares)
     image = _render(scene, camera, focus, scale, (width, drawn))
-    return _png(draw_overlay(image, scene, camera, focus, scale, legend_height(height)))
+    return _png(draw_overlay(image, scene, camera, layout, focus, scale, legend_height(height)))
 
 
 def legend_height(height: int) -> int:

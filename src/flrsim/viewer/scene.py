@@ -193,10 +193,27 @@ def scene_at(shown: Shown, *, day: int | None = None, options: Options | None = 
 
 
 def _bounds(shown: Shown, day: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and highest corner of all that is drawn until the last step, or the day if that is later."""
-    most = Place.about(shown.geometry.hilum[0], shown.most_growth(day))
-    (low, high), (kept_low, kept_high) = shown.geometry.bounds_mm, shown.geometry.kept_bounds_mm
-    return np.minimum(low, most.on(kept_low)), np.maximum(high, most.on(kept_high))
+    """Return the lowest and highest corner of all that is drawn until the last step, or the day if that is later.
+
+    Surfaces that are thinned and smoothed for display reach a little beyond the voxels, and lesions grow beyond the liver.
+    """
+    geometry = shown.geometry
+    grown = Place.about(geometry.hilum[0], shown.most_growth(day))
+    kept_low, kept_high = (grown.on(corner) for corner in geometry.kept_bounds_mm)
+    corners = [*geometry.bounds_mm, kept_low, kept_high]
+    for skin in geometry.skins:
+        points = skin.shape.points
+        if len(points):
+            corners += [points.min(axis=0), points.max(axis=0)]
+            if geometry.moves(skin.segment, skin.stage):
+                corners += [grown.on(corner) for corner in corners[-2:]]
+    for lesion in shown.case.lesions:
+        centre = np.array(lesion.centre_mm)
+        points = geometry.shared.lesions[lesion.name].points - centre
+        scale = shown.most_lesion_growth(lesion, day)
+        for middle in (centre, grown.on(centre)) if geometry.lesion_moves(lesion.name) else (centre,):
+            corners += [middle + scale * points.min(axis=0), middle + scale * points.max(axis=0)]
+    return np.min(corners, axis=0), np.max(corners, axis=0)
 
 
 def _there(stage: int, done: int) -> bool:

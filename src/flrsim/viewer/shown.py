@@ -203,13 +203,28 @@ class Shown:
         curve = self._curves.get("flr_ml")
         if not curve or self.result is None or self.staged is None:
             return 1.0
-        until = max([self.case.scan_day if day is None else day, *(s.day for s in self.staged.plan.steps)])
-        seen = [
-            v
-            for d, v in zip(self._curves["days"], curve["median"], strict=True)
-            if d <= until and v is not None
-        ]
-        return max(1.0, float(np.cbrt(max(seen, default=0.0) / self.result.flr_ml)))
+        most = self._most(curve, self._framed_until(day))
+        return max(1.0, float(np.cbrt(most / self.result.flr_ml)))
+
+    def most_lesion_growth(self, lesion: Lesion, day: int | None) -> float:
+        """Return the largest factor on a lesion's diameter in the same time, while it is in the liver; 1 at least."""
+        curve = self._curves.get("lesion_mm", {}).get(lesion.name)
+        if not curve or self.staged is None or lesion.longest_axial_mm <= 0:
+            return 1.0
+        until = self._framed_until(day)
+        fate = self.fates.get(lesion.name)
+        if fate is not None and fate.fate in ("removed", "ablated") and fate.stage is not None:
+            until = min(until, self.operation_days[fate.stage - 1])
+        return max(1.0, self._most(curve, until) / lesion.longest_axial_mm)
+
+    def _framed_until(self, day: int | None) -> int:
+        steps = () if self.staged is None else self.staged.plan.steps
+        return max([self.case.scan_day if day is None else day, *(s.day for s in steps)])
+
+    def _most(self, curve: Mapping[str, Any], until: int) -> float:
+        days = self._curves["days"]
+        seen = [v for d, v in zip(days, curve["median"], strict=True) if d <= until and v is not None]
+        return float(max(seen, default=0.0))
 
     def readout(self, day: int | None) -> Readout:
         """Return the numbers beside the scene of a day; None: on the images, before any operation.

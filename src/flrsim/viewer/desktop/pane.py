@@ -10,7 +10,7 @@ from flrsim.report import palette
 from flrsim.viewer.camera import ORIENTATION, Camera
 from flrsim.viewer.desktop.words import wrapped
 from flrsim.viewer.drawing import SceneDrawing, frame, look, prepare
-from flrsim.viewer.overlay import GREY, INK, SCALE_BAR_MM
+from flrsim.viewer.layout import GREY, INK, SCALE_BAR_MM
 from flrsim.viewer.scene import Actor, Scene
 from flrsim.viewer.shown import Shown
 

@@ -9,7 +9,7 @@ from typing import Any
 from flrsim.report import palette
 from flrsim.viewer.desktop.state import MOST_MARGIN_MM, TOGGLES, ViewState
 from flrsim.viewer.desktop.words import binding_rule, foot, help_text, picked_text, taken_text, wrapped
-from flrsim.viewer.overlay import GREY, INK
+from flrsim.viewer.layout import GREY, INK
 
 PANEL_CHARS, FOOT_CHARS = 37, 53
 NOTHING_PICKED = "click a lesion or segment to read its numbers"

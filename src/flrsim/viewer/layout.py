@@ -1,0 +1,195 @@
+"""Where words stand on a picture, and the room that is left for the liver: measured before anything is drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+
+from flrsim.viewer.camera import ORIENTATION, Camera
+from flrsim.viewer.scene import Scene
+
+INK = "#20242a"
+GREY = "#6b7078"
+PAPER = "#ffffff"
+SCALE_BAR_MM = 50.0
+SHORTER_BARS_MM = (20.0, 10.0, 5.0, 2.0, 1.0)
+BAR_SHARE = 0.3
+"""Share of the width that the scale bar may take; where 50 mm are more, a shorter bar is drawn."""
+EDGE, GAP = 20.0, 8.0
+"""Distance of words from the sides, and of the liver from words; like all sizes here in units of 1/900 of the height."""
+LINES = 2
+"""Lines of numbers for which room is kept whether they are written or not, so that all days share one frame."""
+LINE = 19.0
+FULL_HEIGHT, FULL_WIDTH = 900.0, 1200.0
+LEAST_FONT = 8
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle on the picture, pixels from its upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlaps(self, other: Rect) -> bool:
+        """Return whether two rectangles share more than an edge."""
+        return (
+            min(self.right, other.right) > max(self.left, other.left)
+            and min(self.bottom, other.bottom) > max(self.top, other.top)
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Word:
+    """Text on the picture: its place, its letters' size in pixels, and what it is.
+
+    Attributes
+    ----------
+    kind : ``title``, ``seen``, ``line``, ``banner``, ``axis``, ``hidden`` or ``scale``.
+    """
+
+    kind: str
+    text: str
+    box: Rect
+    size: float
+    bold: bool
+    colour: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All words of a picture outside its liver, and the room inside them.
+
+    Attributes
+    ----------
+    unit : pixels of 1/900 of the height of a picture three quarters as high as wide.
+    room : where liver and names are drawn; it holds no word, and is the same on every day of a plan.
+    """
+
+    unit: float
+    size: tuple[int, int]
+    words: tuple[Word, ...]
+    room: Rect
+
+    @property
+    def shares(self) -> tuple[float, float, float, float]:
+        """The room as shares of width and height: left, top, right, bottom, from the upper left corner."""
+        width, height = self.size
+        r = self.room
+        return r.left / width, r.top / height, r.right / width, r.bottom / height
+
+
+def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: int) -> Layout:
+    """Return where words stand and where the liver may be drawn.
+
+    Parameters
+    ----------
+    size : width and height of the part above the legend, pixels.
+    legend_rows : height of the legend, pixels.
+    """
+    width, height = size
+    unit = min((height + legend_rows) / FULL_HEIGHT, width / FULL_WIDTH)
+    banners = _banners(scene.banners, width, unit)
+    words: list[Word] = list(banners)
+    top = 14 * unit
+
+    def row(kind: str, text: str | None, high: float, colour: str, *, bold: bool = False) -> None:
+        nonlocal top
+        line = 1.18 * max(high * unit, LEAST_FONT)
+        if text is not None:
+            beside = [b.box.left for b in banners if b.box.top < top + line and b.box.bottom > top]
+            room = min([width - EDGE * unit, *(left - EDGE * unit for left in beside)]) - EDGE * unit
+            text, fits = fitting(text, room, high * unit, bold=bold)
+            wide = font(fits, bold=bold).getlength(text)
+            box = Rect(EDGE * unit, top, EDGE * unit + wide, top + line)
+            words.append(Word(kind, text, box, fits, bold, colour))
+        top += line + 3 * unit
+
+    row("title", scene.title, 25, INK, bold=True)
+    row("seen", f"seen {camera.title}", 18, GREY)
+    lines = scene.readout.lines() if scene.readout.flr_ml is not None or scene.day is not None else ()
+    # In a small picture letters cannot shrink with it, so each line may take two rows.
+    rows = 1 if LINE * unit >= LEAST_FONT else 2
+    for n in range(max(LINES, len(lines))):
+        text = lines[n] if n < len(lines) else ""
+        parts = wrap(text, math.ceil(len(text) / rows) + 8) if rows > 1 and text else [text]
+        for part in [*parts, *[""] * (rows - len(parts))]:
+            row("line", part or None, LINE, INK if n == 0 else GREY, bold=n == 0)
+
+    top = max([top, *(b.box.bottom + 3 * unit for b in banners)])
+    letter = max(26 * unit, LEAST_FONT)
+    foot = height - 14 * unit
+    half = 0.62 * letter
+    room = Rect(
+        (EDGE + GAP) * unit + 2 * half, top + 2 * half + GAP * unit,
+        width - (EDGE + GAP) * unit - 2 * half, foot - 2 * half - GAP * unit,
+    )  # fmt: skip
+    middle = 0.5 * (room.top + room.bottom)
+    places = {
+        (1, 0): (width - EDGE * unit - half, middle), (-1, 0): (EDGE * unit + half, middle),
+        (0, 1): (0.5 * width, top + half), (0, -1): (0.5 * width, foot - half),
+    }  # fmt: skip
+    for text, direction in ORIENTATION.items():
+        towards = (round(float(np.dot(direction, camera.right))), round(float(np.dot(direction, camera.up))))
+        if towards in places:
+            x, y = places[towards]
+            words.append(Word("axis", text, Rect(x - half, y - half, x + half, y + half), letter, True, INK))
+    _, hidden = scene.segment_labels(camera)
+    if hidden:
+        text, fits = fitting(f"hidden in this view: {', '.join(hidden)}", 0.44 * width, 16 * unit)
+        wide = font(fits).getlength(text)
+        box = Rect(EDGE * unit, foot - 1.2 * fits, EDGE * unit + wide, foot)
+        words.append(Word("hidden", text, box, fits, False, GREY))
+    return Layout(unit, size, tuple(words), room)
+
+
+def scale_bar(layout: Layout, pixels_per_mm: float) -> Word:
+    """Return the scale bar at the lower right: its box is as wide as the bar, its words stand on it."""
+    unit = layout.unit
+    right, bottom = layout.size[0] - 24 * unit, layout.size[1] - 14 * unit
+    size = max(16 * unit, LEAST_FONT)
+    most = BAR_SHARE * layout.size[0] / pixels_per_mm
+    mm = next((mm for mm in (SCALE_BAR_MM, *SHORTER_BARS_MM) if mm <= most), SHORTER_BARS_MM[-1])
+    box = Rect(right - mm * pixels_per_mm, bottom - 1.25 * size - 6 * unit, right, bottom)
+    return Word("scale", f"{mm:g} mm", box, size, False, INK)
+
+
+def _banners(texts: tuple[str, ...], width: int, unit: float) -> list[Word]:
+    """Return grey banners, one below the other in the upper right corner, at most half the picture wide."""
+    out, top = [], 14 * unit
+    for said in texts:
+        text, size = fitting(said, 0.5 * width, 19 * unit, bold=True)
+        right, high = width - 18 * unit, 1.75 * size
+        wide = font(size, bold=True).getlength(text) + 1.4 * size
+        out.append(Word("banner", text, Rect(right - wide, top, right, top + high), size, True, PAPER))
+        top += high + 4 * unit
+    return out
+
+
+def font(size: float, *, bold: bool = False) -> Any:
+    """Return the font of all pictures in a size, pixels."""
+    import matplotlib
+    from PIL import ImageFont
+
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", max(round(size), LEAST_FONT))
+
+
+def fitting(text: str, room: float, size: float, *, bold: bool = False) -> tuple[str, float]:
+    """Return a text and the largest size, up to `size`, in which it fits, cut off with … where even small letters do not."""
+    size = max(size, LEAST_FONT)
+    while size > LEAST_FONT + 1 and font(size, bold=bold).getlength(text) > room:
+        size *= 0.93
+    size = max(size, LEAST_FONT)
+    small = font(size, bold=bold)
+    if small.getlength(text) <= room:
+        return text, size
+    while text and small.getlength(text + "…") > room:
+        text = text[:-1]
+    return text + "…", size
