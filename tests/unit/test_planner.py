@@ -251,6 +251,14 @@ def test_chemotherapy_between_fits_or_is_refused_with_the_days(session: tuple[Dr
     assert next(s.day for s in later.plan.steps if isinstance(s.action, Treat)) == given.day + 7
     assert "before day 14" in refused(lambda: set_interval(done, E, 27)).sentence
     assert set_between(done, E, None).plan == draft.plan
+    # A dose on the day of the operation is refused where it is asked for, not when the plan is judged.
+    assert "only 1 of 2 cycles" in refused(lambda: set_between(draft, E, Cycles("FOLFOX", 2, 0))).sentence
+    assert refused(lambda: set_before(draft, E, Cycles("FOLFOX", 2, 0))).control == "before"
+    # What overran as it was read is mended step by step, not locked.
+    late = Step(-3, Treat("FOLFOX", 2))
+    read = replace(draft.plan, scan_day=-30, steps=(late, *draft.plan.steps))
+    late_too = replace(draft, plans=tuple(read if p.name == read.name else p for p in draft.plans))
+    assert set_between(late_too, E, Cycles("FOLFOX", 1, 2)).plan.steps[0] == late
     assert "FOLFOXX" in refused(lambda: set_between(draft, E, Cycles("FOLFOXX", 2, 2))).sentence
     # ALPPS leaves no time for it.
     assert "the interval has" in refused(lambda: set_technique(done, E, "alpps")).sentence

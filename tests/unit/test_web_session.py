@@ -94,6 +94,8 @@ def test_every_control_is_made_or_refused_with_its_sentence(session: Session) ->
         ("patient", "liver.steatohepatitis", "yes"),
         ("patient", "liver.fibrosis", "F3"),
         ("patient", "liver.fibrosis", "not known"),
+        ("patient", "tumour.extrahepatic", []),
+        ("patient", "tumour.extrahepatic", ["lung_resectable", "other"]),
         ("formula", "chan2006"),
         ("penalty", "sos", False),
         ("draws", 70),
@@ -108,7 +110,8 @@ def test_every_control_is_made_or_refused_with_its_sentence(session: Session) ->
     assert session.draft.patient is not None
     assert session.draft.patient.liver.steatohepatitis is True
     assert session.draft.patient.liver.fibrosis is None
-    assert {control for control, *_ in made} >= set(EDITS) - {"segment_4"}
+    assert session.draft.patient.tumour.extrahepatic == ("lung_resectable", "other")
+    assert {control for control, *_ in made} >= set(EDITS) - {"segment_4", "add patient"}
     refused = [
         ("segment", "S6", 9),
         ("lesion", "L1", "segment"),
@@ -118,6 +121,8 @@ def test_every_control_is_made_or_refused_with_its_sentence(session: Session) ->
         ("margin_mm", "wide"),
         ("draws", "many"),
         ("between", "cycles", 2),
+        ("patient", "tumour.extrahepatic", ["moon"]),
+        ("add patient", {"sex": "female"}),
         ("nothing", 1),
     ]
     for control, *values in refused:
@@ -212,3 +217,49 @@ def test_a_number_unfolds_in_its_units(session: Session) -> None:
         "Vauthey" in i["source"] or "2002" in i["source"] or "2013" in i["source"] for i in told["inputs"]
     )
     assert {n["kind"] for n in told["numbers"]} <= {"reported", "derived", "calibrated", "assumed"}
+
+
+NEW = {"sex": "female", "age": "61", "height_cm": "168", "weight_kg": "70.5", "disease": "hcc"}
+
+
+def test_a_case_without_a_patient_gets_one_whole_and_keeps_it(tmp_path: Path) -> None:
+    folder = planned.write(tmp_path / "case")
+    text = (folder / "case.toml").read_text(encoding="utf-8")
+    table = text[text.index("[patient]") :].partition("\n[")[0]
+    (folder / "case.toml").write_text(text.replace(table, ""), encoding="utf-8")
+    case, plans = load_case(folder, E)
+    assert case.patient is None
+    bench = Workbench(case, E)
+    session = Session(
+        bench, E, Steps(start(case, plans, E, seed=1, draws=60)), CaseText.read(folder, case, plans)
+    )
+    page = controls(session)
+    assert (page["has_patient"], set(page["needed"])) == (False, set(NEW))
+    assert set(NEW) <= {f["name"] for f in page["patient"]}
+    for name in NEW:  # nothing is guessed, the disease least of all
+        assert not session.edit("add patient", NEW | {name: ""})
+        assert f"{name}" in session.refusals["add patient"]
+    assert session.edit("add patient", NEW), session.refusals
+    assert controls(session)["has_patient"]
+    assert results(session, session.judge())["table"][0]["cells"][2]["value"]  # sFLR needs body size
+    assert session.edit("patient", "tumour.extrahepatic", ["other"])
+    session.save("new.toml")
+    (folder / "case.toml").write_text((folder / "new.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert load_case(folder, E)[0].patient == session.draft.patient
+    session.undo()
+    session.undo()
+    assert session.draft.patient is None
+
+
+def test_sites_outside_the_liver_are_ticked_or_said_to_be_none(session: Session) -> None:
+    def shown() -> Any:
+        return next(f for f in controls(session)["patient"] if f["name"] == "tumour.extrahepatic")
+
+    assert (shown()["value"], shown()["several"]) == (None, True)
+    assert "peritoneum_limited" in shown()["words"]
+    assert session.edit("patient", "tumour.extrahepatic", [])
+    assert shown()["value"] == []
+    assert session.edit("patient", "tumour.extrahepatic", ["hilar_nodes"])
+    assert shown()["value"] == ["hilar_nodes"]
+    assert session.edit("patient", "tumour.extrahepatic", None)
+    assert shown()["value"] is None

@@ -183,7 +183,7 @@ def _checked(
     """Return the draft with the new plan, unless it cannot be carried out or cuts a lesion through."""
     if new == old:
         return draft
-    done = with_plan(draft, new, control, instead_of=old.name)
+    done = with_plan(draft, new, control, instead_of=old.name, evidence=evidence)
     with refusing(control):
         after = stager.staged(new)
         if not after.flr_ml:

@@ -49,7 +49,7 @@ def set_technique(draft: Draft, evidence: Evidence, technique: str) -> Draft:
                 "LVD has no hepatic vein to close: each of them drains segments that stay; choose PVE",
             )
     new = schedule(draft, evidence, plan, actions(plan), occlude, control="technique")
-    return with_plan(draft, new, "technique", instead_of=plan.name)
+    return with_plan(draft, new, "technique", instead_of=plan.name, evidence=evidence)
 
 
 def set_segment_4(draft: Draft, evidence: Evidence, closed: bool) -> Draft:
@@ -67,13 +67,15 @@ def set_segment_4(draft: Draft, evidence: Evidence, closed: bool) -> Draft:
 def set_interval(draft: Draft, evidence: Evidence, days: int) -> Draft:
     """Put the last operation some days after the stimulus; its scan stays as long before it as it was."""
     plan = opened(draft.plan, draft.case, evidence, "interval_days")
-    return _last_operation(draft, plan, (from_day(plan) or 0) + days, "interval_days", moves_scan=True)
+    return _last_operation(
+        draft, evidence, plan, (from_day(plan) or 0) + days, "interval_days", moves_scan=True
+    )
 
 
 def set_resection_day(draft: Draft, evidence: Evidence, day: int) -> Draft:
     """Put the last operation on a day at or after the scan that decides about it."""
     plan = opened(draft.plan, draft.case, evidence, "resection_day")
-    return _last_operation(draft, plan, day, "resection_day", moves_scan=False)
+    return _last_operation(draft, evidence, plan, day, "resection_day", moves_scan=False)
 
 
 def set_scan_day(draft: Draft, evidence: Evidence, day: int) -> Draft:
@@ -89,7 +91,7 @@ def set_scan_day(draft: Draft, evidence: Evidence, day: int) -> Draft:
     steps = [s for s in plan.steps if not (s.day == old and isinstance(s.action, Scan))]
     if old is not None:
         _refuse_measured(plan, old, "scan_day")
-    return _with_steps(draft, plan, [*steps, Step(day, Scan())], "scan_day")
+    return _with_steps(draft, evidence, plan, [*steps, Step(day, Scan())], "scan_day")
 
 
 def set_between(draft: Draft, evidence: Evidence, course: Cycles | None) -> Draft:
@@ -99,7 +101,7 @@ def set_between(draft: Draft, evidence: Evidence, course: Cycles | None) -> Draf
     if course is not None:
         last, start = plan.operations[-1].day, from_day(plan) or 0
         steps.append(_treat(evidence, course, last, start, "between"))
-    return _with_steps(draft, plan, steps, "between")
+    return _with_steps(draft, evidence, plan, steps, "between")
 
 
 def set_before(draft: Draft, evidence: Evidence, course: Cycles | None) -> Draft:
@@ -115,7 +117,7 @@ def set_before(draft: Draft, evidence: Evidence, course: Cycles | None) -> Draft
         steps.append(step)
         images = min(draft.case.scan_day, step.day - lead)
         images = None if images == draft.case.scan_day else images
-    return _with_steps(draft, replace(plan, scan_day=images), steps, "before")
+    return _with_steps(draft, evidence, replace(plan, scan_day=images), steps, "before")
 
 
 def schedule(
@@ -226,7 +228,9 @@ def _goes_last(draft: Draft, operations: Sequence[Operate]) -> frozenset[str]:
     return resected_by(plan, draft.case.grid.segments)[-1]
 
 
-def _last_operation(draft: Draft, plan: Plan, day: int, control: str, *, moves_scan: bool) -> Draft:
+def _last_operation(
+    draft: Draft, evidence: Evidence, plan: Plan, day: int, control: str, *, moves_scan: bool
+) -> Draft:
     start, last, scan = from_day(plan) or 0, plan.operations[-1].day, deciding_scan(plan)
     if scan is None:
         raise EditError(
@@ -261,7 +265,7 @@ def _last_operation(draft: Draft, plan: Plan, day: int, control: str, *, moves_s
             f"chemotherapy would begin on day {s.day + day - last}, before day {start} from which the interval counts; give fewer "
             "cycles, or fewer weeks off",
         )
-    return _with_steps(draft, plan, steps, control)
+    return _with_steps(draft, evidence, plan, steps, control)
 
 
 def _refuse_measured(plan: Plan, day: int, control: str) -> None:
@@ -295,8 +299,10 @@ def _treat(evidence: Evidence, course: Cycles, until: int, start: int | None, co
     return Step(first, Treat(course.regimen, course.cycles))
 
 
-def _with_steps(draft: Draft, plan: Plan, steps: Sequence[Step], control: str) -> Draft:
-    return with_plan(draft, replace(plan, steps=_sorted(steps)), control, instead_of=plan.name)
+def _with_steps(draft: Draft, evidence: Evidence, plan: Plan, steps: Sequence[Step], control: str) -> Draft:
+    return with_plan(
+        draft, replace(plan, steps=_sorted(steps)), control, instead_of=plan.name, evidence=evidence
+    )
 
 
 def _sorted(steps: Sequence[Step]) -> tuple[Step, ...]:

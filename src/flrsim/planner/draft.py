@@ -11,7 +11,7 @@ from flrsim.case import LiverCase
 from flrsim.case_file.save import check_writable
 from flrsim.errors import EditError, FlrsimError
 from flrsim.evidence import Evidence
-from flrsim.legality import check_plan
+from flrsim.legality import check_cycles, check_plan
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.modifiers import MODIFIERS
 from flrsim.physiology.telv import FORMULAS, THRESHOLD_FORMULA
@@ -93,8 +93,19 @@ def refusing(control: str) -> Iterator[None]:
         raise EditError(control, error.sentence) from None
 
 
-def with_plan(draft: Draft, plan: Plan, control: str, *, instead_of: str | None = None) -> Draft:
+def with_plan(
+    draft: Draft,
+    plan: Plan,
+    control: str,
+    *,
+    instead_of: str | None = None,
+    evidence: Evidence | None = None,
+) -> Draft:
     """Return the draft with one plan changed, or added at the end; it is selected.
+
+    Parameters
+    ----------
+    evidence : how long cycles are; None where an edit moves no day.
 
     Raises
     ------
@@ -104,11 +115,22 @@ def with_plan(draft: Draft, plan: Plan, control: str, *, instead_of: str | None 
     with refusing(control):
         check_writable(plan)
         check_plan(plan, draft.case)
+        # A file's plan that overran as it was read may be mended step by step.
+        if evidence is not None and not (instead_of and _overruns(draft.named(instead_of), evidence)):
+            check_cycles(plan, evidence)
     if instead_of is None:
         plans = (*draft.plans, plan)
     else:
         plans = tuple(plan if p.name == instead_of else p for p in draft.plans)
     return replace(draft, plans=plans, selected=plan.name)
+
+
+def _overruns(plan: Plan, evidence: Evidence) -> bool:
+    try:
+        check_cycles(plan, evidence)
+    except FlrsimError:
+        return True
+    return False
 
 
 def set_formula(draft: Draft, formula: str) -> Draft:

@@ -8,7 +8,7 @@ from typing import Any
 from flrsim.anatomy import NAMED_RESECTIONS
 from flrsim.case_file.save import patient_limits
 from flrsim.comparison import Compared
-from flrsim.patient import Patient
+from flrsim.patient import EXTRAHEPATIC, Patient
 from flrsim.physiology.modifiers import MODIFIERS
 from flrsim.physiology.telv import FORMULAS
 from flrsim.plan import TITLES, Occlude, Plan
@@ -26,6 +26,10 @@ WAYS = (("keep", "left"), ("segment", "goes with its segments"))
 TREATED = (("wedge", "wedge"), ("ablate", "ablation"))
 STAGE_WORDS = ("stays", "stage 1", "stage 2")
 NOT_KNOWN = "not known"
+SEVERAL = {"tumour.extrahepatic": EXTRAHEPATIC}
+"""What is known of the patient that may be several of some words."""
+NEEDED = ("sex", "age", "height_cm", "weight_kg", "disease")
+"""What a patient who is new to a case is asked for."""
 
 
 def controls(session: Session) -> dict[str, Any]:
@@ -85,6 +89,8 @@ def controls(session: Session) -> dict[str, Any]:
             ),
         ],
         "regimens": ["none", *REGIMENS],
+        "needed": NEEDED,
+        "has_patient": draft.patient is not None,
         "patient": _patient(draft.patient),
         "formula": draft.formula,
         "formulas": list(FORMULAS),
@@ -250,12 +256,14 @@ def _patient(patient: Patient | None) -> list[dict[str, Any]]:
         key, _, within = name.partition(".")
         value = None if patient is None else getattr(patient, key)
         value = getattr(value, within) if within and value is not None else value
-        if limit.kind == "array":
-            continue
         words = list(limit.words) or (["yes", "no"] if limit.kind == "boolean" else [])
         if isinstance(value, bool):
             value = "yes" if value else "no"
-        if words:
+        several = limit.kind == "array"
+        if several:
+            words = list(SEVERAL[name])
+            value = None if value is None else list(value)
+        elif words:
             required = name in ("sex", "disease")
             words = words if required else [NOT_KNOWN, *words]
             value = NOT_KNOWN if value is None else value
@@ -266,6 +274,7 @@ def _patient(patient: Patient | None) -> list[dict[str, Any]]:
                 "title": show.words(within or key),
                 "group": {"": "patient", "liver": "liver", "tumour": "tumour"}[key if within else ""],
                 "words": words,
+                "several": several,
                 "value": value,
                 "reach": reach,
             }

@@ -187,8 +187,13 @@ def _history(s: Session, number: Any, part: str, value: Any) -> Draft:
 
 
 def _patient(s: Session, name: str, value: Any) -> Draft:
-    """Change one thing known of the patient; an empty field is not known."""
+    """Change one thing known of the patient; an empty field is not known, an empty list is none."""
     key, _, within = name.partition(".")
+    part = f"{key}__{within}" if within else key
+    return set_patient(s.draft, **{part: tuple(value) if isinstance(value, list) else _known(value)})
+
+
+def _known(value: Any) -> str | bool | float | None:
     known: str | bool | float | None = {"": None, "not known": None, "yes": True, "no": False}.get(
         value, value
     )
@@ -197,7 +202,16 @@ def _patient(s: Session, name: str, value: Any) -> Draft:
             known = float(known)
         except ValueError:  # a word, and which words there are the case file knows
             pass
-    return set_patient(s.draft, **{f"{key}__{within}" if within else key: known})
+    return known
+
+
+def _new_patient(s: Session, known: Mapping[str, Any]) -> Draft:
+    """Give a case without a patient one: what every patient needs, all at once."""
+    if s.draft.patient is not None:
+        raise EditError("add patient", "the case has a patient; change what is known of it field by field")
+    if not known.get("disease"):  # a file may leave it out; nobody is asked and then answered for
+        raise EditError("add patient", "disease is missing; choose one")
+    return set_patient(s.draft, **{name: _known(value) for name, value in known.items()})
 
 
 def _add(s: Session, name: str) -> Draft:
@@ -244,6 +258,7 @@ EDITS: Mapping[str, Callable[..., Draft]] = {
     "ablation_margin_mm": lambda s, mm: set_ablation_margin(
         s.draft, s.evidence, s.bench, _number(mm, "ablation_margin_mm")
     ),
+    "add patient": _new_patient,
     "patient": _patient,
     "history": _history,
     "formula": lambda s, name: set_formula(s.draft, name),
