@@ -53,7 +53,7 @@ def main() -> int:
         CaseText.read(path, case, plans),
     )
     session.edit("select plan", "two-stage")
-    view = LiverView(Shapes(), labelled=True) if gl_available() else None
+    view = LiverView(Shapes(), drawn=True) if gl_available() else None
 
     def draw() -> None:
         compared = session.judge()

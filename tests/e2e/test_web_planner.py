@@ -71,10 +71,16 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = planned.write(tmp_path_factory.mktemp("web") / "case", PLANS)
+    with serving(planned.write(tmp_path_factory.mktemp("web") / "case", PLANS)) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[Served]:
+    """Serve a case until the end of the block."""
     command = [sys.executable, "-m", "flrsim", "serve", str(folder), "--no-browser", "--draws", str(DRAWS), "--seed", str(SEED)]  # fmt: skip
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | environment
     ) as server:
         try:
             said = ""
@@ -392,6 +398,58 @@ def test_the_report_is_downloaded(served: Served, browser: Any) -> None:
     assert "two-stage" in text
     assert HOSTILE not in text
     page.close()
+
+
+def test_other_things_are_asked_and_answered_while_a_report_is_made(served: Served, browser: Any) -> None:
+    page, other = opened(browser, served), opened(browser, served)
+    seen = numbers(other)
+    with page.expect_download() as waiting:
+        page.click(at("report"))
+        page.wait_for_selector(at("making"))
+        act(other, lambda: other.select_option(at("select-plan"), "two-stage"))
+    assert numbers(other) == seen
+    assert "two-stage" in Path(waiting.value.path()).read_text(encoding="utf-8")
+    page.wait_for_selector(at("making"), state="detached")
+    page.close()
+    other.close()
+
+
+def test_a_patient_and_sites_outside_the_liver_are_entered(tmp_path: Path, browser: Any) -> None:
+    table = PLANS[PLANS.index("[patient]") :].partition("\n[")[0]
+    with serving(planned.write(tmp_path / "case", PLANS.replace(table, ""))) as running:
+        page = opened(browser, running)
+        act(page, lambda: page.click(at("add-patient")))
+        assert "missing" in page.locator(".refused").inner_text()
+        for name, value in {"age": "60", "height_cm": "170", "weight_kg": "72"}.items():
+            page.fill(at(f"new-{name}"), value)
+        page.select_option(at("new-sex"), "male")
+        page.select_option(at("new-disease"), "crlm")
+        before = numbers(page)
+        act(page, lambda: page.click(at("add-patient")))
+        assert numbers(page) != before
+        page.click(f"{at('group-tumour')} > summary")
+        sites = at("patient-tumour.extrahepatic")
+        assert page.input_value(sites) == "not known"
+        act(page, lambda: page.check(at("tumour.extrahepatic-peritoneum_extensive")))
+        assert page.input_value(sites) == "some"
+        act(page, lambda: page.select_option(sites, "none"))
+        assert not page.is_checked(at("tumour.extrahepatic-peritoneum_extensive"))
+        assert page.locator(".refused").count() == 0
+        page.close()
+    assert [line for line in running.console if not any(known in line for known in HARMLESS)] == []
+
+
+def test_without_opengl_the_planner_still_answers(tmp_path: Path, browser: Any) -> None:
+    nothing = str(tmp_path / "nothing")
+    hidden = {"__EGL_VENDOR_LIBRARY_FILENAMES": nothing, "LIBGL_DRIVERS_PATH": nothing, "DISPLAY": ""}
+    with serving(planned.write(tmp_path / "case", PLANS), **hidden) as running:
+        page = opened(browser, running)
+        assert "drawn in your browser" in page.inner_text(".middle")
+        before = numbers(page)
+        act(page, entered(page, "patient-weight_kg", "90"))
+        assert numbers(page) != before
+        page.close()
+    assert [line for line in running.console if not any(known in line for known in HARMLESS)] == []
 
 
 def test_nothing_left_the_machine_and_no_script_failed(served: Served) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.report import palette
-from flrsim.viewer.camera import Camera
+from flrsim.viewer.camera import ORIENTATION, Camera
 from flrsim.viewer.place import Shape
 from flrsim.viewer.scene import Actor, Scene
 
@@ -33,6 +33,9 @@ INSTALL = (
 PEELS = 8
 WINDOW_ROOM = (0.06, 0.20, 0.94, 0.93)
 """Where a window draws the liver: left, top, right, bottom as shares from the upper left corner, below the title."""
+CUBE_INK = (0.13, 0.14, 0.16)
+CUBE_PLACE = (0.0, 0.04, 0.13, 0.22)
+"""Corner of the picture that holds the cube of the axes: left, bottom, right, top, as shares of it."""
 SOLID = ("lesion", "vessel")
 THIN_LINES = {"border": 1.6, "territory": 1.8}
 """Width in pixels of what is drawn as lines; a rim is a tube."""
@@ -72,13 +75,21 @@ def theme() -> Any:
     return out
 
 
-def off_screen_plotter(size: tuple[int, int]) -> Any:
-    """Return a plotter that draws into memory, width and height in pixels."""
+def off_screen_plotter(size: tuple[int, int], *, drawn: bool = True) -> Any:
+    """Return a plotter that draws into memory, width and height in pixels.
+
+    Parameters
+    ----------
+    drawn : False where there is no OpenGL: its actors are handed on, and asking the driver would end the process.
+    """
     own = theme()
     import pyvista as pv
 
     plotter = pv.Plotter(off_screen=True, window_size=list(size), lighting="light kit", theme=own)
-    prepare(plotter)
+    if drawn:
+        prepare(plotter)
+    else:
+        plotter.set_background("white")
     return plotter
 
 
@@ -86,6 +97,23 @@ def prepare(plotter: Any) -> None:
     """Give the active part of a plotter its background and the peeling that translucent tissue needs."""
     plotter.set_background("white", top="#dfe7ee")
     plotter.enable_depth_peeling(number_of_peels=PEELS)
+
+
+def mark_orientation(plotter: Any) -> Any:
+    """Put a cube into the corner that turns with the camera, and return it: its faces bear the patient's axes."""
+    from vtkmodules.vtkRenderingAnnotation import vtkAnnotatedCubeActor
+
+    cube = vtkAnnotatedCubeActor()
+    for letter, direction in ORIENTATION.items():
+        face = next(
+            f"{axis}{'Plus' if d > 0 else 'Minus'}" for axis, d in zip("XYZ", direction, strict=True) if d
+        )
+        getattr(cube, f"Set{face}FaceText")(letter)
+        getattr(cube, f"Get{face}FaceProperty")().SetColor(*CUBE_INK)
+    cube.SetFaceTextScale(0.6)
+    cube.GetCubeProperty().SetColor(0.88, 0.91, 0.94)
+    cube.GetTextEdgesProperty().SetColor(*CUBE_INK)
+    return plotter.add_orientation_widget(cube, interactive=False, viewport=CUBE_PLACE)
 
 
 def frame(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from flrsim.report import palette
-from flrsim.viewer.camera import ORIENTATION, Camera
+from flrsim.viewer.camera import Camera
 from flrsim.viewer.desktop.words import wrapped
-from flrsim.viewer.drawing import SceneDrawing, frame, look, prepare
+from flrsim.viewer.drawing import SceneDrawing, frame, look, mark_orientation, prepare
 from flrsim.viewer.layout import GREY, INK, SCALE_BAR_MM
 from flrsim.viewer.scene import Actor, Scene
 from flrsim.viewer.shown import Shown
@@ -143,25 +143,8 @@ class Pane:
 
     def add_compass(self) -> None:
         """Put a cube with the patient's axes into the corner."""
-        from vtkmodules.vtkRenderingAnnotation import vtkAnnotatedCubeActor
-
         self._activate()
-        cube = vtkAnnotatedCubeActor()
-        letters = {d: letter for letter, d in ORIENTATION.items()}
-        cube.SetXPlusFaceText(letters[1.0, 0.0, 0.0])
-        cube.SetXMinusFaceText(letters[-1.0, 0.0, 0.0])
-        cube.SetYPlusFaceText(letters[0.0, 1.0, 0.0])
-        cube.SetYMinusFaceText(letters[0.0, -1.0, 0.0])
-        cube.SetZPlusFaceText(letters[0.0, 0.0, 1.0])
-        cube.SetZMinusFaceText(letters[0.0, 0.0, -1.0])
-        cube.SetFaceTextScale(0.6)
-        cube.GetCubeProperty().SetColor(0.88, 0.91, 0.94)
-        cube.GetTextEdgesProperty().SetColor(0.13, 0.14, 0.16)
-        for face in ("XPlus", "XMinus", "YPlus", "YMinus", "ZPlus", "ZMinus"):
-            getattr(cube, f"Get{face}FaceProperty")().SetColor(0.13, 0.14, 0.16)
-        widget = self._plotter.add_orientation_widget(
-            cube, interactive=False, viewport=(0.0, 0.04, 0.13, 0.22)
-        )
+        widget = mark_orientation(self._plotter)
         # Left alone, it follows the camera of whatever part of the window holds the corner.
         widget.Off()
         widget.SetDefaultRenderer(self.renderer)

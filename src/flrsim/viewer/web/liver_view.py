@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flrsim.viewer.camera import CAMERAS
-from flrsim.viewer.drawing import SceneDrawing, frame, look, off_screen_plotter
+from flrsim.viewer.drawing import SceneDrawing, frame, look, mark_orientation, off_screen_plotter
 from flrsim.viewer.geometry import PlanGeometry
 from flrsim.viewer.scene import Options, Scene, Shown, scene_at
 
@@ -43,12 +43,14 @@ class LiverView:
 
     Parameters
     ----------
-    labelled : whether lesions are named in the picture; the browser's own drawing has no words.
+    drawn : whether it is drawn here; the browser's own drawing has no words, and needs no OpenGL on this side.
     """
 
-    def __init__(self, shapes: Shapes, *, labelled: bool) -> None:
-        self._shapes, self._labelled = shapes, labelled
-        self.plotter: Any = off_screen_plotter(SIZE)
+    def __init__(self, shapes: Shapes, *, drawn: bool) -> None:
+        self._shapes, self._drawn_here = shapes, drawn
+        self.plotter: Any = off_screen_plotter(SIZE, drawn=drawn)
+        if drawn:
+            mark_orientation(self.plotter)
         self._drawn: PlanGeometry | None = None
         self._drawing: SceneDrawing | None = None
         self._words: Any = None
@@ -79,7 +81,8 @@ class LiverView:
         self._name(scene)
         if first:
             self.look_from(self.camera)
-        self.plotter.render()
+        if self._drawn_here:
+            self.plotter.render()
 
     def look_from(self, name: str) -> None:
         """Turn the picture to one of the standard views."""
@@ -98,7 +101,7 @@ class LiverView:
         if self._words is not None:
             self.plotter.remove_actor(self._words, render=False)
             self._words = None
-        if self._labelled and scene.labels:
+        if self._drawn_here and scene.labels:
             self._words = self.plotter.add_point_labels(
                 np.array([label.position for label in scene.labels]),
                 [label.text for label in scene.labels],

@@ -16,11 +16,12 @@ from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.drawing import gl_available
 from flrsim.viewer.scene import Options, Shown
 from flrsim.viewer.web.liver_view import LiverView, Shapes
+from flrsim.viewer.web.own_process import OwnProcesses
 from flrsim.viewer.web.page import controls, results, unfolded
 from flrsim.viewer.web.session import Session
 
 ReportOf = Callable[[Any, Compared], str]
-"""Case and comparison to the text of a page; pictures are drawn where it is called."""
+"""Case and comparison to the text of a page; a function of a module, called in a process of its own."""
 IN_THE_BROWSER = "drawn in your browser: this machine has no OpenGL for the finer picture; parts may shine through in the wrong order"
 
 
@@ -46,15 +47,16 @@ class Tab:
         self._day: int | None = None
         self.server: Any = get_server(name, client_type="vue3")
         self._remote = gl_available()
-        self.view = LiverView(shapes, labelled=self._remote)
+        self.view = LiverView(shapes, drawn=self._remote)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._processes = OwnProcesses()
         state = self.server.state
         state.update(
             {
                 "c": controls(session), "r": None, "s": None, "w": None, "busy": True, "day": None, "tick": 0,
                 "again": 0,
                 "done": 0,
-                "inks": [palette.fate_ink(k) for k in range(3)], "file_name": session.file.path.name, "saved": "", "save_error": "",
+                "inks": [palette.fate_ink(k) for k in range(3)], "file_name": session.file.path.name, "saved": "", "making": False, "save_error": "",
                 "problem": "", "proposals": [], "no_picture": "" if self._remote else IN_THE_BROWSER,
                 "trame__title": f"flrsim: {session.draft.case.name}",
             }
@@ -179,9 +181,24 @@ class Tab:
 
     async def report(self) -> str:
         """Return the report of the draft, for download."""
+        state = self.server.state
         async with self._lock:
-            compared = await self._beside(self.session.bench.compare, self.session.draft)
-            return self._report(self.session.draft.case, compared)
+            state.making, state.problem = True, ""
+            self._busy(True)
+            try:
+                compared = await self._beside(self.session.bench.compare, self.session.draft)
+            finally:
+                self._busy(False)
+        # Its pictures are drawn elsewhere: this tab and the others go on answering.
+        try:
+            text: str = await self._processes.run(self._report, self.session.bench.case, compared)
+        except FlrsimError as error:
+            state.problem = error.sentence
+            raise
+        finally:
+            state.making = False
+            state.flush()
+        return text
 
     async def _refresh(self, *, judge: bool = True) -> None:
         """Bring controls, numbers and picture to the draft; numbers come first."""
@@ -250,5 +267,6 @@ class Tab:
         return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
     def close(self) -> None:
-        """Give the picture's memory back."""
+        """Give the picture's memory back, and end a report that is being made."""
+        self._processes.stop()
         self.view.close()
