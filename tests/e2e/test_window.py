@@ -47,6 +47,12 @@ def seen(window: Window) -> np.ndarray:
     return np.asarray(window.plotter.screenshot(return_img=True))[:, :, :3].astype(int)
 
 
+def press(window: Window, key: str) -> None:
+    interactor = window.plotter.iren.interactor
+    interactor.SetKeySym(key)
+    interactor.InvokeEvent("KeyPressEvent")
+
+
 def tissue(window: Window) -> np.ndarray:
     """The picture below the words, which wear a fate's colour too."""
     return seen(window)[150:]
@@ -101,25 +107,20 @@ def test_a_hidden_liver_is_not_seen_and_comes_back(window: Window) -> None:
 
 @needs_gl
 def test_keys_step_stages_days_and_plans(window: Window) -> None:
-    def press(key: str) -> None:
-        interactor = window.plotter.iren.interactor
-        interactor.SetKeySym(key)
-        interactor.InvokeEvent("KeyPressEvent")
-
-    press("n")
+    press(window, "n")
     assert window.state.day == 0
-    press("Right")
+    press(window, "Right")
     assert window.state.day == 1
-    press("b")
-    press("b")
+    press(window, "b")
+    press(window, "b")
     assert window.state.day is None
-    press("d")
+    press(window, "d")
     assert window.state.plan == 1
-    press("k")
+    press(window, "k")
     assert window.state.other == 0
-    press("h")
+    press(window, "h")
     assert "previous plan" in window.panel._help.input
-    press("0")
+    press(window, "0")
     assert window.state.day is None
 
 
@@ -270,6 +271,83 @@ def test_without_opengl_the_window_is_refused_in_one_sentence(monkeypatch: pytes
     monkeypatch.setattr(pictures, "gl_available", lambda: False)
     with pytest.raises(DisplayError, match=r"OpenGL is missing.*libegl1"):
         pictures.open_window([shown_box()], None)
+
+
+@needs_gl
+def test_a_fault_behind_a_key_is_told_in_the_window_and_on_stderr(
+    window: Window, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(by: int) -> None:
+        raise RuntimeError(f"no plan {by}\nand more")
+
+    monkeypatch.setattr(window.state, "step_plan", broken)
+    press(window, "d")
+    assert "RuntimeError in broken" in window.state.message
+    assert window.state.message.endswith("no plan 1")
+    assert "RuntimeError in broken" in window.panel._foot.input.replace("\n   ", " ")
+    assert capsys.readouterr().err == f"flrsim: {window.state.message}\n"
+    monkeypatch.setattr(window.panel, "update", lambda trial: broken(2))
+    press(window, "Right")
+    assert capsys.readouterr().err.endswith("no plan 2\n"), "drawing itself is at fault"
+
+
+@needs_gl
+def test_a_fault_with_a_sentence_is_told_as_it_stands(
+    window: Window, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise DisplayError("this folder cannot be written; start flrsim elsewhere")
+
+    monkeypatch.setattr(window.plotter, "screenshot", refused)
+    press(window, "g")
+    assert window.state.message == "this folder cannot be written; start flrsim elsewhere"
+    assert capsys.readouterr().err == f"flrsim: {window.state.message}\n"
+
+
+@needs_gl
+def test_the_panel_follows_the_size_of_the_window(window: Window) -> None:
+    def pressed(option: str) -> bool:
+        """Press in the middle of where a switch belongs, left of its words; return whether that switched it."""
+        window.plotter.render()
+        width, height = window.plotter.window_size
+        words = next(words for made, words, *_ in window.panel._buttons if made is window.panel.boxes[option])
+        x = 0.74 * width + words.position[0] * 0.26 * width - 6 - 8
+        y = words.position[1] * height + 6
+        before = getattr(window.state.options, option)
+        interactor = window.plotter.iren.interactor
+        interactor.SetEventInformation(round(x), round(y), 0, 0, "0", 0, None)
+        interactor.InvokeEvent("MouseMoveEvent")
+        interactor.InvokeEvent("LeftButtonPressEvent")
+        interactor.InvokeEvent("LeftButtonReleaseEvent")
+        return getattr(window.state.options, option) is not before
+
+    def shares(option: str) -> tuple[float, float]:
+        words = next(words for made, words, *_ in window.panel._buttons if made is window.panel.boxes[option])
+        return words.position[0], words.position[1]
+
+    assert pressed("liver")
+    column, top = shares("lesions")[0], shares("liver")[1]
+    window.plotter.window_size = (1300, 800)
+    assert pressed("liver"), "a button stands where its words are"
+    assert pressed("labels")
+    assert shares("lesions")[0] == pytest.approx(column, abs=0.05), "the second column keeps its share"
+    assert shares("liver")[1] == pytest.approx(top, abs=0.01)
+
+
+@needs_gl
+def test_a_movie_from_the_window_says_how_far_it_is(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flrsim.viewer import movie
+
+    monkeypatch.setattr(movie, "FRAMES", 6)
+    said: list[str] = []
+    window.state.listeners.append(lambda: said.append(window.state.message))
+    window.save_movie()
+    of = len(movie.course_days(window.state.shown))
+    assert said[0] == f"drawing the movie: picture 1 of {of}; keys are answered after it"
+    assert said[-1] == "wrote flrsim-box-plan.gif"
+    assert (tmp_path / "flrsim-box-plan.gif").stat().st_size > 0
 
 
 REAL = """

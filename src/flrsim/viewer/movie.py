@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,18 @@ def course_pictures(
 
 
 def write_movie(
-    shown: Shown, path: Path, *, view: str = "anterior", size: tuple[int, int] = (960, 720)
+    shown: Shown,
+    path: Path,
+    *,
+    view: str = "anterior",
+    size: tuple[int, int] = (960, 720),
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write the course of a plan as .gif or .mp4.
+
+    Parameters
+    ----------
+    progress : told after each picture how many are drawn, and of how many.
 
     Raises
     ------
@@ -84,12 +93,12 @@ def write_movie(
     if not gl_available():
         raise DisplayError(INSTALL)
     if path.suffix.lower() == ".mp4":
-        _write_mp4(shown, path, view, size)
+        _write_mp4(shown, path, view, size, progress)
         return
     from PIL import Image
 
     pictures, times = [], []
-    for image, hold, _ in course_pictures(shown, view=view, size=size):
+    for image, hold in _counted(shown, view, size, progress):
         # Dithered, every picture would be new noise to the file; by median cut, rare hues would be lost, and with them a
         # stage's colour.
         pictures.append(image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
@@ -97,7 +106,24 @@ def write_movie(
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times, loop=0, optimize=False)
 
 
-def _write_mp4(shown: Shown, path: Path, view: str, size: tuple[int, int]) -> None:
+def _counted(
+    shown: Shown, view: str, size: tuple[int, int], progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[Any, int]]:
+    """Yield the pictures of a course and for how many frames each is shown, and tell how many are done."""
+    of = len(course_days(shown))
+    for n, (image, hold, _) in enumerate(course_pictures(shown, view=view, size=size), start=1):
+        if progress is not None:
+            progress(n, of)
+        yield image, hold
+
+
+def _write_mp4(
+    shown: Shown,
+    path: Path,
+    view: str,
+    size: tuple[int, int],
+    progress: Callable[[int, int], None] | None,
+) -> None:
     if not all(find_spec(name) for name in ("imageio", "imageio_ffmpeg")):
         raise DisplayError(NEEDS)
     import imageio.v2 as imageio
@@ -106,6 +132,6 @@ def _write_mp4(shown: Shown, path: Path, view: str, size: tuple[int, int]) -> No
     even = (size[0] // 16 * 16, size[1] // 16 * 16)
     writer: Any = imageio.get_writer(path, fps=RATE)
     with writer:
-        for image, hold, _ in course_pictures(shown, view=view, size=even):
+        for image, hold in _counted(shown, view, even, progress):
             for _repeat in range(hold):
                 writer.append_data(np.asarray(image))

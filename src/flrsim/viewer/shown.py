@@ -214,7 +214,7 @@ class Shown:
         until = self._framed_until(day)
         fate = self.fates.get(lesion.name)
         if fate is not None and fate.fate in ("removed", "ablated") and fate.stage is not None:
-            until = min(until, self.operation_days[fate.stage - 1])
+            until = min(until, *self.operation_days[fate.stage - 1 : fate.stage], until)
         return max(1.0, self._most(curve, until) / lesion.longest_axial_mm)
 
     def _framed_until(self, day: int | None) -> int:

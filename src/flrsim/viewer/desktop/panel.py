@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from flrsim.report import palette
+from flrsim.viewer.desktop.faults import told
 from flrsim.viewer.desktop.state import MOST_MARGIN_MM, TOGGLES, ViewState
 from flrsim.viewer.desktop.words import binding_rule, foot, help_text, picked_text, taken_text, wrapped
 from flrsim.viewer.layout import GREY, INK
@@ -57,15 +58,15 @@ class Panel:
         self._help.prop.justification_vertical = "top"
         self._curve(plotter)
         self.boxes: dict[str, Any] = {}
-        width, height = plotter.window_size
-        # Buttons are placed in pixels of the panel, not of the window.
-        column = 0.5 * (1 - LEFT) * width
+        self._buttons: list[tuple[Any, Any, int, float]] = []
         for n, name in enumerate(TOGGLES):
-            place = (MARGIN_PX + (n % 2) * column, TOP * height - (n // 2) * ROW_PX)
-            self._button(name, NAMES[name], place, partial(state.toggle, name), getattr(state.options, name))
+            on = getattr(state.options, name)
+            self._button(name, NAMES[name], n % 2, n // 2, partial(state.toggle, name), on)
         for n, (name, act) in enumerate(actions.items()):
-            place = (MARGIN_PX + (n % 2) * column, TOP * height - (n // 2 + 4.3) * ROW_PX)
-            self._button(name, name, place, act, None)
+            self._button(name, name, n % 2, n // 2 + 4.3, act, None)
+        self._flowed: tuple[int, ...] = ()
+        self._flow()
+        self._renderer.AddObserver("StartEvent", told(state, lambda *_: self._flow()))
         first, last = state.days
         self.day = self._slider(
             lambda day: state.set_day(round(day)), (first, last), first, "day", 0.1, moving, "%.0f"
@@ -82,15 +83,26 @@ class Panel:
         return self._plotter.add_text(text, position=place, viewport=True, font_size=size, color=colour)
 
     def _button(
-        self, name: str, text: str, place: tuple[float, float], act: Callable[[], None], on: bool | None
+        self, name: str, text: str, column: int, row: float, act: Callable[[], None], on: bool | None
     ) -> None:
-        self.boxes[name] = self._plotter.add_checkbox_button_widget(
-            lambda _: act(), value=bool(on), position=place, size=BOX_PX, border_size=2,
+        made = self.boxes[name] = self._plotter.add_checkbox_button_widget(
+            told(self._state, lambda _: act()), value=bool(on), size=BOX_PX, border_size=2,
             color_on=PUSH if on is None else ON, color_off=PUSH if on is None else OFF,
         )  # fmt: skip
+        self._buttons.append((made, self._text(text, (0.0, 0.0), 8), column, row))
+
+    def _flow(self) -> None:
+        """Put buttons and their words where they belong in a window of this size; asked before each drawing."""
         width, height = self._plotter.window_size
-        x = (place[0] + BOX_PX + 6) / ((1 - LEFT) * width)
-        self._text(text, (x, (place[1] + 2) / height), 8)
+        if self._flowed == (width, height):
+            return
+        self._flowed = (width, height)
+        wide = (1 - LEFT) * width
+        for made, words, column, row in self._buttons:
+            # Buttons are placed in pixels of the panel, not of the window.
+            x, y = MARGIN_PX + 0.5 * column * wide, TOP * height - row * ROW_PX
+            made.GetRepresentation().PlaceWidget([x, x + BOX_PX, y, y + BOX_PX, 0.0, 0.0])
+            words.position = ((x + BOX_PX + 6) / wide, (y + 2) / height)
 
     def _slider(
         self,
@@ -105,7 +117,7 @@ class Panel:
         until: float = 0.95,
     ) -> Any:
         made = self._plotter.add_slider_widget(
-            act, ends, value=value, title=title, pointa=(since, y), pointb=(until, y),
+            told(self._state, act), ends, value=value, title=title, pointa=(since, y), pointb=(until, y),
             interaction_event="always", fmt=form, **SLIDER,
         )  # fmt: skip
         made.GetRepresentation().SetLabelHeight(0.016)

@@ -8,6 +8,7 @@ from typing import Any
 from flrsim.report import palette
 from flrsim.resection.plane import Plane
 from flrsim.viewer.camera import CAMERAS
+from flrsim.viewer.desktop.faults import told
 from flrsim.viewer.desktop.pane import Pane
 from flrsim.viewer.desktop.panel import BESIDE, LEFT, ON, Panel
 from flrsim.viewer.desktop.state import ViewState
@@ -18,6 +19,8 @@ from flrsim.viewer.scene import scene_at
 
 SIZE = (1400, 860)
 FIRST_MARGIN_MM = 5.0
+SAID_EVERY = 5
+"""Pictures of a movie between two words about how far it is."""
 RIGHT = (-1.0, 0.0, 0.0)
 """A trial plane first points to the patient's right."""
 
@@ -86,8 +89,8 @@ class Window:
             "z": lambda: self.look_from("inferior"), "g": self.save_picture, "o": self.save_movie,
             "h": state.toggle_help, "q": plotter.close,
         }.items():  # fmt: skip
-            plotter.add_key_event(key, act)
-        plotter.iren.add_observer("LeftButtonPressEvent", self._click)
+            plotter.add_key_event(key, told(state, act))
+        plotter.iren.add_observer("LeftButtonPressEvent", told(state, self._click))
         style = plotter.iren.interactor.GetInteractorStyle()
         if style is not None:
             style.AddObserver("StartInteractionEvent", lambda *_: self.moving(True))
@@ -159,7 +162,8 @@ class Window:
             self.look_from(self._view)
 
     def _hold_plane(self) -> None:
-        cut = self.state.cut
+        state = self.state
+        cut = state.cut
         if (cut is not None) == (self.plane is not None):
             return
         if cut is None:
@@ -177,7 +181,7 @@ class Window:
                 self.state.set_cut(Plane((x, y, z), (i, j, k)))
 
         self.plane = self.plotter.add_plane_widget(
-            moved, normal=cut.normal, origin=cut.point_mm, bounds=bounds, factor=1.0, color=palette.LOUD,
+            told(state, moved), normal=cut.normal, origin=cut.point_mm, bounds=bounds, factor=1.0, color=palette.LOUD,
             interaction_event="always", outline_translation=False,
         )  # fmt: skip
 
@@ -219,12 +223,16 @@ class Window:
         self.state.say(f"wrote {path.name}")
 
     def save_movie(self) -> None:
-        """Save the whole course of the plan shown as a moving picture."""
+        """Save the whole course of the plan shown as a moving picture; the message line says how far it is."""
         from flrsim.viewer.movie import write_movie
 
         path = self.folder / f"flrsim-{_file_name(self.state.shown.name)}.gif"
-        write_movie(self.state.shown, path, view=self._view)
+        write_movie(self.state.shown, path, view=self._view, progress=self._say_progress)
         self.state.say(f"wrote {path.name}")
+
+    def _say_progress(self, done: int, of: int) -> None:
+        if done % SAID_EVERY == 1:
+            self.state.say(f"drawing the movie: picture {done} of {of}; keys are answered after it")
 
     def open(self) -> None:
         """Show the window and wait until it is closed."""
