@@ -114,8 +114,7 @@ def test_the_head_says_day_volumes_rule_and_what_the_drawing_means() -> None:
     shown = shown_box(result=grown_result(100.0))
     text = head(shown, shown.readout(30))
     assert text.startswith("box plan\nday 30, after stage 1\nFLR 150 mL  (135 mL to 165 mL)\nsFLR 30.0 %")
-    assert "rule: at least 30 %, chemotherapy > 12 weeks" in text
-    assert "volume sufficient in 50 % of draws" in text
+    assert "≥ 30 % sFLR (vauthey2002) in 50 % of draws, chemotherapy > 12 weeks" in text
     assert text.endswith("shape not predicted")
     bare = Shown(box_case()[0])
     assert head(bare, bare.readout(None)) == "box\nthe plan, on the images\nvolumes not simulated"

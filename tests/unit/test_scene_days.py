@@ -71,12 +71,10 @@ def test_on_the_images_nothing_moves_and_without_a_result_nothing_grows() -> Non
 
 def test_the_readout_says_what_was_simulated_and_that_no_shape_is_predicted() -> None:
     lines = scene_at(shown_box(result=grown_result(100.0)), day=30).readout.lines()
-    assert (
-        lines[0]
-        == "day 30 · FLR 150 mL (135 mL to 165 mL) · sFLR 30.0 % · volume sufficient in 50 % of draws"
-    )
-    assert lines[1].startswith("kept tissue drawn at 1.50 × its imaged volume about the middle of the border")
-    assert lines[1].endswith("shape not predicted")
+    assert lines[0] == "day 30 · FLR 150 mL (135 mL to 165 mL) · sFLR 30.0 %"
+    assert lines[1] == "≥ 30 % sFLR (vauthey2002) in 50 % of draws"
+    assert lines[2].startswith("kept tissue drawn at 1.50 × its imaged volume about the middle of the border")
+    assert lines[2].endswith("shape not predicted")
 
 
 def test_the_legend_counts_the_images_on_every_day() -> None:

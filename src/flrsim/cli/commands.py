@@ -322,7 +322,7 @@ def _write_reports(case: Any, compared: Any, paths: list[Path]) -> None:
     from flrsim.report import write_report
     from flrsim.viewer.shown import shown_plans
 
-    plans = shown_plans(case, compared.staged, compared.result.plans)
+    plans = shown_plans(case, compared.staged, compared.result.plans, compared.result.run.draws)
     pictures = report_pictures(plans)
     pages = any(path.suffix.lower() != ".pdf" for path in paths)
     models = report_models(plans) if pages else ()

@@ -42,7 +42,7 @@ def run_demo(out: Path, name: str, draws: int) -> None:
         table = measure(case, evidence, telv=telv_table(case, evidence))
         compared = compare(case, plans, evidence, seed=1, draws=draws, progress=None)
         progress("drawing")
-        shown = shown_plans(case, compared.staged, compared.result.plans)
+        shown = shown_plans(case, compared.staged, compared.result.plans, compared.result.run.draws)
         pictures = report_pictures(shown)
         progress("writing")
         out.mkdir(parents=True, exist_ok=True)

@@ -106,7 +106,10 @@ def played(
     if not plans:
         return (Shown(case),), None
     compared = compare(case, plans, evidence, seed=0, draws=FEW_DRAWS)
-    shown = {s.name: s for s in shown_plans(case, compared.staged, compared.result.plans)}
+    shown = {
+        s.name: s
+        for s in shown_plans(case, compared.staged, compared.result.plans, compared.result.run.draws)
+    }
     return tuple(shown[plan.name] for plan in plans), compared
 
 

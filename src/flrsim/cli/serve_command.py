@@ -43,5 +43,5 @@ def _report(case: LiverCase, compared: Compared) -> str:
     from flrsim.report import render_html
     from flrsim.viewer.shown import shown_plans
 
-    plans = shown_plans(case, compared.staged, compared.result.plans)
+    plans = shown_plans(case, compared.staged, compared.result.plans, compared.result.run.draws)
     return render_html(compared.result, report_pictures(plans), report_models(plans))

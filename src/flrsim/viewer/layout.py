@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from flrsim.report import palette
+from flrsim.report.tables import VERDICTS
 from flrsim.viewer.camera import ORIENTATION, Camera
 from flrsim.viewer.scene import Scene
 
@@ -21,8 +23,6 @@ BAR_SHARE = 0.3
 """Share of the width that the scale bar may take; where 50 mm are more, a shorter bar is drawn."""
 EDGE, GAP = 20.0, 8.0
 """Distance of words from the sides, and of the liver from words; like all sizes here in units of 1/900 of the height."""
-LINES = 2
-"""Lines of numbers for which room is kept whether they are written or not, so that all days share one frame."""
 LINE = 19.0
 FULL_HEIGHT, FULL_WIDTH = 900.0, 1200.0
 LEAST_FONT = 8
@@ -51,7 +51,7 @@ class Word:
 
     Attributes
     ----------
-    kind : ``title``, ``seen``, ``line``, ``banner``, ``axis``, ``hidden`` or ``scale``.
+    kind : ``title``, ``verdict``, ``blocking``, ``seen``, ``line``, ``banner``, ``axis``, ``hidden`` or ``scale``.
     """
 
     kind: str
@@ -112,15 +112,22 @@ def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: 
         top += line + 3 * unit
 
     row("title", scene.title, 25, INK, bold=True)
+    readout = scene.readout
+    if readout.verdict is not None:
+        ink = palette.VERDICT_COLOURS.get(readout.verdict, INK)
+        row("verdict", VERDICTS.get(readout.verdict, readout.verdict), 22, ink, bold=True)
+        row("blocking", readout.blocking, LINE, ink)
     row("seen", f"seen {camera.title}", 18, GREY)
-    lines = scene.readout.lines() if scene.readout.flr_ml is not None or scene.day is not None else ()
+    lines = readout.lines() if readout.flr_ml is not None or scene.day is not None else ()
     # In a small picture letters cannot shrink with it, so each line may take two rows.
+    # Room is kept for as many lines as any day has, so that all days share one frame.
     rows = 1 if LINE * unit >= LEAST_FONT else 2
-    for n in range(max(LINES, len(lines))):
+    for n in range(max(readout.most_lines, len(lines))):
         text = lines[n] if n < len(lines) else ""
+        ink = INK if n == 0 else palette.LOUD if text == readout.vessels_lost else GREY
         parts = wrap(text, math.ceil(len(text) / rows) + 8) if rows > 1 and text else [text]
         for part in [*parts, *[""] * (rows - len(parts))]:
-            row("line", part or None, LINE, INK if n == 0 else GREY, bold=n == 0)
+            row("line", part or None, LINE, ink, bold=n == 0)
 
     top = max([top, *(b.box.bottom + 3 * unit for b in banners)])
     letter = max(26 * unit, LEAST_FONT)

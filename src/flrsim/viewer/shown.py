@@ -15,6 +15,7 @@ from flrsim.plan import Occlude, occluded_segments
 from flrsim.report import format as show
 from flrsim.results import PlanResult, Quantiles
 from flrsim.staging import Fate, StagedPlan
+from flrsim.viewer import judged
 from flrsim.viewer.geometry import PlanGeometry
 
 HALF = 0.5
@@ -91,6 +92,10 @@ class Readout:
     ----------
     operations_done : by the end of the day.
     p_sufficient : share of draws in which the FLR meets the binding rule on that day.
+    rule, share : the binding rule and the plan's share by it, on the rule's own denominator.
+    draws : how many there are.
+    verdict, blocking : of the plan, whatever the day: the verdict's key, and what stands in the way, on one line.
+    vessels_lost : what stays without inflow or outflow in the end; empty where nothing does.
     """
 
     day: int | None
@@ -101,6 +106,32 @@ class Readout:
     p_sufficient: float | None
     growth: Growth
     lesions: tuple[LesionNow, ...]
+    rule: judged.BindingRule | None = None
+    share: Quantiles | None = None
+    draws: int | None = None
+    verdict: str | None = None
+    blocking: str = ""
+    vessels_lost: str = ""
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether kept tissue is drawn in another size than imaged."""
+        return abs(self.growth.volume - 1.0) >= SEEN_GROWTH
+
+    @property
+    def most_lines(self) -> int:
+        """How many lines are printed on the days of this plan that have most."""
+        return 2 + (self.rule is not None) + bool(self.vessels_lost)
+
+    @property
+    def asked(self) -> str:
+        """The binding rule, and in how many draws it is met where that is known; empty without a rule."""
+        if self.rule is None:
+            return ""
+        if self.p_sufficient is None:
+            return f"rule: {self.rule.text}"
+        of = "draws" if self.draws is None else f"{self.draws:,} draws"
+        return f"{self.rule.text} in {show.percent(self.p_sufficient, 0)} of {of}"
 
     def lines(self) -> tuple[str, ...]:
         """Return the day, its volumes and what the drawing means, for print."""
@@ -108,14 +139,15 @@ class Readout:
         parts = [when]
         if self.flr_ml is not None:
             parts.append(f"FLR {show.ml(self.flr_ml.median)}{_interval(self.flr_ml, show.ml)}")
-        if self.sflr is not None:
+        if self.rule is not None and self.share is not None:
+            parts.append(f"{self.rule.quantity} {show.percent(self.share.median, 1)}")
+        elif self.sflr is not None:
             parts.append(f"sFLR {show.percent(self.sflr.median, 1)}")
-        if self.p_sufficient is not None:
-            parts.append(f"volume sufficient in {show.percent(self.p_sufficient, 0)} of draws")
         lines = [" · ".join(parts)]
         if self.day is not None and self.flr_ml is None:
             lines = [f"{when} · growth not simulated: drawn as imaged"]
-        if abs(self.growth.volume - 1.0) >= SEEN_GROWTH:
+        lines += [text for text in (self.asked, self.vessels_lost) if text]
+        if self.is_scaled:
             lines.append(
                 f"kept tissue drawn at {self.growth.volume:.2f} × its imaged volume about {self.growth.centre_name}, "
                 "the rest as imaged: shape not predicted"
@@ -140,6 +172,7 @@ class Shown:
     case: LiverCase
     staged: StagedPlan | None = None
     result: PlanResult | None = None
+    draws: int | None = None
 
     @property
     def name(self) -> str:
@@ -256,6 +289,12 @@ class Shown:
             enough,
             self.growth(day),
             tuple(self.lesion_now(lesion, day) for lesion in self.case.lesions),
+            self.rule,
+            None if self.rule is None or sflr is None else self.rule.share(sflr),
+            self.draws,
+            None if result is None else result.verdict,
+            "" if result is None else judged.sentence(result),
+            judged.vessels_lost(result),
         )
 
     def lesion_now(self, lesion: Lesion, day: int | None) -> LesionNow:
@@ -291,6 +330,11 @@ class Shown:
         values, days = self._curves.get(name), self._curves.get("days")
         return None if not days or not values else (days, values["p10"], values["median"], values["p90"])
 
+    @cached_property
+    def rule(self) -> judged.BindingRule | None:
+        """The rule on volume that binds the plan; None without one."""
+        return judged.binding_rule(self.result)
+
     @property
     def telv_ml(self) -> float | None:
         """The estimated total liver volume that sFLR is a share of, mL; None without a patient."""
@@ -322,7 +366,7 @@ class Shown:
 
 
 def shown_plans(
-    case: LiverCase, staged: Sequence[StagedPlan], results: Sequence[PlanResult]
+    case: LiverCase, staged: Sequence[StagedPlan], results: Sequence[PlanResult], draws: int | None = None
 ) -> tuple[Shown, ...]:
     """Return what is drawn of compared plans, in their order."""
-    return tuple(Shown(case, one, result) for one, result in zip(staged, results, strict=True))
+    return tuple(Shown(case, one, result, draws) for one, result in zip(staged, results, strict=True))

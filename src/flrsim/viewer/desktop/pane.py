@@ -8,7 +8,7 @@ import numpy as np
 
 from flrsim.report import palette
 from flrsim.viewer.camera import Camera
-from flrsim.viewer.desktop.words import wrapped
+from flrsim.viewer.desktop.words import verdict_lines, wrapped
 from flrsim.viewer.drawing import SceneDrawing, frame, look, mark_orientation, prepare
 from flrsim.viewer.layout import GREY, INK, SCALE_BAR_MM
 from flrsim.viewer.scene import Actor, Scene
@@ -49,6 +49,9 @@ class Pane:
         plotter.enable_depth_peeling(number_of_peels=PEELS)
         self._words = plotter.add_text("", position=(0.02, 0.98), viewport=True, font_size=9, color=ink)
         self._words.prop.justification_vertical = "top"
+        # As large as the words, in a colour of its own, on lines that the words leave free under the plan's name.
+        self._verdict = plotter.add_text("", position=(0.02, 0.98), viewport=True, font_size=9)
+        self._verdict.prop.justification_vertical = "top"
         self._banner = plotter.add_text("", position=(0.98, 0.98), viewport=True, font_size=10, color="white")
         self._banner.prop.justification_vertical = "top"
         self._banner.prop.justification_horizontal = "right"
@@ -85,7 +88,13 @@ class Pane:
             self._current.hide()
         self._current = drawing
         drawing.show(scene)
-        self._words.input = wrapped(words, HEAD_CHARS if wide else HEAD_CHARS // 2)
+        width = HEAD_CHARS if wide else HEAD_CHARS // 2
+        name, _, rest = words.partition("\n")
+        name, verdict = wrapped(name, width), verdict_lines(scene.readout, width)
+        free = "\n" * len(verdict)
+        self._words.input = f"{name}{free}\n{wrapped(rest, width)}"
+        self._verdict.input = "\n" * (name.count("\n") + 1) + "\n".join(verdict) if verdict else ""
+        self._verdict.prop.color = palette.VERDICT_COLOURS.get(scene.readout.verdict or "", INK)
         self._banner.input = "\n".join(f" {b} " for b in scene.banners)
         self._write_names(scene)
 

@@ -9,7 +9,7 @@ from typing import Any
 from flrsim.report import palette
 from flrsim.viewer.desktop.faults import told
 from flrsim.viewer.desktop.state import MOST_MARGIN_MM, TOGGLES, ViewState
-from flrsim.viewer.desktop.words import binding_rule, foot, help_text, picked_text, taken_text, wrapped
+from flrsim.viewer.desktop.words import foot, help_text, picked_text, taken_text, wrapped
 from flrsim.viewer.layout import GREY, INK
 
 PANEL_CHARS, FOOT_CHARS = 37, 53
@@ -145,17 +145,21 @@ class Panel:
             self._drawn_for = key
             self._mark = None
             top = 0.0
+            # The curve is that of what the rule asks for: never sFLR under the line of a rule on another share.
+            rule = state.shown.rule
+            chart.y_axis.label = f"{'sFLR' if rule is None else rule.quantity}, %"
             for shown, colour in ((state.shown, ON), (state.beside, BESIDE)):
                 curve = shown.curve("sflr") if shown is not None else None
                 if shown is None or curve is None:
                     continue
                 days, low, mid, high = (list(map(float, values)) for values in curve)
+                if rule is not None:
+                    low, mid, high = map(rule.shares, (low, mid, high))
                 low, mid, high = ([100 * v for v in values] for values in (low, mid, high))
                 top = max(top, *high)
                 if shown is state.shown:
                     chart.area(days, low, high, color=(0, 158, 115, 60))
                 chart.line(days, mid, color=colour, width=2.5)
-            rule = binding_rule(state.shown)
             self._ends = (float(state.days[0]), float(state.days[1]))
             if top and rule is not None:
                 chart.line(

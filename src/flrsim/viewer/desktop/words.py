@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from textwrap import fill
+from textwrap import fill, shorten
 
 from flrsim.report import format as show
 from flrsim.report import palette
-from flrsim.results import RESEARCH_NOTE, LesionVolume, RuleOutcome
+from flrsim.report.tables import VERDICTS
+from flrsim.results import RESEARCH_NOTE, LesionVolume, Quantiles
 from flrsim.viewer.desktop.state import Picked, ViewState
 from flrsim.viewer.desktop.tools import Taken
 from flrsim.viewer.shown import Readout, Shown
@@ -28,6 +29,13 @@ KEYS = (
 )
 
 
+def verdict_lines(readout: Readout, width: int) -> tuple[str, ...]:
+    """Return the verdict and what stands in the way, a line each of at most `width` characters; nothing without a plan."""
+    if readout.verdict is None:
+        return ()
+    return VERDICTS.get(readout.verdict, readout.verdict), shorten(readout.blocking, width, placeholder=" …")
+
+
 def head(shown: Shown, readout: Readout) -> str:
     """Return plan, day and live numbers, a line each."""
     day = "the plan, on the images" if readout.day is None else f"day {readout.day}"
@@ -41,30 +49,27 @@ def head(shown: Shown, readout: Readout) -> str:
         between = "" if flr.p10 is None else f"  ({show.ml(flr.p10)} to {show.ml(flr.p90)})"
         lines.append(f"FLR {show.ml(flr.median)}{between}")
     if shown.result is not None:
-        if readout.day is None:
+        rule = readout.rule
+        if readout.day is None and (rule is None or rule.formula):
             lines.append(f"{show.percent(shown.result.flr_fraction, 1)} of the functional liver")
         if readout.sflr is not None:
-            low, high = readout.sflr.p10, readout.sflr.p90
-            lines.append(
-                f"sFLR {show.percent(readout.sflr.median, 1)}  ({show.percent(low, 1)} to {show.percent(high, 1)})"
-            )
-        rule = binding_rule(shown)
+            lines.append(f"sFLR {_between(readout.sflr)}")
         if rule is not None:
-            lines.append(f"rule: at least {show.percent(rule.threshold, 0)}, {rule.population}")
-        if readout.p_sufficient is not None:
-            lines.append(f"volume sufficient in {show.percent(readout.p_sufficient, 0)} of draws")
-    if len(readout.lines()) > 1:
+            # A rule on another share than sFLR is printed with that share.
+            if readout.share is not None and not rule.formula:
+                lines.append(f"{rule.quantity} {_between(readout.share)}")
+            lines.append(f"{readout.asked}, {rule.population}")
+        if readout.vessels_lost:
+            lines.append(readout.vessels_lost)
+    if readout.is_scaled:
         lines.append(
             f"kept tissue drawn {readout.growth.volume:.2f} × about {readout.growth.centre_name}: shape not predicted"
         )
     return "\n".join(lines)
 
 
-def binding_rule(shown: Shown) -> RuleOutcome | None:
-    """Return the binding rule on sFLR of a plan."""
-    if shown.result is None:
-        return None
-    return next((r for r in shown.result.rules if r.binding and r.unit == "fraction"), None)
+def _between(share: Quantiles) -> str:
+    return f"{show.percent(share.median, 1)}  ({show.percent(share.p10, 1)} to {show.percent(share.p90, 1)})"
 
 
 def picked_text(shown: Shown, day: int | None, picked: Picked, facts: LesionVolume | None) -> str:

@@ -110,7 +110,8 @@ class Planner:
         compared = session.judge()
         results(session, compared)
         at = next(i for i, s in enumerate(compared.staged) if s.plan.name == self._draft.selected)
-        shown = Shown(self._bench.case, compared.staged[at], compared.result.plans[at])
+        judged = compared.result
+        shown = Shown(self._bench.case, compared.staged[at], judged.plans[at], judged.run.draws)
         self._shapes.lend(shown, cuts_of(self._draft.plan))
         scene_at(shown)
 

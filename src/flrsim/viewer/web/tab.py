@@ -231,7 +231,8 @@ class Tab:
             return
         state, session = self.server.state, self.session
         at = next(i for i, p in enumerate(self._compared.result.plans) if p.name == session.draft.selected)
-        shown = Shown(session.bench.case, self._compared.staged[at], self._compared.result.plans[at])
+        judged = self._compared.result
+        shown = Shown(session.bench.case, self._compared.staged[at], judged.plans[at], judged.run.draws)
         first, last = shown.days
         if self._day is not None:
             self._day = min(max(self._day, first), last)

@@ -1,0 +1,112 @@
+"""What stands beside a picture of a judged plan: verdict, binding rule on its own denominator, tissue without vessels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from drawn_box import grown_result, shown_box
+
+from flrsim.evidence import MEASURED_LIVER
+from flrsim.report import palette
+from flrsim.results import CreditedFlr, PerfusionResult, PlanResult
+from flrsim.viewer.camera import CAMERAS
+from flrsim.viewer.desktop.words import head, verdict_lines
+from flrsim.viewer.layout import layout_of
+from flrsim.viewer.scene import scene_at
+from flrsim.viewer.shown import Shown
+
+
+def judged(result: PlanResult) -> Shown:
+    return replace(shown_box(result=result), draws=10_000)
+
+
+def of_functional_liver() -> PlanResult:
+    """A plan held against 100 mL of 250 mL functional liver, where the formula says 285 mL."""
+    result = grown_result(100.0)
+    rule = replace(
+        result.rules[0], formula=MEASURED_LIVER, threshold=0.4, quantity="FLR / functional liver",
+        population="cirrhosis",
+    )  # fmt: skip
+    return replace(result, rules=(rule, *result.rules[1:]), flr_fraction=100 / 250, sflr=100 / 285)
+
+
+def losing(result: PlanResult, credited: tuple[CreditedFlr, ...] = ()) -> PlanResult:
+    lost = PerfusionResult({}, {}, 60.0, {"S4": 59.5, "S3": 0.5}, (), credited, ())
+    return replace(result, perfusion=lost)
+
+
+def test_a_rule_on_sflr_is_named_with_its_formula_and_the_draws() -> None:
+    shown = judged(grown_result(100.0))
+    assert shown.readout(30).asked == "≥ 30 % sFLR (vauthey2002) in 50 % of 10,000 draws"
+    assert shown.readout(None).asked == "rule: ≥ 30 % sFLR (vauthey2002)"
+    assert shown.readout(30).share == shown.readout(30).sflr
+
+
+def test_a_rule_on_another_share_never_stands_beside_sflr() -> None:
+    shown = judged(of_functional_liver())
+    now = shown.readout(30)
+    assert now.share is not None
+    assert now.sflr is not None
+    # sFLR 30 % of 285 mL over 250 mL.
+    assert now.share.median == pytest.approx(0.30 * 285 / 250)
+    assert now.share.p10 == pytest.approx(0.27 * 285 / 250)
+    assert now.lines()[0].endswith("FLR / functional liver 34.2 %")
+    assert now.lines()[1] == "≥ 40 % FLR / functional liver in 50 % of 10,000 draws"
+    assert not any("sFLR" in line for line in now.lines())
+    text = head(shown, now).split("\n")
+    assert "sFLR 30.0 %  (27.0 % to 33.0 %)" in text
+    assert "FLR / functional liver 34.2 %  (30.8 % to 37.6 %)" in text
+    assert shown.rule is not None
+    assert shown.rule.shares([0.2, 0.4]) == pytest.approx([0.228, 0.456])
+
+
+def test_without_a_rule_nothing_is_asked() -> None:
+    shown = judged(replace(grown_result(), rules=()))
+    assert shown.rule is None
+    assert shown.readout(30).asked == ""
+    assert shown.readout(30).lines()[0].endswith("sFLR 30.0 %")
+
+
+@pytest.mark.parametrize("verdict", palette.VERDICT_COLOURS)
+def test_the_verdict_stands_under_the_title_in_its_colour_and_in_one_size(verdict: str) -> None:
+    why = "vessels were not supplied " * 20
+    for day in (None, 30):
+        scene = scene_at(judged(replace(grown_result(), verdict=verdict, blocking=why)), day=day)
+        words = layout_of(scene, CAMERAS["anterior"], (1200, 700), 200).words
+        title, word, reason = [w for w in words if w.kind != "banner"][:3]
+        assert (title.kind, word.kind, reason.kind) == ("title", "verdict", "blocking")
+        assert word.text.lower().startswith(verdict.split("_")[0][:4])
+        assert word.colour == reason.colour == palette.VERDICT_COLOURS[verdict]
+        assert word.size == pytest.approx(22.0)
+        assert word.bold
+        assert reason.text.endswith("…")
+        assert reason.size > 15
+        assert len(verdict_lines(scene.readout, 46)[1]) <= 46
+
+
+def test_a_sentence_that_is_cut_off_keeps_what_stands_in_the_way() -> None:
+    long = replace(
+        grown_result(), blocking=f"volume is enough {'by far ' * 15}; but 60 mL lose their vessels"
+    )
+    assert judged(long).readout(None).blocking == "60 mL lose their vessels"
+    short = replace(grown_result(), blocking="enough; but slow")
+    assert judged(short).readout(None).blocking == "enough; but slow"
+
+
+def test_what_loses_its_vessels_is_said_on_every_day_and_keeps_the_frame() -> None:
+    none = CreditedFlr(0.0, 40.0, 0.12, 0.24, 0.1, 0.2)
+    shown = judged(losing(grown_result(100.0), (none, replace(none, credit=0.5, sflr=0.2))))
+    said = "60 mL of what stays (S4) loses inflow or outflow in the end; sFLR without it 12 % now, 24 % at resection"
+    rooms = set()
+    for day in (None, 0, 30, 40):
+        scene = scene_at(shown, day=day)
+        layout = layout_of(scene, CAMERAS["anterior"], (1200, 700), 200)
+        rooms.add(layout.room)
+        assert [w.colour for w in layout.words if w.text == said] == [palette.LOUD]
+        assert said in head(shown, scene.readout)
+    assert len(rooms) == 1
+    other = losing(of_functional_liver(), (replace(none, sflr_at_resection=None),))
+    assert judged(other).readout(None).vessels_lost.endswith("FLR / functional liver without it 14 %")
+    few = replace(grown_result(), perfusion=PerfusionResult({}, {}, 0.4, {"S4": 0.4}, (), (), ()))
+    assert judged(few).readout(None).vessels_lost == ""
