@@ -68,6 +68,8 @@ def _operated(found: Operated) -> dict[str, Any]:
         "low": found.p_phlf_low,
         "high": found.p_phlf_high,
         "death": found.p_death,
+        "died": found.died,
+        "died_before": found.died_before,
     }
 
 

@@ -469,6 +469,29 @@ def test_why(session: tuple[Draft, Workbench]) -> None:
     assert refused(lambda: why(compared, "nobody", "sflr", E)).sentence
 
 
+@pytest.mark.parametrize("weight", [78.0, 250.0])
+def test_why_of_death_adds_up_however_few_are_operated_on(
+    session: tuple[Draft, Workbench], weight: float
+) -> None:
+    draft, bench = session
+    draft = add_resection(set_patient(draft, weight_kg=weight), "left_trisectionectomy")
+    compared = bench.compare(draft)
+    shares = []
+    for plan, timeline in zip(compared.result.plans, compared.timelines, strict=True):
+        told = why(compared, plan.name, "p_death_90d", E)
+        before, share, death = (i.value for i in told.inputs[:3])
+        assert isinstance(before, float)
+        assert isinstance(share, float)
+        assert timeline is not None
+        assert share == timeline.p_operations_done
+        assert death is None if share == 0 else isinstance(death, float)
+        summed = before + share * (death if isinstance(death, float) else 0.0)
+        assert summed == pytest.approx(plan.p_death_90d, abs=1e-12)
+        assert "operated on last × death after it" in told.formula
+        shares.append(share)
+    assert (min(shares) < 0.5) == (weight > 200.0)
+
+
 def test_undo_and_redo() -> None:
     s = Steps(1).do(2).do(3)
     assert s.undo().now == 2

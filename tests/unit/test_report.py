@@ -266,7 +266,7 @@ def test_the_comparison_starts_with_what_is_left_and_ends_with_what_stands_in_th
         ("Liver failure", ["4 % to 11 %", "8 % to 21 %"]),
         ("… defined as", ["ISGLS B or C"] * 2),
         ("Death within 90 days, of all who start", ["<1 %", "5 %"]),
-        ("… after the last operation, were it done in all draws", ["–", "6 %"]),
+        ("Death after the last operation, were the last operation done in all draws", ["–", "6 %"]),
         ("Textbook", ["0 %: L3 is cut through on these images", "41 %"]),
         ("Verdict", ["Does not meet the rules", "Cannot judge"]),
         ("Not supplied", ["portal vein, hepatic vein"] * 2),

@@ -442,6 +442,50 @@ def test_an_operation_that_turns_people_away_is_not_shown_as_safe() -> None:
     assert after not in dict(risk_rows(replace(away, p_death_last=0.0)))
 
 
+FEW = {"share": 0.04, "draws": 80.0, "low": None, "high": None, "death": None}
+
+
+def turned_away() -> PlanResult:
+    """Return a plan of one operation that most are turned away from."""
+    return replace(
+        comparison().plans[0],
+        dates=(PlanDate(0, "operate", "right trisectionectomy", 1),),
+        p_complete=0.03,
+        p_dropout={"growth": 0.951, "progression": 0.009, "death": 0.01},
+        p_phlf={"low": 0.1, "high": 0.26, "operated": FEW},
+        p_major_morbidity=0.01,
+        p_death_90d=0.0,
+        p_death_last=0.04,
+    )
+
+
+def test_where_few_are_operated_on_the_danger_of_the_operation_comes_first() -> None:
+    rows = risk_rows(turned_away())
+    assert rows[0] == ("death after the last operation, were the last operation done in all draws", "4 %")
+    assert rows[-1] == ("death within 90 days, of all who start", "0 % (96 % not operated)")
+    labels = [label for label, _ in rows]
+    assert labels.index("liver failure, were the last operation done in all draws") < labels.index(
+        "completed as planned"
+    )
+    said = dict(rows)
+    assert said["completed as planned"] == "3 % (96 % not operated)"
+    assert said["major complication"] == "1 % (96 % not operated)"
+    table = {r.label: r.cells[0].text for r in comparison_rows(replace(comparison(), plans=(turned_away(),)))}
+    assert table["Death within 90 days, of all who start"] == "0 % (96 % not operated)"
+    order = [label for label in table if label.startswith("Death")]
+    assert order[0].startswith("Death after the last operation, were")
+    most = replace(turned_away(), p_phlf={"low": 0.1, "high": 0.26, "operated": {**FEW, "share": 0.5}})
+    assert risk_rows(most)[0] == ("completed as planned", "3 %")
+
+
+def test_a_plan_of_one_step_is_not_stopped_but_not_begun() -> None:
+    said = dict(risk_rows(turned_away()))
+    assert said["not operated: remnant too small"] == "95 %"
+    few = replace(staged(), p_phlf={"low": 0.1, "high": 0.26, "operated": FEW})
+    assert dict(risk_rows(few))["stopped: remnant too small"]
+    assert dict(risk_rows(few))["completed as planned"] == "74 % (96 % without the last operation)"
+
+
 @pytest.mark.parametrize(
     ("operated", "failure", "death"),
     [

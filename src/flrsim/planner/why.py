@@ -260,9 +260,33 @@ def _risk(result: Comparison, plan: PlanResult) -> list[Input]:
     given = plan.p_phlf or {}
     low, high = given.get("low"), given.get("high")
     return [
-        Input("liver failure, low of the range", low, "fraction", _draws(result)),
-        Input("liver failure, high of the range", high, "fraction", _draws(result)),
+        Input(
+            "liver failure after the last operation, were it done in all draws, low of the range",
+            low,
+            "fraction",
+            _draws(result),
+        ),
+        Input(
+            "liver failure after the last operation, were it done in all draws, high of the range",
+            high,
+            "fraction",
+            _draws(result),
+        ),
         *(Input(f"stage {s.stage}", s.operation, "", "the plan") for s in plan.stages),
+    ]
+
+
+def _death(result: Comparison, plan: PlanResult) -> list[Input]:
+    """Return what death of all who start adds up from; who is not operated on does not die of the operation."""
+    draws, found = _draws(result), (plan.p_phlf or {}).get("operated")
+    if found is None:
+        return [Input("died of a step, no operation follows", plan.p_death_90d, "fraction", draws)]
+    share, died = found["share"], found["died"]
+    return [
+        Input("died before the last operation", found["died_before"], "fraction", draws),
+        Input("operated on last, of all who start", share, "fraction", draws),
+        Input("death after it, of those operated on", died / share if share else None, "fraction", draws),
+        *_risk(result, plan),
     ]
 
 
@@ -382,17 +406,19 @@ QUANTITIES: Mapping[str, _Quantity] = {
         ("risk.phlf", "function."),
     ),
     "p_death_90d": _Quantity(
-        "death within 90 days of any operation",
+        "death within 90 days of any step, of all who start",
         "fraction",
-        "death without liver failure + liver failure × death after it, over all operations",
+        "died before the last operation + operated on last × death after it, of those operated on; in every draw that is operated "
+        "on death after it is other causes + (1 − other causes) × liver failure × death after failure",
         lambda p: p.p_death_90d,
-        _risk,
+        _death,
         ("risk.death", "risk.phlf"),
     ),
     "p_death_last": _Quantity(
-        "death within 90 days of those who come to the last operation",
+        "death within 90 days of the last operation, were it done in all draws",
         "fraction",
-        "death without liver failure + liver failure × death after it, over the draws that reach it",
+        "other causes + (1 − other causes) × liver failure × death after failure, over all draws, were it done in each; other causes "
+        "are raised where a published total is higher",
         lambda p: p.p_death_last,
         _risk,
         ("risk.death", "risk.phlf"),
@@ -400,7 +426,7 @@ QUANTITIES: Mapping[str, _Quantity] = {
     "p_major_morbidity": _Quantity(
         "major complication",
         "fraction",
-        "odds by extent of the operations, each cause once",
+        "odds by extent of the operations, each cause once; in the draws that come to each operation",
         lambda p: p.p_major_morbidity,
         _risk,
         ("risk.morbidity",),

@@ -9,19 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flrsim.report import format as show
+from flrsim.report import risks
 from flrsim.report.cell import Cell
 from flrsim.report.rules import called, rule_family, rule_label, rule_number
-from flrsim.report.tables import (
-    DEFINITIONS,
-    IN_ALL,
-    OPERATED,
-    WERE_IT_DONE,
-    death_of_operated,
-    failure_of_operated,
-    range_text,
-    shares,
-    verdict,
-)
+from flrsim.report.tables import DEFINITIONS, shares, verdict
 from flrsim.results import Comparison, LesionVolume, PlanDate, PlanResult, RuleOutcome, StayingSegment
 
 SHORTEST_LONG_TEXT = 140
@@ -212,34 +203,47 @@ def _what(date: PlanDate, *, several: bool) -> str:
 
 
 def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
-    """Return the simulated risks of a plan, death last."""
-    rows: list[tuple[str, str]] = []
+    """Return the simulated risks of a plan, death last; where few are operated on, first what the operation would be."""
+    start: list[tuple[str, str]] = []
     if plan.p_complete is not None:
-        rows.append(("completed as planned", show.probability(plan.p_complete)))
+        start.append(("completed as planned", risks.of_all(plan, plan.p_complete)))
+    ends = "stopped" if risks.several_steps(plan) else "not operated"
     for reason, p in plan.p_dropout.items():
         if p > 0 and reason != "death":
-            rows.append((f"stopped: {REASONS.get(reason, show.words(reason))}", show.probability(p)))
-    failure = range_text(plan.p_phlf)
+            start.append((f"{ends}: {REASONS.get(reason, show.words(reason))}", show.probability(p)))
+    done: list[tuple[str, str]] = []
+    failure = risks.range_text(plan.p_phlf)
     if failure:
-        rows.append((f"liver failure, {WERE_IT_DONE}", failure))
-        rows += [(f"… {OPERATED}", text) for text in (failure_of_operated(plan),) if text]
+        done.append((f"liver failure, {risks.WERE_IT_DONE}", failure))
+        done += [(f"… {risks.OPERATED}", text) for text in (risks.failure_of_operated(plan),) if text]
         remark = str((plan.p_phlf or {}).get("remark") or "")
-        rows += [("… to be read with this", remark)] if remark else []
+        done += [("… to be read with this", remark)] if remark else []
         for name, label in DEFINITIONS.items():
-            other = range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
+            other = risks.range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
             if other:
-                rows.append((f"… by {label}, {IN_ALL}", other))
+                done.append((f"… by {label}, {risks.IN_ALL}", other))
+    major = []
     if plan.p_major_morbidity is not None:
-        rows.append(("major complication", show.probability(plan.p_major_morbidity)))
+        major.append(("major complication", risks.of_all(plan, plan.p_major_morbidity)))
+    death = []
     if plan.p_death_90d is not None:
-        death, last = show.probability(plan.p_death_90d), show.probability(plan.p_death_last)
-        rows.append(("death within 90 days, of all who start", death))
-        if (
-            plan.p_death_last is not None and last != death
-        ):  # who is turned away is not exposed to the operation
-            rows.append((f"… after the last operation, were it done {IN_ALL}", last))
-            rows += [(f"… after the last operation, {OPERATED}", t) for t in (death_of_operated(plan),) if t]
-    return tuple(rows)
+        death.append(("death within 90 days, of all who start", risks.of_all(plan, plan.p_death_90d)))
+    # Who is turned away is not exposed to the operation: its own risk comes first where that is most of them.
+    if risks.few_operated(plan):
+        last = _last_death(plan, f"death after the last operation, {risks.WERE_IT_DONE}")
+        return (*last, *done, *start, *major, *death)
+    told = death and show.probability(plan.p_death_last) != show.probability(plan.p_death_90d)
+    last = _last_death(plan, f"… after the last operation, were it done {risks.IN_ALL}") if told else ()
+    return (*start, *done, *major, *death, *last)
+
+
+def _last_death(plan: PlanResult, label: str) -> tuple[tuple[str, str], ...]:
+    """Return death after the last operation, were it done in all draws, and of those who are operated on."""
+    if plan.p_death_last is None:
+        return ()
+    those = risks.death_of_operated(plan)
+    beside = ((f"… after the last operation, {risks.OPERATED}", those),) if those else ()
+    return ((label, show.probability(plan.p_death_last)), *beside)
 
 
 def plan_b(comparison: Comparison, plan: PlanResult) -> tuple[PlanB, ...]:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from flrsim.report import format as show
-from flrsim.report import operations, perfusion
+from flrsim.report import operations, perfusion, risks
 from flrsim.report.cell import Cell
 from flrsim.report.context import DISEASE, disease_cell
 from flrsim.report.rules import conflicts, rule_cell, rule_labels
@@ -39,11 +39,6 @@ DEFINITIONS = {
     "fifty_fifty": "50-50 criteria",
 }
 """Further definitions of liver failure as printed: beside the one it was modelled in, each stands for itself."""
-
-IN_ALL = "in all draws"
-WERE_IT_DONE = f"were the last operation done {IN_ALL}"
-OPERATED = "of those with enough volume who are operated on"
-"""The two populations of the last operation's risks: one for every plan, and one that differs from plan to plan."""
 
 FORMULA_CAUSE = "formula of TELV"
 """The cause in an sFLR's ledger that is a choice, not an error of measurement."""
@@ -157,23 +152,24 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     add(group, "Resection", lambda p: show.day(p.resection_day))
     add(group, "Earliest day with sufficient volume", lambda p: show.day_interval(p.earliest_day_volume_ok))
     group = "Simulated risk"
-    add(group, "Plan completed", lambda p: show.probability(p.p_complete))
+    add(group, "Plan completed", lambda p: risks.of_all(p, p.p_complete))
     for reason in dict.fromkeys(r for p in comparison.plans for r in p.p_dropout):
         add(group, f"Drop-out: {DROP_OUTS.get(reason, show.words(reason))}", partial(_dropout, reason=reason))
-    add(group, f"Liver failure, {WERE_IT_DONE}", _failure)
-    add(group, f"… {OPERATED}", failure_of_operated)
+    add(group, f"Liver failure, {risks.WERE_IT_DONE}", _failure)
+    add(group, f"… {risks.OPERATED}", risks.failure_of_operated)
     add(group, "… to be read with this", lambda p: str((p.p_phlf or {}).get("remark") or ""))
     add(group, "… defined as", lambda p: str((p.p_phlf or {}).get("definition") or ""))
     for name, label in DEFINITIONS.items():
-        add(group, f"… by {label}, {IN_ALL}", partial(_failure_by, name=name))
-    add(group, "Major complications", lambda p: show.probability(p.p_major_morbidity))
-    add(group, "Death within 90 days, of all who start", lambda p: show.probability(p.p_death_90d))
+        add(group, f"… by {label}, {risks.IN_ALL}", partial(_failure_by, name=name))
+    add(group, "Major complications", lambda p: risks.of_all(p, p.p_major_morbidity))
+    # Who is turned away cannot die of the operation: its own danger comes first, so that no plan looks safe by that.
     add(
         group,
-        f"… after the last operation, were it done {IN_ALL}",
+        f"Death after the last operation, {risks.WERE_IT_DONE}",
         lambda p: show.probability(p.p_death_last),
     )
-    add(group, f"… after the last operation, {OPERATED}", death_of_operated)
+    add(group, f"… after the last operation, {risks.OPERATED}", risks.death_of_operated)
+    add(group, "Death within 90 days, of all who start", lambda p: risks.of_all(p, p.p_death_90d))
     add(group, "Textbook outcome", _textbook)
     for axis, label in AXES.items():
         add("Axes", label, partial(_axis, axis=axis))
@@ -340,45 +336,11 @@ def _axis(plan: PlanResult, axis: str) -> Cell:
 
 
 def _failure(plan: PlanResult) -> str:
-    return range_text(plan.p_phlf)
+    return risks.range_text(plan.p_phlf)
 
 
 def _failure_by(plan: PlanResult, *, name: str) -> str:
-    return range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
-
-
-def failure_of_operated(plan: PlanResult) -> str:
-    """Return liver failure among those who are operated on; empty where all say the same."""
-    found = _operated(plan)
-    text = range_text(found) if found and found.get("low") is not None else ""
-    return _beside(found, text, _failure(plan))
-
-
-def death_of_operated(plan: PlanResult) -> str:
-    """Return death after the last operation among those who are operated on; empty where all say the same."""
-    found = _operated(plan)
-    return _beside(found, show.probability((found or {}).get("death")), show.probability(plan.p_death_last))
-
-
-def _operated(plan: PlanResult) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = (plan.p_phlf or {}).get("operated")
-    return found
-
-
-def _beside(found: Mapping[str, Any] | None, text: str, of_all: str) -> str:
-    """Return a number of those who are operated on with their share; empty where all have the same."""
-    if not found or text == of_all or found["share"] == 1.0:
-        return ""
-    share = show.probability(found["share"])
-    return f"too few draws ({share})" if found["low"] is None else f"{text} ({share} of draws)"
-
-
-def range_text(found: Mapping[str, Any] | None) -> str:
-    """Return the two ends of a range of probability; empty where nothing was found."""
-    if not found:
-        return ""
-    low, high = found.get("low"), found.get("high")
-    return show.probability(low) if low == high else f"{show.probability(low)} to {show.probability(high)}"
+    return risks.range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
 
 
 def _margins(fate: LesionFate) -> str:

@@ -226,9 +226,10 @@ class PlanResult(Result):
     of the formulas for TELV, which the intervals beside the numbers and the rules do not. `p_phlf` gives the range by
     the definition it was modelled in and, under ``by_definition``, by each other one; they are never mixed; it is that of
     all draws, were the last operation done, and so is `p_death_last`, while ``operated`` in it is of the draws in which it is
-    done (null where these are too few) and `p_death_90d` of all who start. `injury` is the share of draws with each injury, `rescan` what measured volumes said. `p_complete` asks every plan with a major
-    resection for volume, at the scan or on the images; who has too little is not operated on, and is in `p_dropout` under
-    ``growth``.
+    done (null where these are too few) and `p_death_90d` of all who start: the sum of its ``died`` and ``died_before``.
+    `injury` is the share of draws with each injury, `rescan` what measured volumes said. `p_complete` asks every plan with
+    a major resection for volume, at the scan or on the images; who has too little is not operated on, and is in
+    `p_dropout` under ``growth``.
     """
 
     name: str

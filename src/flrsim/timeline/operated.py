@@ -26,7 +26,8 @@ def operated(ending: Interval, worth: float) -> Operated | None:
         return None
     who = ending.reached_last
     done = share(who)
+    died = share(who & ending.dying), share(ending.died & ~who)
     if done * worth < FEW:
-        return Operated(done, done * worth, None, None, None)
+        return Operated(done, done * worth, None, None, None, *died)
     low, high = float(np.mean(ending.failure.low[who])), float(np.mean(ending.failure.high[who]))
-    return Operated(done, done * worth, low, high, share(ending.dying[who]))
+    return Operated(done, done * worth, low, high, share(ending.dying[who]), *died)

@@ -129,6 +129,7 @@ class Operated:
     share : of all draws.
     draws : of equal weight that these are worth.
     p_phlf_low, p_phlf_high, p_death : mean over them.
+    died, died_before : who dies after the last operation, and who died of an earlier step; of all draws, however few.
     """
 
     share: float
@@ -136,6 +137,8 @@ class Operated:
     p_phlf_low: float | None
     p_phlf_high: float | None
     p_death: float | None
+    died: float
+    died_before: float
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from flrsim.plan import TITLES, Occlude, Plan
 from flrsim.planner import TECHNIQUES, Cycles, Draft, Why, course_of_history, shape_of
 from flrsim.regimens import REGIMENS
 from flrsim.report import format as show
-from flrsim.report import palette
+from flrsim.report import palette, risks
 from flrsim.report.plots.growth import growth_svg
 from flrsim.report.tables import AXES, VERDICTS, fate_text, uncleared
 from flrsim.results import Comparison, PlanResult, Quantiles
@@ -300,9 +300,9 @@ HEADS = (
     "sFLR then",
     "enough volume",
     "completed, alive at 90 days",
-    "liver failure",
-    "death within 90 days",
-    "… of those operated last",
+    "liver failure, were it done",
+    "death after the last operation, were it done",
+    "death within 90 days, of all who start",
 )
 """What the table of all plans tells of each, line by line."""
 
@@ -332,12 +332,12 @@ def _row(comparison: Comparison, plan: PlanResult, draft: Draft) -> dict[str, An
         ),
         _cell(
             "p_complete",
-            show.probability(plan.p_complete) if plan.p_complete is not None else show.NONE,
+            risks.of_all(plan, plan.p_complete),
             plan.p_complete,
         ),
         _cell("p_phlf", failure, low),
-        _cell("p_death_90d", show.probability(plan.p_death_90d), plan.p_death_90d),
         _cell("p_death_last", show.probability(plan.p_death_last), plan.p_death_last),
+        _cell("p_death_90d", risks.of_all(plan, plan.p_death_90d), plan.p_death_90d),
     ]
     return {"name": plan.name, "family": plan.family, "verdict": _verdict(plan), "cells": cells}
 
