@@ -307,9 +307,10 @@ def _credited(
         if none is None
         else f"; liver failure then {100 * none.p_phlf_low:.0f} to {100 * none.p_phlf_high:.0f} %"
     )
+    # What stands in the way comes first: the plan is not judged by what it would be with all of it.
     said = (
-        f"{full.sentence}; but {spoken(deprived.either)} of what stays loses inflow or outflow, and without it: "
-        f"{without.sentence}{failure}"
+        f"{spoken(deprived.either)} of what stays loses inflow or outflow; without it: {without.sentence}{failure}; "
+        f"with it: {full.sentence}"
     )
     return Axis(full.name, worst, said)
 
@@ -346,7 +347,9 @@ def _volume(
         # What may be an error of measurement is not met: never better than borderline.
         verdict, said = BORDERLINE, f"{said}; {error_warning(bound)}"
     if laws_disagree:
-        return Axis(name, BORDERLINE, f"{said}; depends on the growth law")
+        return Axis(name, BORDERLINE, f"depends on the growth law; {said}")
+    if verdict == MISSES and distance >= 0:
+        said = f"too seldom enough: {said}"
     least = evidence.value("verdict.rule_missed")
     missed = [
         r
@@ -354,7 +357,7 @@ def _volume(
         if not r.binding and r.verified and (r.met is False if r.p_pass is None else r.p_pass < least)
     ]
     if verdict == MEETS and missed:
-        return Axis(name, BORDERLINE, f"{said}, but {missed[0].title} is missed")
+        return Axis(name, BORDERLINE, f"{missed[0].title} is missed; {said}")
     return Axis(name, verdict, said)
 
 
