@@ -444,7 +444,7 @@ def test_without_opengl_the_planner_still_answers(tmp_path: Path, browser: Any) 
     hidden = {"__EGL_VENDOR_LIBRARY_FILENAMES": nothing, "LIBGL_DRIVERS_PATH": nothing, "DISPLAY": ""}
     with serving(planned.write(tmp_path / "case", PLANS), **hidden) as running:
         page = opened(browser, running)
-        assert "drawn in your browser" in page.inner_text(".middle")
+        assert "OpenGL is missing" in page.inner_text(".middle")
         before = numbers(page)
         act(page, entered(page, "patient-weight_kg", "90"))
         assert numbers(page) != before

@@ -75,21 +75,13 @@ def theme() -> Any:
     return out
 
 
-def off_screen_plotter(size: tuple[int, int], *, drawn: bool = True) -> Any:
-    """Return a plotter that draws into memory, width and height in pixels.
-
-    Parameters
-    ----------
-    drawn : False where there is no OpenGL: its actors are handed on, and asking the driver would end the process.
-    """
+def off_screen_plotter(size: tuple[int, int]) -> Any:
+    """Return a plotter that draws into memory, width and height in pixels."""
     own = theme()
     import pyvista as pv
 
     plotter = pv.Plotter(off_screen=True, window_size=list(size), lighting="light kit", theme=own)
-    if drawn:
-        prepare(plotter)
-    else:
-        plotter.set_background("white")
+    prepare(plotter)
     return plotter
 
 

@@ -43,13 +43,14 @@ class LiverView:
 
     Parameters
     ----------
-    drawn : whether it is drawn here; the browser's own drawing has no words, and needs no OpenGL on this side.
+    drawn : False where there is no OpenGL: there is no plotter then, and scenes are only told.
     """
 
     def __init__(self, shapes: Shapes, *, drawn: bool) -> None:
-        self._shapes, self._drawn_here = shapes, drawn
-        self.plotter: Any = off_screen_plotter(SIZE, drawn=drawn)
+        self._shapes = shapes
+        self.plotter: Any = None
         if drawn:
+            self.plotter = off_screen_plotter(SIZE)
             mark_orientation(self.plotter)
         self._drawn: PlanGeometry | None = None
         self._drawing: SceneDrawing | None = None
@@ -72,6 +73,8 @@ class LiverView:
         """Bring the picture to a scene."""
         first = self.scene is None
         self.scene = scene
+        if self.plotter is None:
+            return
         if self._drawing is None or self._drawn is not shown.geometry:
             self.plotter.clear_actors()
             self._words = None
@@ -81,27 +84,27 @@ class LiverView:
         self._name(scene)
         if first:
             self.look_from(self.camera)
-        if self._drawn_here:
-            self.plotter.render()
+        self.plotter.render()
 
     def look_from(self, name: str) -> None:
         """Turn the picture to one of the standard views."""
         self.camera = name
-        if self.scene is not None:
+        if self.scene is not None and self.plotter is not None:
             look(
                 self.plotter, self.scene, CAMERAS[name], *frame(self.scene, CAMERAS[name], SIZE[0] / SIZE[1])
             )
 
     def close(self) -> None:
         """Give the picture's memory back."""
-        self.plotter.close()
+        if self.plotter is not None:
+            self.plotter.close()
 
     def _name(self, scene: Scene) -> None:
         """Write each lesion's name where it lies."""
         if self._words is not None:
             self.plotter.remove_actor(self._words, render=False)
             self._words = None
-        if self._drawn_here and scene.labels:
+        if scene.labels:
             self._words = self.plotter.add_point_labels(
                 np.array([label.position for label in scene.labels]),
                 [label.text for label in scene.labels],

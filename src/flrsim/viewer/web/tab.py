@@ -13,7 +13,7 @@ from flrsim.planner import cuts_of, why
 from flrsim.report import palette
 from flrsim.search import legal_plans, propose
 from flrsim.viewer.camera import CAMERAS
-from flrsim.viewer.drawing import gl_available
+from flrsim.viewer.drawing import INSTALL, gl_available
 from flrsim.viewer.scene import Options, Shown
 from flrsim.viewer.web.liver_view import LiverView, Shapes
 from flrsim.viewer.web.own_process import OwnProcesses
@@ -22,7 +22,6 @@ from flrsim.viewer.web.session import Session
 
 ReportOf = Callable[[Any, Compared], str]
 """Case and comparison to the text of a page; a function of a module, called in a process of its own."""
-IN_THE_BROWSER = "drawn in your browser: this machine has no OpenGL for the finer picture; parts may shine through in the wrong order"
 
 
 class Tab:
@@ -46,8 +45,8 @@ class Tab:
         self._lock = asyncio.Lock()
         self._day: int | None = None
         self.server: Any = get_server(name, client_type="vue3")
-        self._remote = gl_available()
-        self.view = LiverView(shapes, drawn=self._remote)
+        # Where nothing can be drawn the page has all numbers and says why it has no picture.
+        self.view = LiverView(shapes, drawn=gl_available())
         self._tasks: set[asyncio.Task[None]] = set()
         self._processes = OwnProcesses()
         state = self.server.state
@@ -57,7 +56,7 @@ class Tab:
                 "again": 0,
                 "done": 0,
                 "inks": [palette.fate_ink(k) for k in range(3)], "file_name": session.file.path.name, "saved": "", "making": False, "save_error": "",
-                "problem": "", "proposals": [], "no_picture": "" if self._remote else IN_THE_BROWSER,
+                "problem": "", "proposals": [], "no_picture": INSTALL if self.view.plotter is None else "",
                 "trame__title": f"flrsim: {session.draft.case.name}",
             }
         )  # fmt: skip
@@ -82,17 +81,21 @@ class Tab:
         from trame.widgets import client, vtk
 
         folder = resources.files("flrsim.viewer.web") / "templates"
-        window = self.view.plotter.render_window
         with DivLayout(self.server) as layout:
             client.Style((folder / "planner.css").read_text(encoding="utf-8"))
-            if self._remote:
+            shown = None
+            if self.view.plotter is not None:
+                window = self.view.plotter.render_window
                 shown = vtk.VtkRemoteView(window, ref="liver", interactive_ratio=0.5, still_quality=95)
-            else:
-                shown = vtk.VtkLocalView(window, ref="liver")
-            layout.root.children.remove(shown)
+                layout.root.children.remove(shown)
             page = (folder / "planner.html").read_text(encoding="utf-8")
-            layout.root.add_child(page.replace("@@VIEW@@", shown.html))
-        self._send_picture = shown.update
+            layout.root.add_child(page.replace("@@VIEW@@", "" if shown is None else shown.html))
+        self._shown = shown
+
+    def _send_picture(self) -> None:
+        """Send what is drawn to the browser."""
+        if self._shown is not None:
+            self._shown.update()
 
     def connected(self, **_: Any) -> None:
         """Judge the draft when the page is first there; a page that is loaded again finds its state."""
