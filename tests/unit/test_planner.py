@@ -318,7 +318,7 @@ def test_patient_and_history(session: tuple[Draft, Workbench]) -> None:
     assert (draft.patient.weight_kg, draft.patient.liver.fibrosis) == (90.0, "F3")
     assert set_patient(draft, liver__fibrosis=None).patient.liver.fibrosis is None  # type: ignore[union-attr]
     error = refused(lambda: set_patient(draft, height_cm=20))
-    assert (error.control, error.sentence) == ("height_cm", "height_cm: is 20; it must be at least 120")
+    assert (error.control, error.sentence) == ("height_cm", "height cm is 20; it must be at least 120")
     assert "F0" in refused(lambda: set_patient(draft, liver__fibrosis="F9")).sentence
     assert "unknown" in refused(lambda: set_patient(draft, liver__colour="red")).sentence
     assert "missing" in refused(lambda: set_patient(replace(draft, patient=None), weight_kg=80)).sentence
@@ -490,6 +490,15 @@ def test_why_of_death_adds_up_however_few_are_operated_on(
         assert "operated on last × death after it" in told.formula
         shares.append(share)
     assert (min(shares) < 0.5) == (weight > 200.0)
+
+
+def test_a_refusal_speaks_of_the_control_and_not_of_the_file(session: tuple[Draft, Workbench]) -> None:
+    draft = replace(session[0], selected="two-stage")
+    said = refused(lambda: set_resection_day(draft, E, 1_000_000_000)).sentence
+    assert said == "a day of the plan is 1000000000; it must be at most 730"
+    assert refused(lambda: set_patient(draft, weight_kg=None)).sentence == "weight kg is missing"
+    low = refused(lambda: set_patient(draft, liver__icg_r15=2.0, height_cm=None)).sentence
+    assert low == "height cm is missing; icg r15 is 2; it must be at most 1"
 
 
 def test_undo_and_redo() -> None:

@@ -17,9 +17,11 @@ from flrsim.cli.tables import print_comparison
 from flrsim.error_budget import Cause, interval
 from flrsim.errors import FileError
 from flrsim.evidence import MEASURED_LIVER
+from flrsim.patient import LiverCondition, Treatment, TumourBiology
 from flrsim.report import ReportPicture, comparison_rows, render_html, write_report
 from flrsim.report import format as show
 from flrsim.report.facts import cause_rows, error_rows, lesion_cost_rows, lesion_place_rows
+from flrsim.report.person import SAID, patient_line
 from flrsim.report.plots.growth import growth_svg, rule_lines
 from flrsim.report.rules import rule_facts
 from flrsim.report.tables import denominator_rows, lesion_lines
@@ -482,9 +484,9 @@ def test_pictures_stand_with_their_plan(page: Page) -> None:
 @pytest.mark.parametrize(
     ("sites", "said"),
     [
-        ((), "extrahepatic none found"),
-        (("lung_unresectable",), "extrahepatic lung_unresectable"),
-        (None, "ras wild"),
+        ((), "outside the liver: none found"),
+        (("lung_unresectable",), "outside the liver: lung unresectable"),
+        (None, "RAS wild"),
     ],
 )
 def test_disease_that_was_looked_for_and_not_found_is_no_missing_word(
@@ -495,8 +497,32 @@ def test_disease_that_was_looked_for_and_not_found_is_no_missing_word(
     line = re.search(r'<p class="patient">([^<]*)', page)
     assert line is not None
     assert said in line[1]
-    assert ("extrahepatic" in line[1]) == (sites is not None)
+    assert ("outside the liver" in line[1]) == (sites is not None)
     assert "–" not in line[1]
+
+
+def test_the_patient_is_said_in_words_with_units() -> None:
+    liver = {"steatosis_fraction": 0.35, "icg_r15": 0.13, "k_icg_per_min": 0.136, "ascites": "none"}
+    history = [{"regimen": "FOLFOX", "cycles": 6, "last_dose_day": -42}]
+    patient = {
+        "sex": "male",
+        "age": 66.0,
+        "weight_kg": 72.0,
+        "disease": "hcc",
+        "diabetes": False,
+        "sarcopenia": None,
+    }
+    assert patient_line({**patient, "liver": liver, "history": history}) == (
+        "male, 66 years, 72 kg, hepatocellular carcinoma, steatosis 35 %, ICG-R15 13 %, K-ICG 0.136/min, no ascites, "
+        "6 cycles of FOLFOX, last dose on day −42, no diabetes"
+    )
+    fields = [f.name for kind in (LiverCondition, TumourBiology, Treatment) for f in dataclasses.fields(kind)]
+    assert set(fields) - {"regimen", "cycles", "last_dose_day", "steatohepatitis"} <= set(SAID)
+    assert patient_line(None) == "patient not supplied"
+
+
+def test_plans_that_are_drawn_side_by_side_are_said_to_share_their_day() -> None:
+    assert "Plans of one day stand side by side" in render_html(comparison())
 
 
 def test_a_run_with_causes_off_says_so_wherever_it_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,7 +113,7 @@ def test_a_lesion_that_is_not_cleared_is_loud(what: str) -> None:
     # A cube of 8 mm: its corners, rounded by smoothing, lie 6.9 mm from the middle.
     assert 4.0 < label.reach_mm < 6.93
     entry = next(e for e in built.legend if e.colour == palette.LOUD)
-    assert entry.text.startswith("lesion left or cut through: L2")
+    assert entry.text == "stays of a lesion left or cut through: L2"
     assert entry.ml == 0.3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -90,7 +91,21 @@ def refusing(control: str) -> Iterator[None]:
     except EditError:
         raise
     except FlrsimError as error:
-        raise EditError(control, error.sentence) from None
+        raise EditError(control, _without_path(error.sentence)) from None
+
+
+_PATH = re.compile(r'(?:^plan ".*": |^|(?<=; ))((?:[a-z0-9_]+\.)*[a-z0-9_]+): (?=is )')
+"""Where a sentence about a case file names the key, as ``step.3.day: ``."""
+
+
+def _without_path(sentence: str) -> str:
+    """Return a sentence about a key of a case file in words: nobody at a control sees the file."""
+
+    def words(found: re.Match[str]) -> str:
+        key = found[1].rpartition(".")[2]
+        return f"{'a day of the plan' if key == 'day' else key.replace('_', ' ')} "
+
+    return _PATH.sub(words, sentence)
 
 
 def with_plan(

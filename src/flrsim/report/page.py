@@ -15,19 +15,15 @@ from flrsim.report import bailout, context, facts, firstpage, palette, rules, ta
 from flrsim.report import format as show
 from flrsim.report.marks import lesion_marks
 from flrsim.report.model import ReportModel
+from flrsim.report.person import patient_line
 from flrsim.report.plots.contacts import contacts_svg
 from flrsim.report.plots.growth import growth_svg
 from flrsim.report.plots.lesion_map import lesion_map_svg
 from flrsim.report.plots.scatter import scatter_svg
 from flrsim.report.plots.segments import segments_svg
-from flrsim.report.records import flat, records
-from flrsim.results import Comparison, PlanResult, plain
+from flrsim.report.records import records
+from flrsim.results import Comparison, PlanResult
 
-DISEASES = {
-    "crlm": "colorectal liver metastases",
-    "hcc": "hepatocellular carcinoma",
-    "cholangiocarcinoma": "cholangiocarcinoma",
-}
 UNIT_AFTER_NUMBER = re.compile(r"(?<=[\d)]) (?=(?:mL|%|mm|cm²|days?|points)(?:\W|$))")
 ASSUMPTION_KEYS = ("id", "value", "unit", "low", "high", "verified", "note")
 
@@ -96,7 +92,7 @@ def render_html(
         show=show,
         clipped=firstpage.clipped,
         palette=palette,
-        patient=_patient(comparison),
+        patient=patient_line(comparison.patient),
         question=firstpage.leading_question(comparison),
         plans=plans,
         marks=lesion_marks([m.name for m in comparison.lesions]),
@@ -213,33 +209,6 @@ def _citation(reference: Mapping[str, Any]) -> str:
         return str(reference["citation"])
     fields = Reference.__dataclass_fields__
     return Reference(**{k: str(v) for k, v in reference.items() if k in fields and v}).citation()
-
-
-def _patient(comparison: Comparison) -> str:
-    """Return the patient in one line, in the order a surgeon says it."""
-    patient = comparison.patient
-    if not patient:
-        return "patient not supplied"
-    known = plain(patient)
-    tumour = known.get("tumour")
-    if isinstance(tumour, dict) and tumour.get("extrahepatic") == []:
-        tumour["extrahepatic"] = "none found"  # somebody looked; what was not said is None
-    parts = []
-    for key, text in (
-        ("sex", "{}"),
-        ("age", "{:g} years"),
-        ("height_cm", "{:g} cm"),
-        ("weight_kg", "{:g} kg"),
-        ("bsa_m2", "BSA {:.2f} m²"),
-    ):
-        value = known.pop(key, None)
-        if value is not None:
-            parts.append(text.format(value))
-    disease = str(known.pop("disease", None) or "")
-    if disease:
-        parts.append(DISEASES.get(disease, show.words(disease)))
-    parts += [f"{show.words(k)}: {flat(v)}" for k, v in known.items() if flat(v) != show.NONE]
-    return ", ".join(parts)
 
 
 def _groups(rows: tuple[tables.Row, ...]) -> list[tuple[str, list[tables.Row]]]:

@@ -63,7 +63,7 @@ def _lesions(shown: Shown, lesions: Mapping[str, str]) -> Iterable[LegendEntry]:
     loud = [n for n in lesions if n not in fates or fates[n].fate not in CLEARED]
     if loud:
         ml = sum(fates[n].left_ml if n in fates else shown.case.lesion(n).volume_ml for n in loud)
-        yield LegendEntry(f"lesion left or cut through: {', '.join(loud)}; stays:", palette.LOUD, None, ml)
+        yield LegendEntry(f"stays of a lesion left or cut through: {', '.join(loud)}", palette.LOUD, None, ml)
     cleared = {n: fates[n].stage for n in lesions if n not in loud}
     for stage in sorted({s for s in cleared.values() if s is not None}):
         names = ", ".join(n for n, s in cleared.items() if s == stage)
