@@ -110,3 +110,28 @@ def test_what_loses_its_vessels_is_said_on_every_day_and_keeps_the_frame() -> No
     assert judged(other).readout(None).vessels_lost.endswith("FLR / functional liver without it 14 %")
     few = replace(grown_result(), perfusion=PerfusionResult({}, {}, 0.4, {"S4": 0.4}, (), (), ()))
     assert judged(few).readout(None).vessels_lost == ""
+
+
+@pytest.mark.parametrize(("ml", "marked"), [(20.0, True), (5.0, False)])
+def test_a_segment_that_mostly_loses_its_vessels_is_hatched_after_the_last_operation(
+    ml: float, marked: bool
+) -> None:
+    # 24 to 27 mL of S2 stay; S6 goes whole, and what is said of it marks nothing.
+    lost = PerfusionResult({}, {}, ml, {"S2": ml, "S6": 0.0}, (), (), ())
+    shown = judged(replace(grown_result(), perfusion=lost))
+    for day, due in ((None, False), (0, False), (39, False), (40, marked)):
+        scene = scene_at(shown, day=day)
+        loud = {a.segment for a in scene.of_kind("territory") if a.colour == palette.LOUD}
+        assert loud == ({"S2"} if due else set()), day
+        said = [e.text for e in scene.legend if "inflow or outflow" in e.text]
+        assert said == (["stays without inflow or outflow: S2 20 mL"] if due else []), day
+
+
+def test_a_cavity_is_named_once_it_is_there_and_drawn_in_the_colour_of_its_name() -> None:
+    shown = judged(grown_result())
+    for day, there in ((None, False), (-1, False), (0, True), (40, True)):
+        scene = scene_at(shown, day=day)
+        named = [e.colour for e in scene.legend if "cavity" in e.text]
+        drawn = {a.colour for a in scene.of_kind("cut_surface") if a.colour == palette.CAVITY}
+        assert named == ([palette.CAVITY] if there else []), day
+        assert bool(drawn) == there, day

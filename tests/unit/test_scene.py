@@ -57,7 +57,7 @@ def test_cut_surfaces_lie_between_fates_and_belong_to_what_stays_longest() -> No
     wall = next(a for a in built.actors if a.name == "cut 0|2")
     assert wall.colour == palette.fate_colour(2), "before the operation it is the deep face of the specimen"
     bare = next(a for a in scene(2).actors if a.name == "cut 0|2")
-    assert bare.colour == palette.fate_colour(0)
+    assert bare.colour == palette.CAVITY
     assert bare.opacity > wall.opacity
     assert np.abs(wall.points[:, 0] + 1.0).max() < 1.0
     rim = next(a for a in built.actors if a.name == "rim 0|2")

@@ -23,6 +23,8 @@ UNSPLIT_VESSEL = "#4b5178"
 RIM = "#262626"
 TERRITORY = "#3d3d4a"
 """Hatching of tissue whose portal branch is closed."""
+CAVITY = "#0b5a45"
+"""Cut surface of what stays, as it looks through the tissue around it: a hollow, no lesion."""
 MARGIN = "#8f3b76"
 """Shell of a planned margin."""
 

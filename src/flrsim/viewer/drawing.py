@@ -31,7 +31,7 @@ INSTALL = (
     "and try again"
 )
 PEELS = 8
-WINDOW_ROOM = (0.06, 0.20, 0.94, 0.93)
+WINDOW_ROOM = (0.06, 0.26, 0.94, 0.93)
 """Where a window draws the liver: left, top, right, bottom as shares from the upper left corner, below the title."""
 CUBE_INK = (0.13, 0.14, 0.16)
 CUBE_PLACE = (0.0, 0.04, 0.13, 0.22)

@@ -84,7 +84,8 @@ def vessels_lost(result: PlanResult | None) -> str:
         return ""
     by = {s: ml for s, ml in (lost.deprived_by_segment or {}).items() if ml >= SAID_ML}
     where = f" ({', '.join(sorted(by))})" if by else ""
-    said = f"{show.ml(lost.deprived_ml)} of what stays{where} loses inflow or outflow in the end"
+    # To the mL, as the verdict says it.
+    said = f"{lost.deprived_ml:.0f} mL of what stays{where} loses inflow or outflow in the end"
     none = next((c for c in lost.credited if c.credit == 0), None)
     if none is None or none.sflr is None:
         return said

@@ -77,6 +77,12 @@ def _others(shown: Shown, day: int | None, vessels: Sequence[str]) -> Iterable[L
             name.replace("_", " "), VESSEL_COLOURS.get(name, palette.UNSPLIT_VESSEL), None, None
         )
     done = shown.operations_done(day)
+    if any(wall.owner == 0 and wall.other <= done for wall in shown.geometry.walls):
+        yield LegendEntry("cut surface (cavity, no lesion)", palette.CAVITY, None, None)
+    lost = shown.without_vessels(day)
+    if lost:
+        said = ", ".join(f"{s} {ml:.0f} mL" for s, ml in sorted(lost.items()))
+        yield LegendEntry(f"stays without inflow or outflow: {said}", palette.LOUD, None, None)
     there = {skin.segment for skin in shown.geometry.skins if skin.stage == 0 or skin.stage > done}
     for t in shown.territories(day):
         names = ", ".join(s for s in SEGMENTS if s in t.segments & there)

@@ -249,8 +249,9 @@ def _cuts(shown: Shown, done: int, grown: Place, strength: float) -> Iterable[Ac
         place = grown if k == 0 else STILL
         # Bare, it is the wound of what stays; covered, it is the deep face of what will go.
         shown_as, opacity = (k, OPACITY_BARE) if j <= done else (j, OPACITY_COVERED)
+        colour = palette.CAVITY if k == 0 and j <= done else palette.fate_colour(shown_as)
         yield Actor(
-            f"cut {k}|{j}", "cut_surface", wall.shape, palette.fate_colour(shown_as), strength * opacity,
+            f"cut {k}|{j}", "cut_surface", wall.shape, colour, strength * opacity,
             palette.fate_name(shown_as), shown_as, place=place,
         )  # fmt: skip
         if len(wall.rim.faces):
@@ -260,16 +261,20 @@ def _cuts(shown: Shown, done: int, grown: Place, strength: float) -> Iterable[Ac
 
 
 def _territories(shown: Shown, day: int | None, done: int, grown: Place) -> Iterable[Actor]:
-    """Return oblique lines on what has lost its portal inflow and is still there."""
+    """Return oblique lines on what has lost its portal inflow, or has lost a vessel for good, and is still there."""
     geometry = shown.geometry
     closed: set[str] = set().union(*(t.segments for t in shown.territories(day)))
+    lost = shown.without_vessels(day)
     for skin in geometry.skins:
-        if skin.segment in closed and _there(skin.stage, done):
+        if (skin.segment in closed or skin.segment in lost) and _there(skin.stage, done):
             lines = geometry.hatch(skin)
+            said = ("without inflow or outflow", palette.LOUD) if skin.segment in lost else (
+                "portal inflow closed", palette.TERRITORY
+            )  # fmt: skip
             if len(lines.faces):
                 yield Actor(
-                    f"territory {skin.segment}/{skin.stage}", "territory", lines, palette.TERRITORY, 0.8,
-                    "portal inflow closed", skin.stage, skin.segment,
+                    f"territory {skin.segment}/{skin.stage}", "territory", lines, said[1], 0.8,
+                    said[0], skin.stage, skin.segment,
                     grown if geometry.moves(skin.segment, skin.stage) else STILL,
                 )  # fmt: skip
 

@@ -13,6 +13,7 @@ from flrsim.case import Lesion, LiverCase
 from flrsim.errors import DisplayError
 from flrsim.plan import Occlude, occluded_segments
 from flrsim.report import format as show
+from flrsim.report.perfusion import SAID_ML
 from flrsim.results import PlanResult, Quantiles
 from flrsim.staging import Fate, StagedPlan
 from flrsim.viewer import judged
@@ -221,6 +222,16 @@ class Shown:
                 if closed:
                     out.append(Territory(step.day, step.action.technique, closed))
         return tuple(out)
+
+    def without_vessels(self, day: int | None) -> Mapping[str, float]:
+        """Return the segments most of whose kept parenchyma has no inflow or no outflow, mL; after the last operation only."""
+        if self.staged is None or self.result is None or self.result.perfusion is None:
+            return {}
+        if not self.operation_days or self.operations_done(day) < len(self.operation_days):
+            return {}
+        kept = self.staged.flr_ml
+        lost = self.result.perfusion.deprived_by_segment or {}
+        return {s: ml for s, ml in lost.items() if ml > HALF * kept.get(s, 0.0) and ml >= SAID_ML}
 
     def growth(self, day: int | None) -> Growth:
         """Return the map of kept tissue on a day."""
