@@ -119,31 +119,36 @@ def test_treatment_after_the_last_operation_changes_nothing_before_it(day: int) 
 
 
 @pytest.mark.parametrize(
-    ("course", "days"),
+    ("course", "acts"),
     [
-        (two_stage(), 0),
-        (treating(16), 28),
-        (treating(44, cycles=1), 1),  # the day before the operation
-        (treating(45, cycles=1), 0),  # on the day of the operation
-        (treating(0, cycles=1), 0),  # acts until the occlusion
-        (treating(5, cycles=1), 5),  # acts until day 19, the occlusion is of day 14
-        (treating(5, cycles=2), 19),
-        (treating(16, cycles=1, course=treating(20, "CAPOX", 1)), 25),  # two at once count once
-        (treating(16, "FOLFOX", 1, treating(14, "CAPOX", 1)), 21),  # the second ends before the first
-        (treating(16, "bevacizumab", 1), 0),  # no chemotherapy
-        (treating(16, "TACE", 1), 0),
+        (two_stage(), None),
+        (treating(16), (2, 30)),
+        (treating(44, cycles=1), (30, 44)),  # given the day before the operation, acts to its end
+        (treating(45, cycles=1), None),  # on the day of the operation
+        (treating(0, cycles=1), None),  # acts until the occlusion
+        (treating(5, cycles=1), (0, 5)),  # acts until day 19, the occlusion is of day 14
+        (treating(5, cycles=2), (0, 19)),
+        (treating(16, cycles=1, course=treating(20, "CAPOX", 1)), (2, 27)),  # two at once count once
+        (treating(16, "FOLFOX", 1, treating(14, "CAPOX", 1)), (0, 21)),  # the second ends before the first
+        (treating(16, "bevacizumab", 1), None),  # no chemotherapy
+        (treating(16, "TACE", 1), None),
     ],
 )
-def test_growth_is_braked_on_the_days_on_which_chemotherapy_acts(course: Course, days: int) -> None:
-    """Between the occlusion on day 14 and the operation on day 45."""
+def test_growth_is_braked_by_what_falls_on_days_on_which_chemotherapy_acts(
+    course: Course, acts: tuple[int, int] | None
+) -> None:
+    """Days after the occlusion of day 14; the operation is of day 45. The growth of each hour is summed by hand."""
+    tau = EVIDENCE.value("growth.pve.tau")
+    hours = np.arange(*(acts or (0, 0)), 1 / 24) + 1 / 48
+    braked = np.sum(np.exp(-hours / tau)) / tau / 24
     history = planned_treatments(course, EVIDENCE)
     setting = setting_of(course, history, EVIDENCE)
-    assert setting.interval_chemotherapy == pytest.approx(days / 31)
+    assert setting.interval_chemotherapy == pytest.approx(braked, rel=1e-5)
     state = predict_injury(14, MAN, (), EVIDENCE, lambda _: HALF)
     table = effects(14, MAN, (), state, setting, EVIDENCE, lambda _: HALF)
     factor = EVIDENCE.quantile("growth.modifier.interval_chemotherapy", HALF)
-    assert table["interval_chemotherapy"].growth == pytest.approx(1 - days / 31 * (1 - factor))
-    assert ("interval_chemotherapy" in causes(play(course, ()))) == (days > 0)
+    assert table["interval_chemotherapy"].growth == pytest.approx(1 - braked * (1 - factor), rel=1e-5)
+    assert ("interval_chemotherapy" in causes(play(course, ()))) == (acts is not None)
 
 
 def test_a_history_that_reaches_into_the_interval_counts_once() -> None:

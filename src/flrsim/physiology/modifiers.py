@@ -58,8 +58,7 @@ class Setting:
     ----------
     segment_4 : ``stays``, ``embolized`` or ``open``: what becomes of segment 4.
     agent : embolization agent; None when not said.
-    interval_chemotherapy : share of the days between the first occlusion and the last operation on which chemotherapy
-        acts.
+    interval_chemotherapy : share of the growth after the first occlusion that falls on days on which chemotherapy acts.
     techniques : stimuli of the plan; without one no cause that was found with a stimulus acts.
     """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import exp
 
 import numpy as np
 
@@ -291,19 +292,22 @@ def setting_of(course: Course, history: tuple[Treatment, ...], evidence: Evidenc
     occlusions = [s for s in course.steps if s.kind == "occlude"]
     if not occlusions:
         return Setting()
-    last, first_day = course.last_operation, occlusions[0].day
-    between = 0.0
-    if last is not None and last.day > first_day:
+    last, first = course.last_operation, occlusions[0]
+    braked = 0.0
+    if last is not None and last.day > first.day:
         chemotherapy = [t for t in history if drugs(t.regimen) - NOT_CHEMOTHERAPY]
-        treated = sum(
-            max(min(end, last.day) - max(start, first_day), 0.0)
+        tau = evidence.value(f"growth.{first.technique}.tau")
+        # The growth of a day falls off exponentially. What acts on the day of the operation counts to its end: were it cut off
+        # there, the brake would depend on how long one waits.
+        braked = sum(
+            exp(-max(start - first.day, 0.0) / tau) - exp(-(end - first.day) / tau)
             for start, end in treated_spans(chemotherapy, evidence)
+            if start < last.day and end > first.day
         )
-        between = treated / (last.day - first_day)
     return Setting(
         segment_4_fate(course),
         next((s.agent for s in occlusions if s.agent), None),
-        between,
+        braked,
         tuple(s.technique or "" for s in occlusions),
     )
 
