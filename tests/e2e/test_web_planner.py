@@ -95,6 +95,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
         finally:
             server.terminate()
             out, err = server.communicate(timeout=SECONDS)
+            sys.stderr.write(err)  # shown beside a failure
     assert out == "", "standard output is for results"
     assert "Traceback" not in err, err
 
