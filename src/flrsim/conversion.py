@@ -15,7 +15,7 @@ from flrsim.errors import PlanError
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy
-from flrsim.physiology.injury import planned_treatments
+from flrsim.physiology.doses import planned_treatments
 from flrsim.regimens import cycle_days, drugs
 from flrsim.results import CHEMO_SCHEMA, Conversion, ConversionRow, Quantiles, plain
 from flrsim.timeline import DEFAULT_DRAWS, simulate

@@ -15,8 +15,9 @@ from flrsim.course import Course, CourseStep
 from flrsim.draws import Floats, patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
+from flrsim.physiology.doses import given_by
 from flrsim.physiology.function import function_per_ml
-from flrsim.physiology.injury import Injury, given_by, predict_injury
+from flrsim.physiology.injury import Injury, predict_injury
 from flrsim.physiology.modifiers import ALL_OFF, Setting, effects, growth_factor
 from flrsim.physiology.risk import FailureRisk, by_definition, failure_risk
 from flrsim.regimens import cycle_days

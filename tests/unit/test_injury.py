@@ -13,14 +13,8 @@ from flrsim.course import Course, CourseStep
 from flrsim.draws import Floats, patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
-from flrsim.physiology.injury import (
-    chemotherapy_cycles,
-    chemotherapy_weeks,
-    given_by,
-    injury_probabilities,
-    planned_treatments,
-    predict_injury,
-)
+from flrsim.physiology.doses import chemotherapy_cycles, chemotherapy_weeks, given_by, planned_treatments
+from flrsim.physiology.injury import injury_probabilities, predict_injury
 from flrsim.physiology.modifiers import effects
 from flrsim.regimens import REGIMENS, cycle_days
 from flrsim.timeline import Timeline, simulate

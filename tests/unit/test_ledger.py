@@ -13,7 +13,8 @@ from flrsim.course import Course, CourseStep
 from flrsim.draws import patient_streams
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
-from flrsim.physiology.injury import given_by, predict_injury
+from flrsim.physiology.doses import given_by
+from flrsim.physiology.injury import predict_injury
 from flrsim.physiology.modifiers import MODIFIERS, Setting, effects, function_factor
 from flrsim.timeline import LedgerLine, Timeline, simulate
 

@@ -13,14 +13,8 @@ from flrsim.errors import CaseError
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
 from flrsim.physiology import adequacy, function, risk
-from flrsim.physiology.injury import (
-    Injury,
-    chemotherapy_weeks,
-    injury_probabilities,
-    oxaliplatin_dose,
-    predict_injury,
-    weeks_since,
-)
+from flrsim.physiology.doses import chemotherapy_weeks, oxaliplatin_dose, weeks_since
+from flrsim.physiology.injury import Injury, injury_probabilities, predict_injury
 from flrsim.physiology.modifiers import Effect, Setting, effects
 from flrsim.physiology.telv import all_telv, telv
 from flrsim.regimens import drugs

@@ -12,7 +12,7 @@ from flrsim.course import Course, CourseStep
 from flrsim.draws import Floats
 from flrsim.evidence import MEASURED_LIVER, Evidence, Parameter
 from flrsim.patient import Patient, Treatment
-from flrsim.physiology.injury import chemotherapy_weeks, weeks_since
+from flrsim.physiology.doses import chemotherapy_weeks, weeks_since
 from flrsim.regimens import BEVACIZUMAB
 
 POPULATIONS = ("normal", "chemotherapy", "cirrhosis")

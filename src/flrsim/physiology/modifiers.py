@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from flrsim.draws import Floats, Stream
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.physiology.injury import Injury, chemotherapy_cycles, weeks_since
+from flrsim.physiology.doses import chemotherapy_cycles, weeks_since
+from flrsim.physiology.injury import Injury
 from flrsim.regimens import BEVACIZUMAB, TACE, drugs
 
 MODIFIERS: dict[str, str] = {

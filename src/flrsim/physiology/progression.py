@@ -11,7 +11,7 @@ from flrsim.course import Course
 from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.physiology.injury import chemotherapy_cycles, given_by
+from flrsim.physiology.doses import chemotherapy_cycles, given_by
 from flrsim.regimens import acting_days
 
 _DAYS_PER_WEEK = 7.0

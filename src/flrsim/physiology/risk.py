@@ -17,8 +17,9 @@ from flrsim.draws import Floats
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology.adequacy import volume_rule
+from flrsim.physiology.doses import chemotherapy_weeks
 from flrsim.physiology.function import measured_function
-from flrsim.physiology.injury import Injury, chemotherapy_weeks
+from flrsim.physiology.injury import Injury
 from flrsim.physiology.modifiers import Effect
 
 DEFINITIONS: dict[str, str] = {

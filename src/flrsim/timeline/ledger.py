@@ -11,8 +11,8 @@ from flrsim.draws import PERCENTILES, Floats, share
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy
+from flrsim.physiology.doses import chemotherapy_weeks
 from flrsim.physiology.function import function_per_ml, measured_function, measurements
-from flrsim.physiology.injury import chemotherapy_weeks
 from flrsim.physiology.interval import Liver
 from flrsim.physiology.modifiers import ALL_OFF, MODIFIERS, growth_factor, growth_factors
 from flrsim.physiology.risk import failure_risk

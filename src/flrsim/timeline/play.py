@@ -20,7 +20,8 @@ from flrsim.errors import CaseError
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
 from flrsim.physiology import adequacy, rescan
-from flrsim.physiology.injury import given_by, planned_treatments, predict_injury
+from flrsim.physiology.doses import given_by, planned_treatments
+from flrsim.physiology.injury import predict_injury
 from flrsim.physiology.interval import REASONS, Interval, Liver, first_response, last_reading, walk
 from flrsim.physiology.modifiers import (
     OF_THE_OCCLUSION,

@@ -6,7 +6,8 @@ from flrsim.course import Course
 from flrsim.draws import share
 from flrsim.evidence import Evidence
 from flrsim.patient import Patient, Treatment
-from flrsim.physiology.injury import Injury, chemotherapy_cycles, given_by
+from flrsim.physiology.doses import chemotherapy_cycles, given_by
+from flrsim.physiology.injury import Injury
 from flrsim.physiology.risk import MEASURED
 
 _TESTS = {
