@@ -31,9 +31,10 @@ from flrsim.planner.plans import (
     rename_plan,
     select_plan,
 )
+from flrsim.planner.quantities import QUANTITIES, Input
 from flrsim.planner.shape import TECHNIQUES, Cycles, Shape, Way, shape_of
 from flrsim.planner.undo import Steps
-from flrsim.planner.why import QUANTITIES, Input, Published, Why, why
+from flrsim.planner.why import Published, Why, why
 from flrsim.planner.workbench import Workbench, cuts_of
 
 __all__ = [
