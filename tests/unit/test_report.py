@@ -152,6 +152,8 @@ def test_intervals_print_their_unit_once_and_say_never() -> None:
         (434.0, 463.0, show.ml, "435 ± 30 mL"),
         (8.0, 10.6, show.ml, "8 ± 3 mL"),
         (0.4, 0.58, show.ml, "0.40 ± 0.18 mL"),
+        (5.0, 5.96, show.ml, "5 ± 1 mL"),
+        (5.0, 5.3, show.ml, "5 ± <1 mL"),
         (0.2427, 0.29, show.percent, "24 ± 5 %"),
         (81.7, 88.0, show.square_cm, "82 ± 6 cm²"),
     ],

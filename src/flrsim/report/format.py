@@ -126,14 +126,20 @@ def interval(quantiles: Quantiles | DayQuantiles | None, show: Callable[[float |
 def plus_minus(
     value: float | None, error: Interval | Quantiles | None, show: Callable[[float | None], str]
 ) -> str:
-    """Return a number with half of its 80 % interval: "434 ± 30 mL"; the unit is printed once."""
+    """Return a number with half of its 80 % interval: "434 ± 30 mL"; the unit is printed once.
+
+    The error has no more decimals than the number.
+    """
     if value is None or error is None:
         return show(value)
     high = error.high if isinstance(error, Interval) else error.p90
     if high is None:
         return show(value)
     number, unit = _split(show(value))
-    return f"{number} ± {_split(show(high - value))[0]}{' ' + unit if unit else ''}"
+    half = _split(show(high - value))[0]
+    if "." in half and "." not in number:
+        half = "<1" if high - value < 0.5 else rounded(high - value)
+    return f"{number} ± {half}{' ' + unit if unit else ''}"
 
 
 def day_interval(quantiles: DayQuantiles | None) -> str:
