@@ -181,7 +181,7 @@ def _maurer_image(given: Margin) -> Any:
 
 def _case(given: Margin) -> Any:
     """Return the grid and the lesion of the same ball in a block of eight segments, seven of them thin slices."""
-    from flrsim.case import assemble
+    from flrsim.assembly import assemble
     from flrsim.io.structures import Structures
 
     voxel = given.spacing**3 / 1000

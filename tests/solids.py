@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from flrsim.case import LiverCase, VesselFile, assemble
+from flrsim.assembly import VesselFile, assemble
+from flrsim.case import LiverCase
 from flrsim.doctor.solids import (
     as_solid,
     box,

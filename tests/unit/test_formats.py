@@ -135,6 +135,27 @@ def test_the_label_map_is_its_voxels(formats, liver) -> None:
         assert segment.volume_ml == pytest.approx(n * 0.01, rel=1e-12)
 
 
+def test_a_frame_and_unit_that_the_files_contradict_are_told_and_not_used(
+    formats, liver, tmp_path, evidence
+) -> None:
+    folder = case_folder(
+        tmp_path / "said", ['mesh = "s.vtp"', 'lesions = "lesions"', 'frame = "RAS"', 'unit = "cm"']
+    )
+    write_interface_mesh(folder / "s.vtp", mesh_from_labels(liver.segments, liver.affine, NAMES))
+    (folder / "lesions").mkdir()
+    points, triangles = mesh_from_labels(liver.lesions, liver.affine, ("outside", "L1")).region_surface(1)
+    write_closed_surface(folder / "lesions" / "L1.stl", points * [-0.1, -0.1, 0.1], triangles)
+    case, _ = load_case(folder, evidence)
+    assert [w for w in case.warnings if "states" in w] == [
+        's.vtp states frame LPS, and that was read; frame = "RAS" counts only for files that do not say',
+        's.vtp states unit mm, and that was read; unit = "cm" counts only for files that do not say',
+    ]
+    (lesion,), (want,) = case.lesions, formats["map"][0].lesions
+    assert lesion.volume_ml == pytest.approx(want.volume_ml, rel=1e-5)
+    np.testing.assert_allclose(lesion.centre_mm, want.centre_mm, atol=0.05)
+    assert not [w for w in formats["vtp"][0].warnings + formats["stl"][0].warnings if "states" in w]
+
+
 # ------------------------------------------------------------------------------------------------ orders of the axes
 
 

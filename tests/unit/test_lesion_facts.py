@@ -9,7 +9,8 @@ import pytest
 
 import reference
 import solids
-from flrsim.case import LiverCase, VesselFile, assemble, outside_warning
+from flrsim.assembly import VesselFile, assemble, outside_warning
+from flrsim.case import LiverCase
 from flrsim.evidence import load_evidence
 from flrsim.kernels.clearance import least_margins, voxels_by_margin
 from flrsim.lesion_facts import capsule, lesion_facts

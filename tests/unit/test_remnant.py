@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import solids
-from flrsim.case import LiverCase, Vessel, VesselFile, assemble
+from flrsim.assembly import VesselFile, assemble
+from flrsim.case import LiverCase, Vessel
 from flrsim.evidence import load_evidence
 from flrsim.perfusion import Circulation, Deprivation, Supply, deprivation, summed, total
 from flrsim.perfusion_result import perfusion_result

@@ -15,7 +15,8 @@ import pytest
 import block_liver as blocks
 import solids
 from course_cases import two_stage
-from flrsim.case import LiverCase, VesselFile, assemble
+from flrsim.assembly import VesselFile, assemble
+from flrsim.case import LiverCase
 from flrsim.case_file import load_case
 from flrsim.case_file.plans import plan_table, plan_toml
 from flrsim.comparison import compare

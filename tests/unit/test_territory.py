@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import solids
-from flrsim.case import Accepted, LiverCase, Vessel, VesselFile, assemble
+from flrsim.assembly import VesselFile, assemble
+from flrsim.case import Accepted, LiverCase, Vessel
 from flrsim.errors import AnatomyError, FileError
 from flrsim.grid import RegionGrid
 from flrsim.io.centrelines import read_centrelines

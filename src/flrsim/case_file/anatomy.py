@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from flrsim.anatomy import check_split_once, is_all_lesions, segment_name
-from flrsim.case import SPECK_ML, VesselFile
+from flrsim.assembly import VesselFile
+from flrsim.case import SPECK_ML
 from flrsim.case_file.schema import AnatomyTable, MeshTable
 from flrsim.errors import AnatomyError, CaseError, GeometryError
 from flrsim.forensics import listed
 from flrsim.io.naming import ALL_SEGMENTS, Naming, lesion_naming, segment_naming, vessel_naming
-from flrsim.io.reading import on_one_grid, read_structures, read_surface_table
+from flrsim.io.reading import read_structures, read_surface_table
+from flrsim.io.shared_grid import on_one_grid
 from flrsim.io.structures import Structures
 
 Inside = Callable[[str, str], Path]

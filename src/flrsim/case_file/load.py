@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from flrsim.case import Accepted, Fidelity, LiverCase, assemble
+from flrsim.assembly import assemble
+from flrsim.case import Accepted, Fidelity, LiverCase
 from flrsim.case_file.anatomy import (
     Inside,
     flipped,

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.case import LiverCase, assemble
+from flrsim.assembly import assemble
+from flrsim.case import LiverCase
 from flrsim.doctor.verdicts import absolute, same
 from flrsim.evidence import load_evidence
 from flrsim.grid import cut_into_pieces

@@ -17,7 +17,7 @@ from flrsim.errors import EvidenceError
 
 UNSCANNED: Mapping[str, str] = {
     "geometry of voxels and meshes": (
-        "anatomy case distances error_budget forensics grid io kernels label_statistics mask_surface mesh "
+        "anatomy assembly case distances error_budget forensics grid io kernels label_statistics mask_surface mesh "
         "mesh_integrals meshing repair resection surface_nets threads"
     ),
     "made-up livers and the self-examination": "phantom doctor",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from flrsim.anatomy import check_split_once
 from flrsim.errors import AnatomyError, FileError, FlrsimError, GeometryError
-from flrsim.forensics import TURNED, examine_beside, raise_together, turned
+from flrsim.forensics import TURNED, examine_beside, raise_together
 from flrsim.grid import LabelVolume
 from flrsim.io.frames import check_extent, natural
 from flrsim.io.naming import Naming
 from flrsim.io.nifti import read_label_map
 from flrsim.io.nrrd import read_nrrd
 from flrsim.io.raw import RawSurface
+from flrsim.io.shared_grid import check_same_grid, grid_holding, on_grid_of
 from flrsim.io.structures import Structures, from_closed_surfaces, from_interface_mesh, from_label_volumes
 from flrsim.io.surfaces import SURFACES, closed_surfaces, read_raw_surface
-from flrsim.io.voxels import VOXEL_LIMIT
 from flrsim.io.vtp import check_labels
 from flrsim.results import Finding
 
@@ -31,10 +31,6 @@ KNOWN = (
     ".nii, .nii.gz, .seg.nrrd, .nrrd, .vtp, .vtm, .stl, .ply, .obj, .glb, or a folder of one label map or one "
     "closed surface a structure"
 )
-SAME_AFFINE_MM = 0.05
-"""Origins and axes of two headers agree when no entry differs by more."""
-
-Frame = tuple[NDArray[np.float64], tuple[int, int, int]]
 
 
 def read_structures(
@@ -70,7 +66,7 @@ def read_structures(
     if path.is_dir():
         return _read_folder(path, naming, frame, unit, spacing_mm, onto, same_grid, whole_liver)
     if is_map(path):
-        volumes = [_shared(v, onto, same_grid) for v in _volumes(path, spacing_mm)]
+        volumes = [on_grid_of(v, onto, same_grid) for v in _volumes(path, spacing_mm)]
         return from_label_volumes(volumes, naming, source=path.name, one_organ=whole_liver)
     if path.suffix.lower() not in SURFACES:
         raise FileError(
@@ -81,15 +77,16 @@ def read_structures(
         check_labels(raw)
         placed = raw.placed(frame=frame, unit=unit)
         known = (*_extent([placed], raw, unit, whole_liver), *_beside(placed, onto))
-        return from_interface_mesh(
+        found = from_interface_mesh(
             placed,
             naming,
             source=path.name,
             # What is refused anyway needs no grid that holds it.
-            frame=_grid_of(onto, placed.points[:0] if known else placed.points, path.name),
+            frame=grid_holding(onto, placed.points[:0] if known else placed.points, path.name),
             whole_liver=whole_liver,
             known=known,
         )
+        return replace(found, warnings=(*_unheeded([raw], frame, unit), *found.warnings))
     parts = {name: raw.part(k) for k, name in enumerate(raw.part_names)}
     if len(parts) < len(raw.part_names):
         twice = next(name for name in raw.part_names if raw.part_names.count(name) > 1)
@@ -169,8 +166,8 @@ def _read_folder(
     else:
         volumes = [_binary(file, name, spacing_mm) for name, file in named.items()]
         for other in volumes[1:]:
-            _check_same_grid(other, volumes[0], path.name)
-        volumes = [_shared(v, onto, same_grid) for v in volumes]
+            check_same_grid(other, volumes[0], path.name)
+        volumes = [on_grid_of(v, onto, same_grid) for v in volumes]
         every = Naming(naming.wanted, naming.of_label, lambda names, source: {n: n for n in names})
         found = from_label_volumes(volumes, every, source=path.name, one_organ=whole_liver)
     return _with_unread(found, own, chosen, naming)
@@ -240,13 +237,27 @@ def _from_closed(
         *(f for raw in placed.values() for f in _beside(raw, onto)),
     ]
     meshes, findings = closed_surfaces(placed, source=source, whole_liver=whole_liver, known=known)
-    return from_closed_surfaces(
+    found = from_closed_surfaces(
         meshes,
         source=source,
-        frame=_grid_of(onto, np.concatenate([m.points for m in meshes.values()]), source),
+        frame=grid_holding(onto, np.concatenate([m.points for m in meshes.values()]), source),
         must_touch=whole_liver,
         findings=findings,
     )
+    return replace(found, warnings=(*_unheeded(raws.values(), frame, unit), *found.warnings))
+
+
+def _unheeded(raws: Iterable[RawSurface], frame: str | None, unit: str | None) -> tuple[str, ...]:
+    """Return where files state another frame or unit than a person says for those that state none."""
+    out: dict[str, None] = {}
+    for raw in raws:
+        for key, stated, said in (("frame", raw.frame, frame), ("unit", raw.unit, unit)):
+            if stated is not None and said is not None and stated != said:
+                out[
+                    f'{raw.source} states {key} {stated}, and that was read; {key} = "{said}" counts only for files that '
+                    "do not say"
+                ] = None
+    return tuple(out)
 
 
 def _raw_surfaces(files: Mapping[str, Path]) -> dict[str, RawSurface]:
@@ -298,119 +309,3 @@ def _inside(points: NDArray[np.float64], onto: Structures) -> float:
     index = np.rint(points @ inverse[:3, :3].T + inverse[:3, 3]).astype(np.int64)
     known = ((index >= 0) & (index < onto.labels.shape)).all(axis=1)
     return float((onto.labels[tuple(index[known].T)] > 0).sum() / len(points))
-
-
-def _corners(affine: NDArray[np.float64], box: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the first and last corner, (2, 3) LPS mm, of a box of voxels (2, 3)."""
-    index = np.array([[box[i, 0], box[j, 1], box[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    place = index @ affine[:3, :3].T + affine[:3, 3]
-    return np.stack([place.min(axis=0), place.max(axis=0)])
-
-
-def _grid_of(onto: Structures | None, points: NDArray[np.float64], source: str) -> Frame | None:
-    """Return the grid of `onto`, widened by whole voxels until it holds all points: nothing is cut off at its edge."""
-    if onto is None:
-        return None
-    points = points[np.isfinite(points).all(axis=1)]
-    if not len(points):
-        nx, ny, nz = onto.labels.shape
-        return onto.affine, (nx, ny, nz)
-    index = np.linalg.solve(onto.affine[:3, :3], (points - onto.affine[:3, 3]).T)
-    low = np.minimum(np.floor(index.min(axis=1)) - 1, 0)
-    high = np.maximum(np.ceil(index.max(axis=1)) + 2, onto.labels.shape)
-    shape = tuple(int(n) for n in high - low)
-    if np.prod(np.array(shape, dtype=object)) > VOXEL_LIMIT:
-        raise GeometryError(
-            f"{source} lies so far from {onto.source} that one grid for both has {_times(shape)} voxels; check frames and units"
-        )
-    affine = onto.affine.copy()
-    affine[:3, 3] += onto.affine[:3, :3] @ low
-    return affine, (shape[0], shape[1], shape[2])
-
-
-def _check_same_grid(volume: LabelVolume, first: LabelVolume, folder: str) -> None:
-    """Raise when two maps of one folder lie on different grids."""
-    if volume.labels.shape != first.labels.shape:
-        raise GeometryError(
-            f"{folder}: {first.source} has {_times(first.labels.shape)} voxels and {volume.source} has "
-            f"{_times(volume.labels.shape)}; all maps of a folder must lie on one grid: export them together"
-        )
-    away = float(np.abs(volume.affine - first.affine).max())
-    if away > SAME_AFFINE_MM:
-        raise GeometryError(
-            f"{folder}: {volume.source} lies on another frame than {first.source} (their headers differ by {away:.3g} mm); "
-            "all maps of a folder must lie on one grid: export them together"
-        )
-
-
-def _shared(volume: LabelVolume, onto: Structures | None, same_grid: bool) -> LabelVolume:
-    """Return `volume` when it lies on the grid of `onto`; raise when it does not and nobody vouched for it.
-
-    A file that says it was cropped from a larger grid may lie on another part of the same grid.
-    """
-    if onto is None:
-        return volume
-    if (volume.cropped or onto.cropped) and grid_shift(volume.affine, onto.affine) is not None:
-        return volume
-    if volume.labels.shape != onto.labels.shape:
-        raise GeometryError(
-            f"{volume.source} has {_times(volume.labels.shape)} voxels and {onto.source} has {_times(onto.labels.shape)}; "
-            "both must lie on one grid: resample one onto the other"
-        )
-    away = np.abs(volume.affine - onto.affine)
-    if away.max() <= SAME_AFFINE_MM:
-        return volume
-    if same_grid:
-        return replace(volume, affine=onto.affine)
-    offset = float(np.linalg.norm((volume.affine - onto.affine)[:3, 3]))
-    whole = np.array([[0, 0, 0], onto.labels.shape]) - [[0], [1]]
-    if np.abs(turned(_corners(volume.affine, whole)) - _corners(onto.affine, whole)).max() <= SAME_AFFINE_MM:
-        raise GeometryError(
-            f"{volume.source} lies {offset:.0f} mm from {onto.source}, and exactly on it when LPS and RAS are exchanged: the two "
-            "files are in different frames; correct the header of the wrong one"
-        )
-    raise GeometryError(
-        f"{volume.source} lies on another frame than {onto.source}: the origins are {offset:.0f} mm apart on the same "
-        f"{_times(volume.labels.shape)} voxels; correct the header, or, if the voxels correspond, "
-        "accept it in [anatomy.accept]: same_grid = true"
-    )
-
-
-def grid_shift(affine: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.int64] | None:
-    """Return by how many voxels, (3,), one grid's origin lies from another's; None when they do not share their voxels."""
-    if np.abs(affine - reference)[:3, :3].max() > SAME_AFFINE_MM / 100:
-        return None
-    shift = np.linalg.solve(reference[:3, :3], affine[:3, 3] - reference[:3, 3])
-    whole = np.rint(shift)
-    if np.abs(reference[:3, :3] @ (shift - whole)).max() > SAME_AFFINE_MM:
-        return None
-    return np.asarray(whole, dtype=np.int64)
-
-
-def on_one_grid(files: Sequence[Structures]) -> list[Structures]:
-    """Return structures whose grids are parts of one grid on the smallest box that holds them all; the first's axes count."""
-    reference = files[0].affine
-    shifts = [grid_shift(s.affine, reference) for s in files]
-    known = [np.zeros(3, dtype=np.int64) if shift is None else shift for shift in shifts]
-    low = np.min(known, axis=0)
-    high = np.max([a + s.labels.shape for a, s in zip(known, files, strict=True)], axis=0)
-    if np.prod((high - low).astype(object)) > VOXEL_LIMIT:
-        raise GeometryError(
-            f"{' and '.join(s.source for s in files)} lie so far apart that one grid for all has {_times(tuple(high - low))} "
-            "voxels; export them on one grid"
-        )
-    affine = reference.copy()
-    affine[:3, 3] += reference[:3, :3] @ low
-    out = []
-    for shift, s in zip(known, files, strict=True):
-        before, after = shift - low, high - shift - s.labels.shape
-        if before.any() or after.any():
-            s = replace(
-                s, labels=np.pad(s.labels, list(zip(before, after, strict=True))), affine=affine.copy()
-            )
-        out.append(s)
-    return out
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " × ".join(str(n) for n in shape)
