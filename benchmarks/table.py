@@ -165,7 +165,7 @@ def chosen(work: Work | NotBuilt, only: str | None) -> bool:
 
 def works() -> tuple[Work | NotBuilt, ...]:
     """Return every work item, in the order in which it is printed."""
-    from benchmarks import cutting, distances, label_maps, meshes, simulation, volumetry
+    from benchmarks import cutting, distances, growth, label_maps, meshes, simulation, volumetry
 
     return (
         *volumetry.WORKS,
@@ -173,6 +173,7 @@ def works() -> tuple[Work | NotBuilt, ...]:
         *meshes.WORKS,
         *cutting.works(),
         *distances.works(),
+        *growth.WORKS,
         *simulation.WORKS,
         NotBuilt(
             "subsets",
