@@ -32,12 +32,8 @@ ARGUMENTS = (
     "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync "
     "--use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
 ).split()
-HARMLESS = (
-    "405 (Method Not Allowed)",
-    "viewport.image.push.observer.remove unsuccessful: connection not open",
-)
-"""Two lines of the page's libraries: they first ask for a launcher, which there is none of; and when a page is closed or loaded again,
-the picture takes leave of a connection that is closed already."""
+HARMLESS = ("viewport.image.push.observer.remove unsuccessful: connection not open",)
+"""A line of the page's library: when a page is closed or loaded again, the picture takes leave of a connection that is closed already."""
 REJECTED = (
     "addEventListener('unhandledrejection', e => console.error('rejected: ' + JSON.stringify(e.reason)))"
 )
@@ -208,9 +204,10 @@ def check_numbers(page: Any, served: Served, name: str, draws: int, seed: int, *
     assert shown == compared(served.folder, name, draws, seed, *more)
 
 
-def status(url: str, **headers: str) -> int:
+def status(url: str, *, method: str = "GET", **headers: str) -> int:
+    asked = urllib.request.Request(url, headers=headers, method=method)
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as answer:
+        with urllib.request.urlopen(asked, timeout=SECONDS) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -230,6 +227,8 @@ def test_nobody_comes_in_without_the_token(served: Served, browser: Any) -> None
         assert status(root + path) == 403
         assert status(root + path, Cookie="flrsim=guessed") == 403
     assert status(root + "/index.html", Cookie=cookies) == 200
+    assert status(root + "/paraview/", method="POST") == 403
+    assert status(root + "/paraview/", method="POST", Cookie=cookies) == 200
     assert status(root + "/index.html", Cookie=cookies, Host="evil.example") == 403
     assert status(root + "/ws", Cookie=cookies, Origin="http://evil.example") == 403
     page.close()

@@ -146,7 +146,7 @@ def test_saving_writes_over_the_file_only_if_nobody_else_did(session: Session) -
     assert "weight_kg = 81.0" in path.read_text(encoding="utf-8")
     session.edit("duplicate plan")
     path.write_text(path.read_text(encoding="utf-8") + "\n# another hand\n", encoding="utf-8")
-    with pytest.raises(FileError, match="changed since"):
+    with pytest.raises(FileError, match="changed on disk since"):
         session.save("case.toml")
     other = session.save("case-2.toml")
     _, plans = load_case(other, E)
@@ -160,6 +160,25 @@ def test_saving_writes_over_the_file_only_if_nobody_else_did(session: Session) -
     with pytest.raises(FileError, match="there already"):
         session.save("there.toml")
     assert not list(path.parent.glob(".*.part"))
+
+
+def test_a_file_that_was_left_for_another_name_can_be_saved_to_again(session: Session) -> None:
+    path = session.file.path
+    session.edit("patient", "weight_kg", 81)
+    other = session.save("try.toml")
+    session.edit("patient", "weight_kg", 82)
+    assert session.save("case.toml") == path
+    assert "weight_kg = 82.0" in path.read_text(encoding="utf-8")
+    assert "weight_kg = 81.0" in other.read_text(encoding="utf-8")
+    # Each keeps what stands in it alone, and a change by another hand is never lost.
+    other.write_text(other.read_text(encoding="utf-8") + "\n# by hand\n", encoding="utf-8")
+    session.edit("patient", "weight_kg", 83)
+    with pytest.raises(FileError, match=r"try.toml was changed on disk since .* start flrsim serve again"):
+        session.save("try.toml")
+    assert session.save("case.toml") == path
+    path.unlink()  # nothing is lost by writing what is gone
+    assert session.save("case.toml") == path
+    assert "weight_kg = 83.0" in path.read_text(encoding="utf-8")
 
 
 def test_the_page_prints_what_compare_says(session: Session) -> None:

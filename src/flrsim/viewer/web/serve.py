@@ -36,6 +36,8 @@ IDLE_SECONDS = 8 * 3600
 """A tab that nobody looks at for so long is closed and forgotten."""
 NEEDS = "flrsim serve needs the extra `web`: pip install 'flrsim[web]'"
 SHUT = "refused: open the planner with the address that flrsim serve printed; it works once, then this browser is known"
+SESSIONS = "/paraview/"
+"""Where the page's library asks for a session before it opens one."""
 Handler = Callable[[Any], Awaitable[Any]]
 
 
@@ -165,7 +167,7 @@ class Planner:
         session = self._session()
         tab = Tab(f"tab-{secrets.token_hex(8)}", session, self._shapes, self._report)
         server = tab.server
-        server.controller.on_server_bind.add(lambda wslink: wslink.app.middlewares.append(self.door.guard()))
+        server.controller.on_server_bind.add(lambda wslink: self._guard(wslink.app))
         ready = asyncio.Event()
         server.controller.on_server_ready.add(lambda **_: ready.set())
         task = server.start(
@@ -178,11 +180,23 @@ class Planner:
         await ready.wait()
         return int(server.port)
 
+    def _guard(self, app: Any) -> None:
+        """Let nobody but the known browser ask a tab's server, and tell that browser's page where its session is."""
+        app.middlewares.append(self.door.guard())
+        app.router.add_post(SESSIONS, _session_at)
+
     def _forget(self, tab: Tab, task: Any) -> None:
         self._tasks.discard(task)
         if tab in self.tabs:
             self.tabs.remove(tab)
             tab.close()
+
+
+async def _session_at(request: Any) -> Any:
+    """Answer a page that asks for a session to be started: its tab's server holds it already."""
+    from aiohttp import web
+
+    return web.json_response({"sessionURL": f"ws://{request.headers['Host']}/ws"})
 
 
 async def _interrupted() -> None:

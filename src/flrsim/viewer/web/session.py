@@ -74,6 +74,8 @@ class Session:
 
     Attributes
     ----------
+    file : what is edited: the case file as it was read, or as it was written last.
+    known : every file of the folder that was read or written here, by name; these may be written over.
     refusals : why the last edit of a control was not made, by control.
     """
 
@@ -83,6 +85,11 @@ class Session:
     file: CaseText
     proposals: tuple[Plan, ...] = ()
     refusals: dict[str, str] = field(default_factory=dict)
+    known: dict[str, CaseText] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Know the file that was read."""
+        self.known.setdefault(self.file.path.name, self.file)
 
     @property
     def draft(self) -> Draft:
@@ -115,34 +122,37 @@ class Session:
         return self.bench.what_if(self.draft)
 
     def save(self, name: str) -> Path:
-        """Write the draft as a case file beside the one that was read, or over it.
+        """Write the draft as a case file: over one that was read or written here, or under a new name beside it.
 
         Raises
         ------
         FileError
-            When the name leaves the folder, or another hand changed the file in the meantime.
+            When the name leaves the folder, is another file's, or another hand changed the file in the meantime.
         CaseError
             When the file is written in a way in which the plans cannot be put.
         """
-        own = self.file
         if not name.endswith(".toml") or Path(name).name != name:
             raise FileError(
                 f'"{name}" is no name of a case file in this folder; end it with .toml and name no folder'
             )
-        target = own.path.with_name(name)
-        if target == own.path and own.path.read_text(encoding="utf-8") != own.text:
+        target = self.file.path.with_name(name)
+        base = self.known.get(name)
+        if base is None and target.exists():
+            raise FileError(f"{name} is there already, and was neither read nor written here; give a new name")
+        if base is not None and target.exists() and target.read_text(encoding="utf-8") != base.text:
             raise FileError(
-                f"{name} was changed since it was read here; save under another name, or open it anew"
+                f"{name} was changed on disk since it was read or saved here, and that change would be lost; save under "
+                "another name, or start flrsim serve again to plan with what the file says now"
             )
-        if target != own.path and target.exists():
-            raise FileError(f"{name} is there already; give a new name")
+        # Each file keeps its own comments and tables; a new one takes them from the file that is edited.
+        base = base or self.file
         d = self.draft
-        text = saved(own.text, d.plans, d.patient, d.history, before=(own.plans, own.patient, own.history))
+        text = saved(base.text, d.plans, d.patient, d.history, before=(base.plans, base.patient, base.history))
         # A file that is half written would be worse than one that is not: it is put in place whole.
         part = target.with_name(f".{name}.part")
         part.write_text(text, encoding="utf-8")
         os.replace(part, target)
-        self.file = CaseText(target, text, d.plans, d.patient, d.history)
+        self.file = self.known[name] = CaseText(target, text, d.plans, d.patient, d.history)
         return target
 
 
