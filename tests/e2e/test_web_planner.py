@@ -328,6 +328,76 @@ def test_every_control_moves_what_it_should(served: Served, browser: Any) -> Non
     page.close()
 
 
+def test_the_picture_bears_names_axes_a_cube_and_a_true_scale(served: Served, browser: Any) -> None:
+    import numpy as np
+    from PIL import Image
+
+    page = opened(browser, served)
+    words = at("words")
+    page.wait_for_selector(words)
+
+    def names(kind: str) -> set[str]:
+        return set(page.locator(f"{words} g.{kind} text").all_text_contents())
+
+    def letters() -> dict[str, str]:
+        """Which letter stands at which side of the picture."""
+        frame = page.locator(".view3d").bounding_box()
+        out = {}
+        for i in range(page.locator(f"{words} .axis").count()):
+            box = page.locator(f"{words} .axis").nth(i).bounding_box()
+            x = (box["x"] + box["width"] / 2 - frame["x"]) / frame["width"]
+            y = (box["y"] + box["height"] / 2 - frame["y"]) / frame["height"]
+            side = ("left" if x < 0.2 else "right" if x > 0.8 else "") + (
+                "top" if y < 0.2 else "bottom" if y > 0.8 else ""
+            )
+            out[side] = page.locator(f"{words} .axis").nth(i).text_content()
+        return out
+
+    def liver_mm() -> tuple[float, float]:
+        """Width of the drawn liver by the picture's own scale bar, and the length of that bar in pixels."""
+        png = picture(page)
+        image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=int)
+        columns = np.flatnonzero((image.max(axis=2) - image.min(axis=2) > 60).sum(axis=0) > 3)
+        bar = page.locator(f"{at('scale-bar')} line").bounding_box()["width"]
+        mm = float(page.locator(f"{at('scale-bar')} text").text_content().removesuffix(" mm"))
+        return float(columns[-1] - columns[0]) * mm / bar, bar
+
+    hidden = page.inner_text(".hidden-names").removeprefix("hidden in this view: ").split(", ")
+    assert names("segment") | set(hidden) == {f"S{n}" for n in range(1, 9)}
+    assert names("lesion") == {"L1", "L2"}
+    assert page.locator(".view3d .banner").all_inner_texts() == ["vessels not supplied"]
+    assert page.inner_text(".seen") == "seen from the front"
+    assert letters() == {"left": "R", "right": "L", "top": "S", "bottom": "I"}
+    assert liver_mm()[0] == pytest.approx(2 * blocks.HALF_AXES[0], rel=0.05)
+    # Another side has other words; a picture that is turned or enlarged keeps its scale true.
+    page.click(at("look-inferior"))
+    page.wait_for_function("document.querySelector('.seen')?.innerText === 'seen from below'")
+    assert letters() == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
+    _, bar = liver_mm()
+    frame = page.locator(".view3d").bounding_box()
+    page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    page.mouse.wheel(0, 240)
+    page.wait_for_function(
+        "was => { const bar = document.querySelector('[data-test=scale-bar] line')?.getBoundingClientRect().width;"
+        " return bar && Math.abs(bar - was) > 0.02 * was }",
+        arg=bar,
+    )
+    assert liver_mm()[0] == pytest.approx(2 * blocks.HALF_AXES[0], rel=0.05)
+    page.mouse.down()
+    page.mouse.move(frame["x"] + 0.6 * frame["width"], frame["y"] + 0.6 * frame["height"], steps=5)
+    assert not page.is_visible(words)
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('.seen')?.innerText === 'turned by hand'")
+    # A narrower page shows the whole liver again once it is seen from a side.
+    page.click(at("look-anterior"))
+    page.set_viewport_size({"width": 1100, "height": 900})
+    page.wait_for_function(
+        "document.querySelector('[data-test=words]')?.viewBox.baseVal.width === Math.floor(document.querySelector('.view3d').clientWidth)"
+    )
+    assert liver_mm()[0] == pytest.approx(2 * blocks.HALF_AXES[0], rel=0.05)
+    page.close()
+
+
 def test_what_is_refused_says_why_at_its_control_and_changes_nothing(served: Served, browser: Any) -> None:
     page = opened(browser, served)
     seen = numbers(page)

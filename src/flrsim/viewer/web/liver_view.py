@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
-
-import numpy as np
 
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.drawing import SceneDrawing, frame, look, mark_orientation, off_screen_plotter
 from flrsim.viewer.geometry import PlanGeometry
 from flrsim.viewer.scene import Options, Scene, Shown, scene_at
+from flrsim.viewer.web.words import Sight, room_of
 
 SIZE = (900, 640)
-LABEL_SIZE = 15
+"""Width and height until the browser says how large its picture is, pixels."""
 MOST_KEPT = 8
 """Plans whose shapes are kept while others are drawn."""
 
@@ -54,7 +53,7 @@ class LiverView:
             mark_orientation(self.plotter)
         self._drawn: PlanGeometry | None = None
         self._drawing: SceneDrawing | None = None
-        self._words: Any = None
+        self._looked: Sight | None = None
         self.scene: Scene | None = None
         self.camera = "anterior"
 
@@ -70,19 +69,17 @@ class LiverView:
         return scene_at(shown, day=None if day is None else min(max(day, first), last), options=options)
 
     def draw(self, shown: Shown, scene: Scene) -> None:
-        """Bring the picture to a scene."""
-        first = self.scene is None
+        """Bring the picture to a scene; a view that nobody turned keeps all of it in sight."""
+        untouched = self.untouched
         self.scene = scene
         if self.plotter is None:
             return
         if self._drawing is None or self._drawn is not shown.geometry:
             self.plotter.clear_actors()
-            self._words = None
-            _, scale = frame(scene, CAMERAS[self.camera], SIZE[0] / SIZE[1])
-            self._drawing, self._drawn = SceneDrawing(self.plotter, scale), shown.geometry
+            self._drawing = SceneDrawing(self.plotter, self._framed()[1])
+            self._drawn = shown.geometry
         self._drawing.show(scene)
-        self._name(scene)
-        if first:
+        if untouched:
             self.look_from(self.camera)
         self.plotter.render()
 
@@ -90,24 +87,43 @@ class LiverView:
         """Turn the picture to one of the standard views."""
         self.camera = name
         if self.scene is not None and self.plotter is not None:
-            look(
-                self.plotter, self.scene, CAMERAS[name], *frame(self.scene, CAMERAS[name], SIZE[0] / SIZE[1])
-            )
+            look(self.plotter, self.scene, CAMERAS[name], *self._framed())
+            self._looked = self.sight
+
+    @property
+    def sight(self) -> Sight | None:
+        """From where the picture is drawn; None where there is none."""
+        return None if self.plotter is None else Sight.of(self.plotter)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the picture shows the standard view that was asked for last."""
+        sight = self.sight
+        return self._looked is None or sight is None or sight.same_place(self._looked)
+
+    def fit(self) -> bool:
+        """Show all again where the picture's size changed and nobody turned it; return whether it had to."""
+        sight = self.sight
+        if sight is None or self._looked is None or sight.size == self._looked.size or not self.untouched:
+            return False
+        self.look_from(self.camera)
+        return True
+
+    def when_drawn(self, told: Callable[[], None]) -> None:
+        """Call a function after each time that the picture was drawn."""
+        if self.plotter is not None:
+            self.plotter.render_window.AddObserver("EndEvent", lambda *_: told())
+
+    def _framed(self) -> tuple[Any, float]:
+        """Return the point looked at and half the view's height, mm, so that the liver has the room between the words."""
+        if self.scene is None:
+            raise RuntimeError("nothing is shown yet")
+        width, height = size = self.plotter.render_window.GetSize()
+        r = room_of(size)
+        room = (r.left / width, r.top / height, r.right / width, r.bottom / height)
+        return frame(self.scene, CAMERAS[self.camera], width / height, room)
 
     def close(self) -> None:
         """Give the picture's memory back."""
         if self.plotter is not None:
             self.plotter.close()
-
-    def _name(self, scene: Scene) -> None:
-        """Write each lesion's name where it lies."""
-        if self._words is not None:
-            self.plotter.remove_actor(self._words, render=False)
-            self._words = None
-        if scene.labels:
-            self._words = self.plotter.add_point_labels(
-                np.array([label.position for label in scene.labels]),
-                [label.text for label in scene.labels],
-                font_size=LABEL_SIZE, text_color="#262626", shape_color="white", shape_opacity=0.75,
-                show_points=False, always_visible=True, render=False,
-            )  # fmt: skip

@@ -138,7 +138,9 @@ class Session:
         target = self.file.path.with_name(name)
         base = self.known.get(name)
         if base is None and target.exists():
-            raise FileError(f"{name} is there already, and was neither read nor written here; give a new name")
+            raise FileError(
+                f"{name} is there already, and was neither read nor written here; give a new name"
+            )
         if base is not None and target.exists() and target.read_text(encoding="utf-8") != base.text:
             raise FileError(
                 f"{name} was changed on disk since it was read or saved here, and that change would be lost; save under "
@@ -147,7 +149,9 @@ class Session:
         # Each file keeps its own comments and tables; a new one takes them from the file that is edited.
         base = base or self.file
         d = self.draft
-        text = saved(base.text, d.plans, d.patient, d.history, before=(base.plans, base.patient, base.history))
+        text = saved(
+            base.text, d.plans, d.patient, d.history, before=(base.plans, base.patient, base.history)
+        )
         # A file that is half written would be worse than one that is not: it is put in place whole.
         part = target.with_name(f".{name}.part")
         part.write_text(text, encoding="utf-8")

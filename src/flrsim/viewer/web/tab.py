@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib import resources
 from typing import Any
 
@@ -19,7 +19,10 @@ from flrsim.viewer.web.liver_view import LiverView, Shapes
 from flrsim.viewer.web.own_process import OwnProcesses
 from flrsim.viewer.web.page import controls, results, unfolded
 from flrsim.viewer.web.session import Session
+from flrsim.viewer.web.words import Sight, words_over
 
+SETTLED_SECONDS = 0.25
+"""Names stand again when the picture was still for so long; over a picture that turns they would stand wrong."""
 ReportOf = Callable[[Any, Compared], str]
 """Case and comparison to the text of a page; a function of a module, called in a process of its own."""
 
@@ -48,11 +51,14 @@ class Tab:
         # Where nothing can be drawn the page has all numbers and says why it has no picture.
         self.view = LiverView(shapes, drawn=gl_available())
         self._tasks: set[asyncio.Task[None]] = set()
+        self._named: Sight | None = None
+        self._settles: asyncio.TimerHandle | None = None
+        self.view.when_drawn(self._turned)
         self._processes = OwnProcesses()
         state = self.server.state
         state.update(
             {
-                "c": controls(session), "r": None, "s": None, "w": None, "busy": True, "day": None, "tick": 0,
+                "c": controls(session), "r": None, "s": None, "w": None, "words": None, "busy": True, "day": None, "tick": 0,
                 "again": 0,
                 "done": 0,
                 "inks": [palette.fate_ink(k) for k in range(3)], "file_name": session.file.path.name, "saved": "", "making": False, "save_error": "",
@@ -99,7 +105,10 @@ class Tab:
 
     def connected(self, **_: Any) -> None:
         """Judge the draft when the page is first there; a page that is loaded again finds its state."""
-        task = asyncio.get_running_loop().create_task(self._welcome())
+        self._start(self._welcome())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -162,6 +171,7 @@ class Tab:
             async with self._lock:
                 self.view.look_from(view)
                 self._send_picture()
+                await self._name()
 
     async def show_day(self, day: int | None) -> None:
         """Show the liver on a day, or the plan before any operation."""
@@ -255,11 +265,41 @@ class Tab:
                 {"text": e.text + ("" if e.ml is None else f", {e.ml:.0f} mL"), "colour": e.colour}
                 for e in scene.legend
             ],
-            "banners": list(scene.banners),
             "readout": list(scene.readout.lines()),
         }
         state.flush()
         self._send_picture()
+        await self._name()
+
+    def _turned(self) -> None:
+        """Take the names away when somebody turns the picture or its size changes, until it is still."""
+        sight = self.view.sight
+        if self._named is None or sight == self._named:
+            return
+        state = self.server.state
+        if not (sight is not None and sight.same_place(self._named)) and state.words is not None:
+            state.words = None
+            state.flush()
+        if self._settles is not None:
+            self._settles.cancel()
+        loop = asyncio.get_running_loop()
+        self._settles = loop.call_later(SETTLED_SECONDS, lambda: self._start(self._settled()))
+
+    async def _settled(self) -> None:
+        async with self._lock:
+            if self.view.fit():
+                self._send_picture()
+            await self._name()
+
+    async def _name(self) -> None:
+        """Write names, axes and scale over the picture as it is drawn now."""
+        sight, scene = self.view.sight, self.view.scene
+        if sight is None or scene is None:
+            return
+        words = await self._beside(words_over, scene, sight)
+        self._named = sight
+        self.server.state.words = words
+        self.server.state.flush()
 
     def _busy(self, busy: bool) -> None:
         self.server.state.busy = busy
@@ -272,5 +312,7 @@ class Tab:
 
     def close(self) -> None:
         """Give the picture's memory back, and end a report that is being made."""
+        if self._settles is not None:
+            self._settles.cancel()
         self._processes.stop()
         self.view.close()
