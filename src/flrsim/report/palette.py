@@ -17,7 +17,7 @@ LOUD = "#d6006c"
 """Lesions that are left or cut through."""
 
 VANISHED = "#6f6f6f"
-PORTAL_VEIN = "#6a3fb5"
+PORTAL_VEIN = "#8e52cc"
 HEPATIC_VEIN = "#12309c"
 UNSPLIT_VESSEL = "#4b5178"
 RIM = "#262626"

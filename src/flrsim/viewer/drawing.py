@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from flrsim.report import palette
 from flrsim.viewer.camera import ORIENTATION, Camera
 from flrsim.viewer.place import Shape
-from flrsim.viewer.scene import Actor, Scene
+from flrsim.viewer.scene import Actor, Scene, rgb
 
 PROBE_SECONDS = 120
 PROBE = """
@@ -37,6 +37,16 @@ CUBE_INK = (0.13, 0.14, 0.16)
 CUBE_PLACE = (0.0, 0.04, 0.13, 0.22)
 """Corner of the picture that holds the cube of the axes: left, bottom, right, top, as shares of it."""
 SOLID = ("lesion", "vessel")
+"""Drawn in their own colours through the tissue around them, which would tint them away from the legend."""
+MIST = "#dfe7ee"
+PALER = {"lesion": 0.2, "vessel": 0.2, "cut_rim": 0.9}
+"""How much of the ground's colour takes over in the depth of the liver: what lies behind is told by being paler."""
+MIST_REACH = (0.3, 0.9)
+"""Where paling begins and ends, as shares of the depth of all that is drawn."""
+EDGE_INK, EDGE_REACH = 0.55, 0.35
+"""Solids keep so much light where they turn away from the eye, so that one in front is parted from one behind."""
+NEAREST = 0.01
+"""Share of the depth, nearest to the eye, that solids are drawn in; among them what is in front hides what is behind."""
 THIN_LINES = {"border": 1.6, "territory": 1.8}
 """Width in pixels of what is drawn as lines; a rim is a tube."""
 RIM_SHARE = 0.006
@@ -178,19 +188,37 @@ def add_actor(plotter: Any, actor: Actor, scale: float) -> Any:
     else:
         solid = actor.kind in SOLID
         made = plotter.add_mesh(
-            data, opacity=actor.opacity, smooth_shading=True, specular=0.35 if solid else 0.15,
-            specular_power=20, ambient=_ambient(actor), **still,
+            data, opacity=actor.opacity, smooth_shading=True, specular=0.15,
+            specular_power=20, ambient=_ambient(actor), diffuse=0.5 if solid else 1.0, **still,
         )  # fmt: skip
+    if actor.kind in PALER:
+        _through_tissue(made, actor.kind)
     if not actor.place.is_identity:
         made.user_matrix = actor.place.matrix
     return made
+
+
+def _through_tissue(made: Any, kind: str) -> None:
+    """Let something solid hide the tissue in front of it, and pale with its depth.
+
+    Its fragments are written nearest to the eye, all in the same order as they lie, and so the translucent tissue
+    drawn afterwards falls behind them. One renderer does: labels, picking and peeling stay as they are.
+    """
+    shader = made.GetShaderProperty()
+    depth, light = "//VTK::Depth::Impl", "//VTK::Light::Impl"
+    nearest = f"  gl_FragDepth = {NEAREST} * gl_FragCoord.z;\n"
+    shader.AddFragmentShaderReplacement(depth, True, f"{depth}\n{nearest}", False)
+    edge = f"mix({EDGE_INK}, 1.0, smoothstep(0.0, {EDGE_REACH}, abs(normalVCVSOutput.z)))"
+    deep = f"{PALER[kind]} * smoothstep({MIST_REACH[0]}, {MIST_REACH[1]}, gl_FragCoord.z)"
+    code = f"  fragOutput0.rgb = mix({edge} * fragOutput0.rgb, vec3{rgb(MIST)}, {deep});\n"
+    shader.AddFragmentShaderReplacement(light, True, f"{light}\n{code}", False)
 
 
 def _ambient(actor: Actor) -> float:
     """Return how much of its own colour a surface keeps in shadow; what must not be overlooked keeps most."""
     if actor.colour == palette.LOUD:
         return 0.6
-    return 0.25 if actor.kind in SOLID else 0.15
+    return 0.55 if actor.kind in SOLID else 0.15
 
 
 class SceneDrawing:

@@ -24,6 +24,7 @@ BAR_SHARE = 0.3
 EDGE, GAP = 20.0, 8.0
 """Distance of words from the sides, and of the liver from words; like all sizes here in units of 1/900 of the height."""
 LINE = 19.0
+PALER = "lesions and vessels are seen through the tissue, paler the deeper they lie"
 FULL_HEIGHT, FULL_WIDTH = 900.0, 1200.0
 LEAST_FONT = 8
 
@@ -117,7 +118,8 @@ def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: 
         ink = palette.VERDICT_COLOURS.get(readout.verdict, INK)
         row("verdict", VERDICTS.get(readout.verdict, readout.verdict), 22, ink, bold=True)
         row("blocking", readout.blocking, LINE, ink)
-    row("seen", f"seen {camera.title}", 18, GREY)
+    depth = f"; {PALER}" if scene.of_kind("lesion") or scene.of_kind("vessel") else ""
+    row("seen", f"seen {camera.title}{depth}", 18, GREY)
     lines = readout.lines() if readout.flr_ml is not None or scene.day is not None else ()
     # In a small picture letters cannot shrink with it, so each line may take two rows.
     # Room is kept for as many lines as any day has, so that all days share one frame.
