@@ -11,8 +11,8 @@ from drawn_box import grown_result, shown_box
 
 from flrsim.viewer.camera import CAMERAS, Camera
 from flrsim.viewer.drawing import frame
-from flrsim.viewer.layout import Layout, Rect, fitting, font, layout_of, scale_bar
-from flrsim.viewer.overlay import name_boxes
+from flrsim.viewer.layout import Layout, Rect, fitting, font, layout_of, scale_bar, unnamed
+from flrsim.viewer.names import placed_names
 from flrsim.viewer.pictures import legend_height
 from flrsim.viewer.scene import Scene, scene_at
 
@@ -49,7 +49,8 @@ def test_no_word_lies_on_the_liver_or_on_another(day: int | None, view: str, siz
         scene = replace(scene, banners=banners, title=title or scene.title)
         layout, focus, ppm = laid_out(scene, camera, size)
         liver = liver_rect(scene, camera, layout, focus, ppm)
-        words = [*layout.words, scale_bar(layout, ppm)]
+        named = placed_names(scene, camera, layout, focus, ppm)
+        words = [*layout.words, scale_bar(layout, ppm), *unnamed(layout, named.said)]
         for word in words:
             assert not word.box.overlaps(liver), (word.kind, word.text)
             assert word.box.left >= 0 <= word.box.top, word
@@ -59,7 +60,7 @@ def test_no_word_lies_on_the_liver_or_on_another(day: int | None, view: str, siz
             assert not a.box.overlaps(b.box), (a.kind, a.text, b.kind, b.text)
         names = [
             Rect(n.x - n.half_width, n.y - n.half_height, n.x + n.half_width, n.y + n.half_height)
-            for n in name_boxes(scene, camera, layout, focus, ppm)
+            for n in named.boxes
         ]
         for name in names:
             assert not any(name.overlaps(word.box) for word in words)

@@ -15,7 +15,7 @@ from flrsim.staging import Fate
 from flrsim.viewer import display
 from flrsim.viewer.camera import CAMERAS, ORIENTATION
 from flrsim.viewer.layout import Rect
-from flrsim.viewer.overlay import Box, spread_out
+from flrsim.viewer.names import Box, spread_out
 from flrsim.viewer.scene import Label, Scene, rgb, scene_at
 from flrsim.viewer.shown import Shown
 

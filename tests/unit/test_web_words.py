@@ -66,7 +66,7 @@ def test_segments_and_lesions_are_named_where_they_are_drawn(scene: Scene) -> No
     behind = {n["text"]: n for n in words_over(scene, seen_from(CAMERAS["posterior"]))["names"]}
     assert behind["S2"]["x"] < behind["S6"]["x"]
     aside = words_over(scene, replace(FRONT, sight=(1.0, 0.0, 0.0)))  # from the patient's right S6 covers S2
-    assert aside["hidden"] == "hidden in this view: S2"
+    assert aside["hidden"] == "hidden in this view: S2; pale names lie in the far half"
     assert aside["seen"] == "turned by hand"
 
 

@@ -24,7 +24,9 @@ BAR_SHARE = 0.3
 EDGE, GAP = 20.0, 8.0
 """Distance of words from the sides, and of the liver from words; like all sizes here in units of 1/900 of the height."""
 LINE = 19.0
-PALER = "lesions and vessels are seen through the tissue, paler the deeper they lie"
+UNNAMED_SHARE = 0.44
+"""Share of the width for what is not named: it ends before the letter of the lower side."""
+PALER = "lesions and vessels show through the tissue, paler the deeper they lie"
 FULL_HEIGHT, FULL_WIDTH = 900.0, 1200.0
 LEAST_FONT = 8
 
@@ -149,13 +151,18 @@ def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: 
         if towards in places:
             x, y = places[towards]
             words.append(Word("axis", text, Rect(x - half, y - half, x + half, y + half), letter, True, INK))
-    _, hidden = scene.segment_labels(camera)
-    if hidden:
-        text, fits = fitting(f"hidden in this view: {', '.join(hidden)}", 0.44 * width, 16 * unit)
-        wide = font(fits).getlength(text)
-        box = Rect(EDGE * unit, foot - 1.2 * fits, EDGE * unit + wide, foot)
-        words.append(Word("hidden", text, box, fits, False, GREY))
     return Layout(unit, size, tuple(words), room)
+
+
+def unnamed(layout: Layout, said: str) -> tuple[Word, ...]:
+    """Return what is said of names that are not shown, at the lower left; nothing where all are."""
+    if not said:
+        return ()
+    unit, (width, height) = layout.unit, layout.size
+    foot = height - 14 * unit
+    text, fits = fitting(said, UNNAMED_SHARE * width, 16 * unit)
+    box = Rect(EDGE * unit, foot - 1.2 * fits, EDGE * unit + font(fits).getlength(text), foot)
+    return (Word("hidden", text, box, fits, False, GREY),)
 
 
 def scale_bar(layout: Layout, pixels_per_mm: float) -> Word:

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flrsim.report import format as show
-from flrsim.report import palette
 from flrsim.viewer.camera import Camera
-from flrsim.viewer.layout import GREY, INK, PAPER, Layout, Rect, Word, fitting, font, scale_bar
-from flrsim.viewer.scene import Label, LegendEntry, Scene
-
-PUSHES = 200
-
-
-@dataclass
-class Box:
-    """A label's place on the picture: centre and half size in pixels, and the point it names."""
-
-    label: Label
-    x: float
-    y: float
-    half_width: float
-    half_height: float
-    anchor: tuple[float, float]
+from flrsim.viewer.layout import GREY, INK, PAPER, Layout, Word, fitting, font, scale_bar, unnamed
+from flrsim.viewer.names import draw_names, placed_names
+from flrsim.viewer.scene import LegendEntry, Scene
 
 
 def draw_overlay(
@@ -53,91 +38,13 @@ def draw_overlay(
     full.paste(Image.fromarray(image), (0, 0))
     draw = ImageDraw.Draw(full)
     pixels_per_mm = 0.5 * height / scale
-    _names(draw, name_boxes(scene, camera, layout, focus, pixels_per_mm), pixels_per_mm, layout.unit)
-    for word in layout.words:
+    names = placed_names(scene, camera, layout, focus, pixels_per_mm)
+    draw_names(draw, names, pixels_per_mm, layout.unit)
+    for word in (*layout.words, *unnamed(layout, names.said)):
         _word(draw, word, layout.unit)
     _scale_bar(draw, scale_bar(layout, pixels_per_mm), layout.unit)
     _legend(draw, scene, (width, height, legend_rows), layout.unit)
     return full
-
-
-def name_boxes(
-    scene: Scene, camera: Camera, layout: Layout, focus: NDArray[np.float64], pixels_per_mm: float
-) -> list[Box]:
-    """Return where segment and lesion names stand, moved apart inside the room of the liver."""
-    boxes, unit, size = [], layout.unit, layout.size
-    segments, _ = scene.segment_labels(camera)
-    for label in (*scene.labels, *segments):
-        away = np.array(label.position) - focus
-        x = 0.5 * size[0] + float(away @ camera.right) * pixels_per_mm
-        y = 0.5 * size[1] - float(away @ np.array(camera.up)) * pixels_per_mm
-        half_width = 0.5 * float(_label_font(label, unit).getlength(label.text)) + 7 * unit
-        # A lesion's name stands beside the lesion, so that both are seen.
-        shift = 30 * unit if label.kind == "lesion" else 0.0
-        half_height = max(15 * unit, 7.0)
-        boxes.append(Box(label, x + shift, y - shift, half_width, half_height, (x, y)))
-    return spread_out(boxes, layout.room)
-
-
-def _names(draw: Any, boxes: list[Box], pixels_per_mm: float, unit: float) -> None:
-    """Write segment and lesion names, each lesion's with a line to the lesion."""
-    for box in boxes:
-        if box.label.kind == "lesion" and box.label.colour == palette.LOUD:
-            # What is left behind may be deep or tiny; a ring is seen through everything.
-            r = box.label.reach_mm * pixels_per_mm + 6 * unit
-            x, y = box.anchor
-            draw.ellipse((x - r, y - r, x + r, y + r), outline=palette.LOUD, width=max(round(4 * unit), 2))
-    for box in boxes:
-        face = _label_font(box.label, unit)
-        corners = (
-            box.x - box.half_width,
-            box.y - box.half_height,
-            box.x + box.half_width,
-            box.y + box.half_height,
-        )
-        if box.label.kind == "lesion":
-            draw.line((*box.anchor, box.x, box.y), fill=box.label.colour, width=max(round(2 * unit), 1))
-            draw.rounded_rectangle(
-                corners, 6 * unit, fill=PAPER, outline=box.label.colour, width=max(round(2 * unit), 1)
-            )
-            draw.text((box.x, box.y), box.label.text, fill=box.label.colour, font=face, anchor="mm")
-        else:
-            draw.text(
-                (box.x, box.y), box.label.text, fill=INK, font=face, anchor="mm",
-                stroke_width=max(round(2.5 * unit), 1), stroke_fill=PAPER,
-            )  # fmt: skip
-
-
-def _label_font(label: Label, unit: float) -> Any:
-    return font((18 if label.kind == "lesion" else 20) * unit, bold=True)
-
-
-def spread_out(boxes: list[Box], room: Rect) -> list[Box]:
-    """Return boxes moved apart until none overlap and none leaves the room; lesions' names yield first."""
-    for _ in range(PUSHES):
-        moved = False
-        for i, a in enumerate(boxes):
-            for b in boxes[i + 1 :]:
-                dx, dy = b.x - a.x, b.y - a.y
-                over_x = a.half_width + b.half_width - abs(dx)
-                over_y = a.half_height + b.half_height - abs(dy)
-                if over_x <= 0 or over_y <= 0:
-                    continue
-                moved = True
-                # The shorter way out; two boxes in one place part upwards and downwards.
-                if over_x < over_y:
-                    push = np.array([over_x if dx >= 0 else -over_x, 0.0])
-                else:
-                    push = np.array([0.0, over_y if dy >= 0 else -over_y])
-                share = 0.5 if a.label.kind == b.label.kind else (0.1 if a.label.kind == "segment" else 0.9)
-                a.x, a.y = a.x - share * push[0], a.y - share * push[1]
-                b.x, b.y = b.x + (1 - share) * push[0], b.y + (1 - share) * push[1]
-        for box in boxes:
-            box.x = min(max(box.x, room.left + box.half_width), room.right - box.half_width)
-            box.y = min(max(box.y, room.top + box.half_height), room.bottom - box.half_height)
-        if not moved:
-            break
-    return boxes
 
 
 def _word(draw: Any, word: Word, unit: float) -> None:

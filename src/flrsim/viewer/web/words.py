@@ -10,7 +10,7 @@ import numpy as np
 from flrsim.report import palette
 from flrsim.viewer.camera import CAMERAS, ORIENTATION, Camera
 from flrsim.viewer.layout import Layout, Rect, scale_bar
-from flrsim.viewer.overlay import name_boxes
+from flrsim.viewer.names import placed_names
 from flrsim.viewer.scene import Scene
 
 UNIT = 0.75
@@ -81,9 +81,8 @@ def words_over(scene: Scene, sight: Sight) -> dict[str, Any]:
     camera, (width, height) = sight.camera, sight.size
     layout = Layout(UNIT, sight.size, (), room_of(sight.size))
     per_mm = 0.5 * height / sight.scale
-    boxes = name_boxes(scene, camera, layout, np.array(sight.focus), per_mm)
+    names = placed_names(scene, camera, layout, np.array(sight.focus), per_mm)
     bar = scale_bar(layout, per_mm)
-    _, hidden = scene.segment_labels(camera)
     return {
         "width": width,
         "height": height,
@@ -93,7 +92,8 @@ def words_over(scene: Scene, sight: Sight) -> dict[str, Any]:
             {
                 "text": b.label.text,
                 "kind": b.label.kind,
-                "colour": b.label.colour,
+                "colour": b.colour,
+                "line": b.needs_line,
                 "x": b.x,
                 "y": b.y,
                 "half_width": b.half_width,
@@ -102,11 +102,11 @@ def words_over(scene: Scene, sight: Sight) -> dict[str, Any]:
                 # What is left behind may be deep or tiny; a ring is seen through everything.
                 "ring": b.label.reach_mm * per_mm + 5.0 if b.label.colour == palette.LOUD else 0.0,
             }
-            for b in boxes
+            for b in names.boxes
         ],
         "axes": _axes(camera, width, height),
         "bar": {"left": bar.box.left, "right": bar.box.right, "y": bar.box.bottom, "text": bar.text},
-        "hidden": f"hidden in this view: {', '.join(hidden)}" if hidden else "",
+        "hidden": names.said,
         "banners": list(scene.banners),
     }
 
