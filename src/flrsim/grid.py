@@ -104,6 +104,16 @@ class RegionGrid:
         return np.concatenate([counts, np.zeros(len(self.table) - len(counts), dtype=np.int64)])
 
     @cached_property
+    def tissue(self) -> NDArray[np.int64]:
+        """Flat indices of all voxels but the outside, (n_voxels,), rising."""
+        return np.flatnonzero(self.regions)
+
+    @cached_property
+    def tissue_region(self) -> NDArray[np.int32]:
+        """Region of each voxel of `tissue`, (n_voxels,)."""
+        return self.regions.reshape(-1)[self.tissue].astype(np.int32)
+
+    @cached_property
     def segments(self) -> tuple[str, ...]:
         """Names of the segments in the grid, in anatomical order."""
         return tuple(sorted({r.segment for r in self.table if r is not None and r.segment is not None}))
@@ -211,6 +221,8 @@ class Pieces:
     voxels : (n_voxels,) flat indices of the tissue voxels.
     piece_of : (n_voxels,) int32, piece of the centre of each of them.
     parts : what of each voxel lies in other pieces.
+    touched : (n_touched,) positions in `voxels` of those whose centre lies in any cut, rising.
+    rest : (n_regions,) piece of a region's voxels outside all cuts; −1 where there is none.
     region : (n_pieces,) region of each piece.
     inside : (n_pieces, n_cuts) bool.
     counts : (n_pieces,) voxels by their centres, whole numbers.
@@ -223,6 +235,8 @@ class Pieces:
     voxels: NDArray[np.int64]
     piece_of: NDArray[np.int32]
     parts: Parts
+    touched: NDArray[np.int64]
+    rest: NDArray[np.int64]
     region: NDArray[np.int64]
     inside: NDArray[np.bool_]
     counts: NDArray[np.int64]
@@ -295,21 +309,25 @@ def cut_into_pieces(grid: RegionGrid, cuts: Mapping[str, NDArray[np.bool_] | Cut
     """
     from flrsim.kernels.labels import refine_pieces
 
-    flat = grid.regions.reshape(-1)
-    voxels = np.flatnonzero(flat)
-    n = len(voxels)
+    voxels = grid.tissue
     marks = {name: cut if isinstance(cut, CutMark) else CutMark.whole(cut) for name, cut in cuts.items()}
     for mark in marks.values():
         if mark.inside.shape != grid.regions.shape:
             raise ValueError(f"a cut has shape {mark.inside.shape}; the grid has {grid.regions.shape}")
+    touched = _touched(grid, marks)
+    untouched = grid.counts - np.bincount(grid.tissue_region[touched], minlength=len(grid.table))
+    untouched[0] = 0
     of, share, sides = _parts(voxels, marks)
-    # Voxels first, then their parts in other pieces, each with the marks of the side it lies on.
-    entry = np.concatenate([voxels, voxels[of]])
-    piece_of = flat[entry].astype(np.int32)
+    # Voxels in a cut first, then parts of voxels, each with the marks of the side it lies on; most voxels of a liver lie in no
+    # cut, and one of each region stands for all of them.
+    n, k = len(touched), len(of)
+    whole = np.flatnonzero(untouched)
+    at = np.concatenate([touched, of])
+    piece_of = np.concatenate([grid.tissue_region[at], whole.astype(np.int32)])
     region = np.arange(len(grid.table), dtype=np.int64)
     inside = np.zeros((len(grid.table), 0), dtype=np.bool_)
     for name, mark in marks.items():
-        member = mark.inside.reshape(-1)[entry]
+        member = np.concatenate([mark.inside.reshape(-1)[voxels[at]], np.zeros(len(whole), dtype=np.bool_)])
         if name in sides:
             which, side = sides[name]
             member[n + which] = side
@@ -320,17 +338,32 @@ def cut_into_pieces(grid: RegionGrid, cuts: Mapping[str, NDArray[np.bool_] | Cut
     renumber = (np.cumsum(present) - 1).astype(np.int32)
     piece_of = renumber[piece_of]
     region, inside = region[present], inside[present]
-    parts = Parts(of, piece_of[n:], share)
-    piece_of = piece_of[:n]
-    counts = np.bincount(piece_of, minlength=len(region))
+    parts = Parts(of, piece_of[n : n + k], share)
+    rest = np.full(len(grid.table), -1, dtype=np.int64)
+    rest[whole] = piece_of[n + k :]
+    counts = np.bincount(piece_of[:n], minlength=len(region))
+    counts[rest[whole]] += untouched[whole]
+    every = rest.astype(np.int32)[grid.tissue_region]
+    every[touched] = piece_of[:n]
     # What a part brings to its piece it takes from the piece of the voxel's centre.
     size = counts.astype(np.float64)
     if len(of):
         size += np.bincount(parts.piece, weights=share, minlength=len(region))
-        size -= np.bincount(piece_of[of], weights=share, minlength=len(region))
+        size -= np.bincount(every[of], weights=share, minlength=len(region))
     total = np.bincount(region, weights=counts, minlength=len(grid.table))
     ml = grid.ml[region] * (size / total[region])
-    return Pieces(grid, tuple(marks), voxels, piece_of, parts, region, inside, counts, size, ml)
+    return Pieces(grid, tuple(marks), voxels, every, parts, touched, rest, region, inside, counts, size, ml)
+
+
+def _touched(grid: RegionGrid, marks: Mapping[str, CutMark]) -> NDArray[np.int64]:
+    """Return the positions in `RegionGrid.tissue` of the voxels whose centre lies in any cut, rising."""
+    if not marks:
+        return np.zeros(0, dtype=np.int64)
+    several = np.zeros(grid.regions.size, dtype=np.bool_)
+    for mark in marks.values():
+        several[np.flatnonzero(mark.inside)] = True
+    flat = np.flatnonzero(several)
+    return np.searchsorted(grid.tissue, flat[grid.regions.reshape(-1)[flat] > 0])
 
 
 def _parts(

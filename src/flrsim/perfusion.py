@@ -15,7 +15,7 @@ from flrsim.case import LiverCase
 from flrsim.course import DeprivedPart
 from flrsim.errors import AnatomyError
 from flrsim.evidence import Evidence
-from flrsim.grid import PARENCHYMA, Pieces, whole_voxels
+from flrsim.grid import PARENCHYMA, Pieces, RegionGrid, whole_voxels
 from flrsim.plan import Operate
 from flrsim.resection.severed import Losses, deprived_places, losses
 from flrsim.resection.territory import Territories, territories
@@ -35,21 +35,43 @@ class Circulation:
     missing : why there are none, by tree.
     """
 
+    _grid: RegionGrid
     trees: Mapping[str, Territories]
     missing: Mapping[str, str]
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """One number for what each voxel of the tissue hangs on in all trees together, (n_voxels,) as `Pieces.voxels`.
+        """One number for what each voxel of the tissue hangs on in all trees together, (n_voxels,) as `RegionGrid.tissue`.
 
         The same for every plan, so it is looked up once.
         """
-        grids = [where.grid for where in self.trees.values()]
-        voxels = np.flatnonzero(grids[0].regions) if grids else np.zeros(0, dtype=np.int64)
+        voxels = self._grid.tissue if self.trees else np.zeros(0, dtype=np.int64)
         key = np.zeros(len(voxels), dtype=np.int64)
         for where in self.trees.values():
             key = key * where.n_places + where.places_at(voxels)
         return key
+
+    @property
+    def n_together(self) -> int:
+        """How many numbers `places` may hold."""
+        return math.prod(where.n_places for where in self.trees.values())
+
+    @cached_property
+    def parenchyma(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Region and place (`places`) of the parenchyma of the labelled liver, and how many voxels have both: (n,) each."""
+        grid = self._grid
+        asked = np.isin(grid.tissue_region, grid.ids(segments=grid.segments, kind=PARENCHYMA))
+        key = grid.tissue_region[asked].astype(np.int64)
+        if self.trees:
+            key = key * self.n_together + self.places[asked]
+        if len(grid.table) * self.n_together <= MOST_KEYS:
+            sums = np.bincount(key)
+            rows = np.flatnonzero(sums)
+            counts = sums[rows]
+        else:
+            rows, counts = np.unique(key, return_counts=True)
+        region, place = np.divmod(rows, self.n_together)
+        return region, place, counts
 
     @classmethod
     def of(cls, case: LiverCase) -> Circulation:
@@ -61,7 +83,7 @@ class Circulation:
                 trees[tree] = territories(case, tree)
             except AnatomyError as error:
                 missing[tree] = error.sentence
-        return cls(trees, missing)
+        return cls(case.grid, trees, missing)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -92,35 +114,49 @@ class Supply:
 
     @classmethod
     def of(cls, circulation: Circulation, pieces: Pieces) -> Supply:
-        """Go through the parenchyma of the labelled liver; crossed voxels count by their parts."""
-        grid, parts = pieces.grid, pieces.parts
-        n_pieces = len(pieces.region)
+        """Count the parenchyma of the labelled liver; crossed voxels count by their parts.
+
+        Only voxels inside a cut are gone through: those outside all cuts are what is left of the case's own counts.
+        """
+        grid, parts, together = pieces.grid, pieces.parts, circulation.n_together
         asked = np.isin(pieces.region, grid.ids(segments=grid.segments, kind=PARENCHYMA))
-        at = np.flatnonzero(asked[pieces.piece_of])
+        inside = pieces.touched[asked[pieces.piece_of[pieces.touched]]]
+        # What lies in a cut is taken from what its region would hold without one.
+        without = pieces.rest[grid.tissue_region[inside]]
+        left = np.flatnonzero(without >= 0)
+        region, place, counts = circulation.parenchyma
+        kept = pieces.rest[region] >= 0
         # A part of a voxel lies in the voxel's region: what it brings to its piece it takes from the centre's.
         split = np.flatnonzero(asked[parts.piece])
         of = parts.of[split]
-        at = np.concatenate([at, of, of])
+        at = np.concatenate([inside, inside[left], of, of])
         piece = np.concatenate(
-            [pieces.piece_of[at[: len(at) - 2 * len(of)]], parts.piece[split], pieces.piece_of[of]]
+            [
+                pieces.rest[region[kept]],
+                pieces.piece_of[inside],
+                without[left],
+                parts.piece[split],
+                pieces.piece_of[of],
+            ]
         )
-        size = np.ones(len(at))
-        if len(of):
-            size[-2 * len(of) :] = np.concatenate([parts.share[split], -parts.share[split]])
+        # Whole numbers first: parts are then added to the same sums, in the same order, as voxel by voxel.
+        size = np.concatenate(
+            [
+                counts[kept],
+                np.ones(len(inside)),
+                np.full(len(left), -1.0),
+                parts.share[split],
+                -parts.share[split],
+            ]
+        )
         key = piece.astype(np.int64)
         spans = {tree: where.n_places for tree, where in circulation.trees.items()}
-        n_together = math.prod(spans.values())
         if spans:
-            key *= n_together
-            key += circulation.places[at]
-        n_keys = n_pieces * n_together
-        if n_keys <= MOST_KEYS:
-            sums = np.bincount(key, weights=size, minlength=n_keys)
-            rows = np.flatnonzero(sums)
-            sums = sums[rows]
-        else:
-            rows, back = np.unique(key, return_inverse=True)
-            sums = np.bincount(back, weights=size)
+            key *= together
+            key += np.concatenate([place[kept], circulation.places[at]])
+        rows, back = np.unique(key, return_inverse=True)
+        sums = np.bincount(back, weights=size)
+        rows, sums = rows[sums != 0], sums[sums != 0]
         places = {}
         rest = rows
         for tree in reversed(spans):
@@ -163,7 +199,7 @@ def _piece_at(pieces: Pieces, voxels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 MOST_KEYS = 1 << 25
-"""Up to so many pairs of piece and places are counted in a table of all of them; more are sorted."""
+"""Up to so many pairs of region and places are counted in a table of all of them; more are sorted."""
 
 
 @dataclass(frozen=True)

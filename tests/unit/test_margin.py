@@ -10,7 +10,16 @@ import pytest
 
 import reference
 import solids
-from flrsim.resection.margin import Cloud, VesselVoxels, border, nearest_vessel, proxy_clouds
+from flrsim.evidence import load_evidence
+from flrsim.resection.margin import (
+    Beside,
+    Cloud,
+    Surroundings,
+    VesselVoxels,
+    border,
+    nearest_vessel,
+    proxy_clouds,
+)
 
 
 @cache
@@ -108,3 +117,16 @@ def test_the_nearest_vessel_is_named_with_its_distance() -> None:
     assert found.distance_mm == pytest.approx(4.0, abs=0.02)
     assert found.proxy
     assert nearest_vessel(ball_lesion(12.0), {"x": near}, proxy=False, reach_mm=3.0) is None
+
+
+def test_what_is_kept_of_a_lesions_neighbours_is_what_is_found_anew() -> None:
+    case, evidence = toy(), load_evidence()
+    kept = Beside(case)
+    gone = [frozenset[str](), *(frozenset({s}) for s in case.grid.segments), frozenset(case.grid.segments)]
+    answers = set()
+    for lesion in case.lesions:
+        for which in (*gone, *gone):
+            found = Surroundings(case, evidence, kept).near(lesion, which)
+            assert found == Surroundings(case, evidence).near(lesion, which)
+            answers.add((lesion.name, found))
+    assert len(answers) > len(case.lesions)  # what goes matters

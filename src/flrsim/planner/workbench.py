@@ -28,6 +28,7 @@ from flrsim.perfusion import Circulation, Supply
 from flrsim.plan import Operate, Plan
 from flrsim.planner.draft import Draft
 from flrsim.planner.shape import actions
+from flrsim.resection.margin import Beside
 from flrsim.results import EstimatedVolume, PlanResult
 from flrsim.staging import HALF, StagedPlan, stage_plans
 from flrsim.staging.marks import Mark
@@ -64,6 +65,7 @@ class Workbench:
         self.evidence = evidence
         self._kept: dict[str, OrderedDict[Hashable, _Made[Any]]] = {}
         self._marks: dict[str, Mark] = {}
+        self._beside = Beside(case)
         self._lock = threading.RLock()
 
     def staged(self, plan: Plan) -> StagedPlan:
@@ -154,7 +156,10 @@ class Workbench:
 
     def _staged(self, plan: Plan, used: set[str]) -> StagedPlan:
         made = self._keep(
-            "staged", cuts_of(plan), lambda e: stage_plans(self.case, [plan], e, marks=self._marks)[0], used
+            "staged",
+            cuts_of(plan),
+            lambda e: stage_plans(self.case, [plan], e, marks=self._marks, beside=self._beside)[0],
+            used,
         )
         return made if made.plan == plan else _on_other_days(made, plan, self.case)
 

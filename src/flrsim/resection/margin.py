@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,32 +131,54 @@ def nearest_vessel(
     return best
 
 
-class Surroundings:
-    """Vessels of a case, or the borders that stand in for them; measured once for all plans."""
+class Beside:
+    """What lesions of a case lie beside, whatever is planned: found at the first call, kept between plans."""
 
-    def __init__(self, case: LiverCase, evidence: Evidence) -> None:
+    def __init__(self, case: LiverCase) -> None:
+        self.case = case
+        self.near: dict[tuple[str, frozenset[str], float], tuple[Neighbour | None, Neighbour | None]] = {}
+        """By lesion, segments that are gone, and the reach, mm."""
+
+    @cached_property
+    def vessels(self) -> VesselVoxels:
+        """The labelled vessels."""
+        return VesselVoxels.of(self.case)
+
+    @cached_property
+    def proxies(self) -> dict[str, Cloud]:
+        """The borders that stand in for vessels."""
+        return proxy_clouds(self.case.grid)
+
+
+class Surroundings:
+    """Vessels of a case, or the borders that stand in for them; measured once for all plans.
+
+    Parameters
+    ----------
+    beside : what was found of this case before; more is added.
+    """
+
+    def __init__(self, case: LiverCase, evidence: Evidence, beside: Beside | None = None) -> None:
         self._case = case
         self._reach = evidence.value("volumetry.proximity.vessel")
         self._evidence = evidence
         self._split = case.has_tree("portal_vein") and case.has_tree("hepatic_vein")
-        self._vessels = VesselVoxels.of(case)
-        self._proxies: dict[str, Cloud] | None = None
-        self._found: dict[tuple[str, frozenset[str]], tuple[Neighbour | None, Neighbour | None]] = {}
+        self._beside = Beside(case) if beside is None else beside
+        _ = self._beside.vessels  # found while the plans are cut
 
     def near(self, lesion: Lesion, gone: frozenset[str]) -> tuple[Neighbour | None, Neighbour | None]:
         """Return what decides about a wedge of this lesion, and what is only remarked, both near it.
 
         Vessels inside segments that are resected whole (`gone`) are no obstacle: they go.
         """
-        key = (lesion.name, gone)
-        if key not in self._found:
+        key = (lesion.name, gone, self._reach)
+        found = self._beside.near
+        if key not in found:
             vessel = self._encased(lesion, gone) or nearest_vessel(
-                lesion, self._vessels.clouds(gone), proxy=False, reach_mm=self._reach
+                lesion, self._beside.vessels.clouds(gone), proxy=False, reach_mm=self._reach
             )
             remark = None
             if vessel is None and not self._split:
-                if self._proxies is None:
-                    self._proxies = proxy_clouds(self._case.grid)
                 deciding: dict[str, Cloud] = {}
                 others: dict[str, Cloud] = {}
                 for name, one, other, decides in VEIN_PROXIES:
@@ -163,11 +186,11 @@ class Surroundings:
                         self._case.grid.segments
                     )
                     if not sides <= gone:
-                        (deciding if decides else others)[name] = self._proxies[name]
+                        (deciding if decides else others)[name] = self._beside.proxies[name]
                 vessel = nearest_vessel(lesion, deciding, proxy=True, reach_mm=self._reach)
                 remark = nearest_vessel(lesion, others, proxy=True, reach_mm=self._reach)
-            self._found[key] = (vessel, remark)
-        return self._found[key]
+            found[key] = (vessel, remark)
+        return found[key]
 
     def ablation_doubt(self, lesion: Lesion, near: Neighbour | None) -> str:
         """Return why an ablation of this lesion may fail, in words; empty when nothing known speaks against it."""

@@ -19,7 +19,7 @@ from flrsim.grid import Pieces, cut_into_pieces
 from flrsim.legality import check_inflow
 from flrsim.plan import Operate, Plan, drawn_title, resected_by, territory_title
 from flrsim.resection.cut import Cut, cut_between
-from flrsim.resection.margin import Surroundings
+from flrsim.resection.margin import Beside, Surroundings
 from flrsim.staging.fates import fate_of
 from flrsim.staging.marks import Mark, ablated_by, marks_of, specimen_of
 from flrsim.staging.operations import (
@@ -37,6 +37,7 @@ def stage_plans(
     evidence: Evidence,
     *,
     marks: MutableMapping[str, Mark] | None = None,
+    beside: Beside | None = None,
 ) -> tuple[StagedPlan, ...]:
     """Carry out every plan on one set of pieces.
 
@@ -45,6 +46,7 @@ def stage_plans(
     Parameters
     ----------
     marks : marks that cuts of this liver were given before, by name; new ones are added.
+    beside : what its lesions were found to lie beside before; more is added.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def stage_plans(
     # plan are cut at the same time too.
     asked = {stage.key: stage for stages in divided for stage in stages}
     with ThreadPoolExecutor(max_workers=2) as pool:
-        measured = pool.submit(Surroundings, case, evidence)
+        measured = pool.submit(Surroundings, case, evidence, beside)
         cuts = dict(zip(asked, pool.map(lambda stage: stage.cut(case, pieces), asked.values()), strict=True))
         surroundings = measured.result()
         return tuple(
