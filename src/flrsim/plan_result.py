@@ -26,7 +26,7 @@ from flrsim.results import (
     RuleOutcome,
     StageResult,
 )
-from flrsim.rules import RuleResult, conflicts, evaluate, with_error
+from flrsim.rules import RuleResult, conflicts, evaluate, found_in_other_disease, with_error
 from flrsim.rules import not_supplied as tests_not_supplied
 from flrsim.staging import StagedPlan
 from flrsim.timeline import Timeline
@@ -74,6 +74,7 @@ def plan_result(
     remarks : of the plan's legality.
     """
     patient = case.patient
+    diagnosis = None if patient is None else patient.disease
     flr = sum(staged.flr_ml.values())
     rules, without = (
         ()
@@ -136,7 +137,7 @@ def plan_result(
         else of_spread(timeline.degree_of_hypertrophy),
         scan_day=None if timeline is None or timeline.response is None else timeline.response.day,
         resection_day=last.day,
-        rules=tuple(_rule(r) for r in rules),
+        rules=tuple(_rule(r, diagnosis) for r in rules),
         earliest_day_volume_ok=None if timeline is None else _earliest(timeline),
         p_complete=None if timeline is None else timeline.p_complete,
         p_dropout={} if timeline is None else timeline.p_dropout,
@@ -174,7 +175,7 @@ def plan_result(
         flr_body_weight_interval=_scaled(now, weight),
         injury=None if timeline is None else injury_shares(timeline),
         rescan=None if timeline is None else rescan_result(timeline),
-        rule_conflicts=conflicts(rules),
+        rule_conflicts=conflicts(rules, diagnosis),
         rules_not_supplied=() if patient is None else tests_not_supplied(patient),
         disease=disease.notes,
         staying=staying_segments(staged, deprived),
@@ -271,7 +272,7 @@ def _earliest(timeline: Timeline) -> DayQuantiles:
     return DayQuantiles(first.median, first.p10, first.p90, first.never)
 
 
-def _rule(r: RuleResult) -> RuleOutcome:
+def _rule(r: RuleResult, diagnosis: str | None) -> RuleOutcome:
     return RuleOutcome(
         rule=r.rule.removeprefix("rules."),
         threshold=r.threshold,
@@ -294,4 +295,5 @@ def _rule(r: RuleResult) -> RuleOutcome:
         met=r.met,
         verified=r.verified,
         denominator=r.denominator,
+        other_disease=found_in_other_disease(r.population, diagnosis),
     )

@@ -257,7 +257,7 @@ def test_the_comparison_starts_with_what_is_left_and_ends_with_what_stands_in_th
         ("FLR now", ["395 ± 15 mL", "240 ± 15 mL"]),
         ("FLR at resection", ["–", "350 (300–430) mL"]),
         ("sFLR now", ["25 ± 2 %", "15 ± 1 %"]),
-        ("sFLR at resection", ["–", "22 (19–27) %"]),
+        ("sFLR at resection, relative growth law", ["–", "22 (19–27) %"]),
         ("FLR / body weight now", ["0.5 %", "0.5 %"]),
         ("Growth rate at the scan", ["–", "1.8 (1.0–2.9) %"]),
         ("Degree of hypertrophy", ["–", "7.1 (4.0–11.7) points"]),

@@ -20,10 +20,10 @@ from flrsim.report.firstpage import (
     clipped,
     headline,
     leading_question,
-    number_rows,
+    numbers,
     plan_b,
     risk_rows,
-    staying_rows,
+    staying,
     volume_rules,
 )
 from flrsim.report.plots.contacts import contacts_svg
@@ -161,29 +161,34 @@ def test_the_leading_question_names_lesions_and_the_binding_rule() -> None:
 
 
 def test_what_stays_says_what_it_hangs_on_and_a_lost_branch_is_loud() -> None:
-    rows = {r[0].text: r[1:] for r in staying_rows(staged())}
-    assert [c.text for c in rows["S1"]] == [
-        "40 mL",
-        "trunk kept",
-        "vena cava not supplied",
-        "not supplied",
-    ]
+    told = staying(staged())
+    rows = {r[0].text: r[1:] for r in told.rows}
+    assert [c.text for c in rows["S1"]] == ["40 mL", "trunk kept", "vena cava not supplied"]
+    assert told.head == ("Segment", "mL", "Portal branch", "Hepatic vein")
+    assert told.not_supplied == ("bile ducts",)
     assert (rows["S2"][1].text, rows["S2"][1].tone) == ("S2 lost", "loud")
     assert (rows["S3"][2].text, rows["S3"][2].tone) == ("middle lost, left kept", "")
-    assert rows["S1"][3].tone == "quiet"
+    bare = tuple(replace(s, portal_fate="not_supplied") for s in staged().staying)
+    assert staying(replace(staged(), staying=bare)).not_supplied == ("portal branches", "bile ducts")
 
 
 def test_a_segment_whose_only_vein_is_lost_is_loud() -> None:
     lost = StayingSegment("S7", 100.0, "S7", "kept", {"right": "lost"})
-    ((*_, vein, _duct),) = staying_rows(replace(staged(), staying=(lost,)))
+    ((*_, vein),) = staying(replace(staged(), staying=(lost,))).rows
     assert (vein.text, vein.tone) == ("right lost", "loud")
 
 
 def test_the_numbers_name_the_formula_and_the_rules_their_error() -> None:
-    rows = dict(number_rows(case(), staged()))
-    assert rows["sFLR now"] == "15 ± 1 % = FLR / 1605 mL (TELV, vauthey2002)"
-    assert rows["FLR at resection, day 45"] == "350 (300–430) mL"
-    assert rows["FLR / body weight at resection, day 45"] == "0.47 (0.40–0.57) %"
+    told = numbers(case(), staged())
+    rows = {name: tuple(texts) for name, *texts in told.rows}
+    assert told.head == ("", "now", "at resection, day 45")
+    assert told.formula == "sFLR = FLR / 1605 mL (TELV, vauthey2002)"
+    assert rows["sFLR"][0] == "15 ± 1 %"
+    assert rows["FLR"][1] == "350 (300–430) mL"
+    assert rows["FLR / body weight"][1] == "0.47 (0.40–0.57) %"
+    still = numbers(case(), replace(staged(), flr_ml_at_resection=None))
+    assert still.head == ("", "now")
+    assert {len(row) for row in still.rows} == {2}
     rule = replace(
         staged().rules[0],
         value=0.297,
@@ -193,15 +198,15 @@ def test_the_numbers_name_the_formula_and_the_rules_their_error() -> None:
         met=False,
         p_pass=0.41,
     )
-    ((name, value, answer, use),) = volume_rules(replace(staged(), rules=(rule,)))
-    assert name.text == "sFLR (vauthey2002) ≥ 30 %"
+    (line,) = volume_rules(replace(staged(), rules=(rule,)))
+    assert line.rule == "sFLR (vauthey2002) ≥ 30 %"
     # 29.7 % is no 30 %.
-    assert value.text == "29.7 (27–32) %"
-    assert (answer.text, answer.tone) == ("missed, inside the error; P 41 %", "loud")
-    assert use.text == "binding: chemotherapy > 12 weeks"
+    assert line.value == "29.7 (27–32) %"
+    assert (line.answer.text, line.answer.tone) == ("missed, inside the error; P 41 %", "loud")
+    assert line.use == "binding: chemotherapy > 12 weeks"
     binding, weaker, *_ = staged().rules
     both = volume_rules(replace(staged(), rules=(weaker, binding)))
-    assert [line[3].text.split(":")[0] for line in both] == ["binding", "for information"]
+    assert [line.use.split(":")[0] for line in both] == ["binding", "for information"]
     growth_rates = [r for r in staged().rules if r.rule == "kgr"]
     assert growth_rates
     assert volume_rules(replace(staged(), rules=tuple(growth_rates))) == ()
@@ -220,9 +225,9 @@ def test_the_calendar_counts_days_between_and_ends_with_the_day_the_volume_suffi
     ]
     assert rows[0][2] == "last dose of FOLFOX"
     assert rows[5][2] == "stage 2: right trisectionectomy"
-    assert rows[-1][2] == "volume suffices from day 38 (24–never); never in 13 %"
+    assert rows[-1][2] == "volume suffices from day 38 (24–never); never in 13 % (relative growth law)"
     never = replace(staged(), earliest_day_volume_ok=DayQuantiles(None, None, None, 0.9))
-    assert calendar_rows(never)[-1][2] == "volume not reached in 90 % of draws"
+    assert calendar_rows(never)[-1][2] == "volume not reached in 90 % of draws (relative growth law)"
 
 
 def test_a_plan_of_one_operation_has_no_stages_in_its_calendar() -> None:

@@ -10,6 +10,7 @@ from comparison_fixture import HOSTILE, comparison, plan
 from flrsim.report import comparison_rows, render_html
 from flrsim.report import format as show
 from flrsim.report.context import context_rows, disease_rows
+from flrsim.report.firstpage import volume_rules
 from flrsim.report.rules import rule_facts, rules_not_asked
 from flrsim.results import Comparison, DiseaseNote, OutcomeContext, RuleOutcome
 
@@ -32,6 +33,17 @@ SERIES = OutcomeContext(
 )  # fmt: skip
 MONTHS = OutcomeContext("alone", "median survival", 30.0, "month", None, None, None, "a paper", "y", "", "")
 RISK = OutcomeContext("outside", "risk of death", 1.9, "ratio", 1.5, 2.4, None, "60 studies", "z", "", "")
+
+
+def test_a_rule_of_another_disease_says_so_wherever_its_patients_are_named() -> None:
+    rule = replace(RETENTION, other_disease=True)
+    made = replace(comparison(), plans=(plan("one", rules=(rule,)),))
+    said = "HCC: another disease than this patient's"
+    assert rule_facts(made)[0][1] == said
+    assert any(said in row.label for row in comparison_rows(made))
+    share = replace(comparison().plans[0].rules[0], other_disease=True)
+    (line,) = volume_rules(plan("one", rules=(share,)))
+    assert line.use.endswith(": another disease than this patient's")
 
 
 def full() -> Comparison:

@@ -10,7 +10,7 @@ import pytest
 from flrsim.course import Course, CourseStep
 from flrsim.evidence import load_evidence
 from flrsim.patient import LiverCondition, Patient, Treatment
-from flrsim.rules import RuleResult, binding, conflicts, evaluate
+from flrsim.rules import RuleResult, binding, conflicts, evaluate, found_in_other_disease
 from flrsim.timeline import simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -103,6 +103,33 @@ def test_every_rule_on_a_share_names_the_denominator_that_it_was_found_with() ->
         "vauthey2002",
         "functional liver, measured",
     ]
+
+
+def test_a_rule_found_in_another_disease_says_so_where_it_contradicts() -> None:
+    assert found_in_other_disease("colorectal metastases resected after PVE, sFLR > 20 %", "hcc")
+    assert not found_in_other_disease("colorectal metastases resected after PVE, sFLR > 20 %", "crlm")
+    assert found_in_other_disease("HCC, right hepatectomy", "crlm")
+    assert not found_in_other_disease("normal liver", "hcc"), "where nobody says, nothing is said"
+    assert not found_in_other_disease("HCC, right hepatectomy", None)
+    rule, *_ = rows(two_stage(), replace(MAN, disease="hcc")).values()
+    held = replace(rule, binding=True, met=True, value=0.4)
+    rate = replace(
+        rule, binding=False, met=False, value=0.1, population="colorectal metastases resected after PVE"
+    )
+    (said,) = conflicts([held, rate], "hcc")
+    assert said.endswith("(colorectal metastases resected after PVE, another disease than this patient's)")
+    assert "another disease" not in conflicts([held, rate], "crlm")[0]
+
+
+def test_every_population_that_names_a_disease_is_known_by_a_word() -> None:
+    """A population with a disease in it that is not recognised would be passed over in silence."""
+    told = {EVIDENCE[i].population for i in EVIDENCE.ids() if i.startswith("rules.")} - {""}
+    diseases = ("metasta", "carcinoma", "HCC", "tumour", "cholangio")
+    for population in told:
+        if any(word in population for word in diseases):
+            assert any(found_in_other_disease(population, other) for other in ("crlm", "hcc", "other")), (
+                population
+            )
 
 
 def test_flr_per_body_weight() -> None:

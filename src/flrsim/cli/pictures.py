@@ -17,6 +17,7 @@ from flrsim.report import ReportModel, ReportPicture, lesion_marks
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.drawing import INSTALL, gl_available
 from flrsim.viewer.model3d import report_model
+from flrsim.viewer.page_pictures import HALF_PAGE, QUARTER_PAGE, PageSize, page_picture
 from flrsim.viewer.pictures import picture, smaller
 from flrsim.viewer.scene import scene_at
 from flrsim.viewer.shown import Shown, shown_plans
@@ -28,13 +29,15 @@ NO_DISPLAY = (
 )
 
 
-REPORT_SIZE = (1000, 750)
 FIRST_VIEWS = ("anterior", "inferior")
 """From where a plan is shown on its first page; later stages are shown from the front."""
 
 
 def report_pictures(plans: Sequence[Shown]) -> tuple[ReportPicture, ...]:
-    """Return two pictures of every plan and one of what stays after each of its operations; none where nothing can be drawn."""
+    """Return the pictures of a report; none where nothing can be drawn.
+
+    Of every plan two, one of what stays after each of its operations, and where there are several plans a small one.
+    """
     if not gl_available():
         return ()
     out = []
@@ -43,20 +46,27 @@ def report_pictures(plans: Sequence[Shown]) -> tuple[ReportPicture, ...]:
         out += [
             _report_picture(shown, stage, "anterior") for stage in range(1, len(shown.operation_days) + 1)
         ]
+        if len(plans) > 1:
+            out.append(_report_picture(shown, 0, "anterior", QUARTER_PAGE))
     return tuple(out)
 
 
-def _report_picture(shown: Shown, stage: int, view: str) -> ReportPicture:
+def _report_picture(shown: Shown, stage: int, view: str, size: PageSize = HALF_PAGE) -> ReportPicture:
     title = f"{shown.name}: the plan" if stage == 0 else f"{shown.name}: after stage {stage}"
     seen = CAMERAS[view].title
-    caption = f"{seen}: what stays and what goes, by stage"
+    caption = f"{seen[0].upper()}{seen[1:]}"
     if stage and shown.result is not None:
-        caption = f"{seen}: what is left after {shown.result.stages[stage - 1].operation}"
+        caption = (
+            f"{seen[0].upper()}{seen[1:]}: what is left after {shown.result.stages[stage - 1].operation}"
+        )
     scene = scene_at(shown, day=shown.operation_days[stage - 1] if stage else None)
     marks = lesion_marks([lesion.name for lesion in shown.case.lesions])
     labels = tuple(replace(w, text=marks.get(w.text, w.text)) for w in scene.labels)
-    png = smaller(picture(replace(scene, labels=labels), view=view, size=REPORT_SIZE))
-    return ReportPicture(shown.name, stage, title, png, caption, view)
+    drawn = page_picture(replace(scene, labels=labels), view=view, size=size)
+    caption += f"; {drawn.said}" if drawn.said else ""
+    legend = tuple((entry.colour, entry.said(marks)) for entry in scene.legend)
+    png = smaller(drawn.png)
+    return ReportPicture(shown.name, stage, title, png, caption, view, legend, scene.banners, size.small)
 
 
 def report_models(plans: Sequence[Shown]) -> tuple[ReportModel, ...]:

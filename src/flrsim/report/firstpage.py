@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from flrsim.report import format as show
 from flrsim.report import risks
 from flrsim.report.cell import Cell
-from flrsim.report.rules import called, rule_family, rule_label, rule_number
-from flrsim.report.tables import DEFINITIONS, shares, verdict
+from flrsim.report.rules import called, found_in, rule_family, rule_label, rule_number
+from flrsim.report.tables import shares, verdict
 from flrsim.results import Comparison, LesionVolume, PlanDate, PlanResult, RuleOutcome, StayingSegment
 
 SHORTEST_LONG_TEXT = 140
@@ -95,11 +95,30 @@ def _date(plan: PlanResult) -> str:
     return f"{last}, decided on {show.day(decided)}"
 
 
-def staying_rows(plan: PlanResult) -> tuple[tuple[Cell, ...], ...]:
-    """Return each segment that stays: mL, portal branch, hepatic veins, bile duct."""
-    return tuple(
+STAYING_HEAD = ("Segment", "mL", "Portal branch", "Hepatic vein", "Bile duct")
+
+
+@dataclass(frozen=True)
+class Staying:
+    """Each segment that stays and what it hangs on; what was supplied of no segment is said once instead."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    not_supplied: tuple[str, ...]
+
+
+def staying(plan: PlanResult) -> Staying:
+    """Return what stays: mL, portal branch, hepatic veins, bile duct of each segment."""
+    rows = [
         (Cell(s.name), Cell(show.ml(s.ml)), _branch(s), _veins(s), Cell(FATES.get(s.duct, s.duct), "quiet"))
         for s in plan.staying
+    ]
+    unknown = {k for k in (2, 3, 4) if all(row[k].tone == "quiet" for row in rows)}
+    told = [k for k in range(len(STAYING_HEAD)) if k not in unknown]
+    return Staying(
+        tuple(STAYING_HEAD[k] for k in told),
+        tuple(tuple(row[k] for k in told) for row in rows),
+        tuple(f"{STAYING_HEAD[k].lower()}{'es' if k == 2 else 's'}" for k in sorted(unknown)),
     )
 
 
@@ -126,39 +145,69 @@ def where(lesion: LesionVolume) -> str:
     return shares(lesion.segments)
 
 
-def number_rows(comparison: Comparison, plan: PlanResult) -> tuple[tuple[str, str], ...]:
-    """Return mL, sFLR with its formula and share of the weight: now, and at resection where they differ."""
+@dataclass(frozen=True)
+class Numbers:
+    """The remnant in mL, as sFLR and as share of the weight: now, and at resection where something grows before it."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    formula: str
+
+
+def numbers(comparison: Comparison, plan: PlanResult) -> Numbers:
+    """Return the numbers of the remnant, and the formula of sFLR."""
     telv = next((t for t in comparison.telv if t.formula == comparison.telv_formula), None)
-    rows = [("FLR now", show.plus_minus(plan.flr_ml, plan.flr_ml_interval, show.ml))]
-    then = f"at resection, {show.day(plan.resection_day)}"
-    if plan.flr_ml_at_resection is not None:
-        rows.append((f"FLR {then}", show.interval(plan.flr_ml_at_resection, show.ml)))
-    if plan.sflr is not None and telv is not None:
-        formula = f"= FLR / {show.ml(telv.ml)} (TELV, {show.words(telv.formula)})"
-        rows.append(("sFLR now", f"{show.plus_minus(plan.sflr, plan.sflr_interval, show.percent)} {formula}"))
-    if plan.sflr_at_resection is not None:
-        rows.append((f"sFLR {then}", show.interval(plan.sflr_at_resection, show.percent)))
-    if plan.flr_body_weight is not None:
-        now = show.plus_minus(plan.flr_body_weight, plan.flr_body_weight_interval, _percent2)
-        rows.append(("FLR / body weight now", now))
-    if plan.flr_body_weight_at_resection is not None:
-        rows.append(
-            (f"FLR / body weight {then}", show.interval(plan.flr_body_weight_at_resection, _percent2))
+    lines = [
+        (
+            "FLR",
+            show.plus_minus(plan.flr_ml, plan.flr_ml_interval, show.ml),
+            show.interval(plan.flr_ml_at_resection, show.ml),
         )
-    return tuple(rows)
+    ]
+    formula = ""
+    if plan.sflr is not None and telv is not None:
+        formula = f"sFLR = FLR / {show.ml(telv.ml)} (TELV, {show.words(telv.formula)})"
+        lines.append(
+            (
+                "sFLR",
+                show.plus_minus(plan.sflr, plan.sflr_interval, show.percent),
+                show.interval(plan.sflr_at_resection, show.percent),
+            )
+        )
+    if plan.flr_body_weight is not None:
+        lines.append(
+            (
+                "FLR / body weight",
+                show.plus_minus(plan.flr_body_weight, plan.flr_body_weight_interval, _percent2),
+                show.interval(plan.flr_body_weight_at_resection, _percent2),
+            )
+        )
+    if plan.flr_ml_at_resection is None:
+        return Numbers(("", "now"), tuple(line[:2] for line in lines), formula)
+    return Numbers(("", "now", f"at resection, {show.day(plan.resection_day)}"), tuple(lines), formula)
 
 
 def _percent2(value: float | None) -> str:
     return show.percent(value, 2)
 
 
-def volume_rules(plan: PlanResult) -> tuple[tuple[Cell, ...], ...]:
+@dataclass(frozen=True)
+class RuleLine:
+    """A rule of volume: what it asks, whether it binds and in whom it was found, the value with its error, the answer."""
+
+    rule: str
+    use: str
+    value: str
+    answer: Cell
+
+
+def volume_rules(plan: PlanResult) -> tuple[RuleLine, ...]:
     """Return how the remnant stands to each rule of volume, its error of measurement beside it; binding ones first."""
     rules = [r for r in plan.rules if rule_family(r.rule)[1] in VOLUME_KINDS and r.value is not None]
     return tuple(_rule_line(r) for r in sorted(rules, key=lambda r: not r.binding))
 
 
-def _rule_line(rule: RuleOutcome) -> tuple[Cell, ...]:
+def _rule_line(rule: RuleOutcome) -> RuleLine:
     number = rule_number(rule)
     text = show.against(rule.value, rule.threshold, number)
     if rule.error_low is not None and rule.error_high is not None:
@@ -170,14 +219,13 @@ def _rule_line(rule: RuleOutcome) -> tuple[Cell, ...]:
         answer += ", inside the error"
     if rule.p_pass is not None:
         answer += f"; P {show.probability(rule.p_pass)}"
-    who = rule.population or ""
+    who = found_in(rule)
     use = "binding" if rule.binding else "for information" if rule.verified else "recalled, for information"
-    tone = "loud" if rule.binding and not met else ""
-    return (
-        Cell(rule_label(rule)),
-        Cell(text),
-        Cell(answer, tone),
-        Cell(f"{use}{': ' if who else ''}{who}", "quiet"),
+    return RuleLine(
+        rule_label(rule),
+        f"{use}{': ' if who else ''}{who}",
+        text,
+        Cell(answer, "loud" if rule.binding and not met else ""),
     )
 
 
@@ -192,7 +240,7 @@ def calendar_rows(plan: PlanResult) -> tuple[tuple[str, str, str], ...]:
     if plan.earliest_day_volume_ok is not None:
         first = plan.earliest_day_volume_ok
         said = "volume " if first.median is None else "volume suffices from "
-        rows.append(("", "", said + show.day_interval(first)))
+        rows.append(("", "", f"{said}{show.day_interval(first)} (relative growth law)"))
     return tuple(rows)
 
 
@@ -203,7 +251,10 @@ def _what(date: PlanDate, *, several: bool) -> str:
 
 
 def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
-    """Return the simulated risks of a plan, death last; where few are operated on, first what the operation would be."""
+    """Return the simulated risks of a plan, death last; where few are operated on, first what the operation would be.
+
+    Liver failure by further definitions stands beside other plans, in the comparison.
+    """
     start: list[tuple[str, str]] = []
     if plan.p_complete is not None:
         start.append(("completed as planned", risks.of_all(plan, plan.p_complete)))
@@ -218,10 +269,6 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
         done += [(f"… {risks.OPERATED}", text) for text in (risks.failure_of_operated(plan),) if text]
         remark = str((plan.p_phlf or {}).get("remark") or "")
         done += [("… to be read with this", remark)] if remark else []
-        for name, label in DEFINITIONS.items():
-            other = risks.range_text((plan.p_phlf or {}).get("by_definition", {}).get(name))
-            if other:
-                done.append((f"… by {label}, {risks.IN_ALL}", other))
     major = []
     if plan.p_major_morbidity is not None:
         major.append(("major complication", risks.of_all(plan, plan.p_major_morbidity)))

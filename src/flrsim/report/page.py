@@ -30,11 +30,20 @@ ASSUMPTION_KEYS = ("id", "value", "unit", "low", "high", "verified", "note")
 
 FIRST_VIEWS = ("anterior", "inferior")
 """Of the pictures of a plan before any operation, those that open its first page."""
+GALLERY_COLUMNS = {2: 2, 3: 3, 5: 3, 6: 3}
+"""How many small pictures of plans stand side by side, by the number of plans; else four."""
 
 
 @dataclass(frozen=True)
 class ReportPicture:
-    """A picture handed in: which plan it shows, after which stage (0 is before any), from where, and what is seen."""
+    """A picture handed in: which plan it shows, after which stage (0 is before any), from where, and what is seen.
+
+    Attributes
+    ----------
+    legend : colours (sRGB hex) and what they stand for.
+    banners : what could not be drawn because it was not supplied.
+    small : the plan in little, for the page that sets plans side by side.
+    """
 
     plan: str
     stage: int
@@ -42,6 +51,9 @@ class ReportPicture:
     png: bytes
     caption: str
     view: str = "anterior"
+    legend: tuple[tuple[str, str], ...] = ()
+    banners: tuple[str, ...] = ()
+    small: bool = False
 
 
 def render_html(
@@ -95,6 +107,8 @@ def render_html(
         patient=patient_line(comparison.patient),
         question=firstpage.leading_question(comparison),
         plans=plans,
+        gallery_legend=_gallery_legend(plans),
+        gallery_columns=GALLERY_COLUMNS.get(len(plans), 4),
         marks=lesion_marks([m.name for m in comparison.lesions]),
         groups=_groups(tables.comparison_rows(comparison, with_verdict=False)),
         causes=facts.CAUSES,
@@ -113,6 +127,18 @@ def render_html(
         reference_keys=[str(r.get("key") or "") for r in comparison.references],
         **drawings,
     )
+
+
+def _gallery_legend(plans: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return what the colours of all small pictures stand for; empty where there are none."""
+    drawn = {colour for p in plans if p["small_picture"] for colour, _ in p["small_picture"]["legend"]}
+    fates = [(palette.fate_colour(k), palette.fate_name(k)) for k in range(len(palette.FATE_COLOURS))]
+    others = [
+        (palette.LOUD, "lesion left or cut through"),
+        (palette.PORTAL_VEIN, "portal vein"),
+        (palette.HEPATIC_VEIN, "hepatic vein"),
+    ]
+    return [(colour, text) for colour, text in (*fates, *others) if colour in drawn]
 
 
 def _share_geometry(plans: Sequence[dict[str, Any]]) -> None:
@@ -154,7 +180,8 @@ def _plan(
     n: int,
 ) -> dict[str, Any]:
     """Return what the template shows of one plan."""
-    own = [_picture(i) for i in pictures if i.plan == plan.name]
+    small = next((_picture(i) for i in pictures if i.plan == plan.name and i.small), None)
+    own = [_picture(i) for i in pictures if i.plan == plan.name and not i.small]
     first = [i for view in FIRST_VIEWS for i in own if i["stage"] == 0 and i["view"] == view]
     model = next((m for m in models if m.plan == plan.name), None)
     alone = tables.denominator_rows(comparison, (plan,))
@@ -165,13 +192,14 @@ def _plan(
         "verdict": tables.verdict(plan),
         "colour": palette.VERDICT_COLOURS.get(plan.verdict, palette.VERDICT_COLOURS["cannot_judge"]),
         "headline": firstpage.headline(plan),
+        "small_picture": small,
         "first_pictures": first,
         "later_pictures": [i for i in own if i not in first],
         "model": model,
         "states": None if model is None else model.states(),
-        "staying": firstpage.staying_rows(plan),
+        "staying": firstpage.staying(plan),
         "lesions": tables.lesion_lines(comparison, plan),
-        "numbers": firstpage.number_rows(comparison, plan),
+        "numbers": firstpage.numbers(comparison, plan),
         "volume_rules": firstpage.volume_rules(plan),
         "calendar": firstpage.calendar_rows(plan),
         "risks": firstpage.risk_rows(plan),
@@ -199,6 +227,8 @@ def _picture(picture: ReportPicture) -> dict[str, Any]:
         "view": picture.view,
         "title": picture.title,
         "caption": picture.caption,
+        "legend": picture.legend,
+        "banners": picture.banners,
         "data": data,
     }
 

@@ -26,6 +26,7 @@ UNITS: dict[str, tuple[float, int, str]] = {
     "1e9/L": (1.0, 0, " × 10⁹/L"),
 }
 """Of further rules: factor, decimals and sign of a number by its unit."""
+OTHER_DISEASE = "another disease than this patient's"
 SIGNS = {"at_least": "≥", "at_most": "≤", "below": "<"}
 
 
@@ -35,7 +36,7 @@ def rule_labels(comparison: Comparison) -> list[tuple[tuple[Any, ...], str]]:
     for rule in (r for p in comparison.plans for r in p.rules):
         label = rule_label(rule)
         if rule.population:
-            label += f": {show.words(rule.population)}"
+            label += f": {found_in(rule)}"
         before = found.get(_rule_key(rule), (False, label))
         found[_rule_key(rule)] = (before[0] or rule.binding, label)
     return [(key, label) for key, (binding, label) in sorted(found.items(), key=lambda item: not item[1][0])]
@@ -50,6 +51,11 @@ def rule_label(rule: RuleOutcome) -> str:
     by_formula = kind == "percent" and rule.formula not in (None, "", MEASURED_LIVER)
     formula = f" ({show.words(rule.formula or '')})" if by_formula else ""
     return f"{title}{formula} {SIGNS.get(rule.direction, show.NONE)} {rule_number(rule)(rule.threshold, 0)}"
+
+
+def found_in(rule: RuleOutcome) -> str:
+    """Return in whom a rule was found, and that these had another disease than the patient."""
+    return f"{rule.population}: {OTHER_DISEASE}" if rule.other_disease else rule.population
 
 
 def rule_family(name: str) -> tuple[str, str]:
@@ -91,7 +97,7 @@ def rule_facts(comparison: Comparison) -> tuple[tuple[str, ...], ...]:
         flag = "" if rule.verified else " (recalled, not verified)"
         found[_rule_key(rule)] = (
             title + flag,
-            rule.population or show.NONE,
+            found_in(rule) or show.NONE,
             _denominator(rule),
             rule.definition or show.NONE,
             rule.source or show.NONE,

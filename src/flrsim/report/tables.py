@@ -106,8 +106,12 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     add(group, "FLR at resection", lambda p: show.interval(p.flr_ml_at_resection, show.ml))
     add(group, "sFLR now", lambda p: show.plus_minus(p.sflr, p.sflr_interval, show.percent))
     add(group, "… with the spread of TELV formulas", _with_formulas)
-    add(group, "sFLR at resection", lambda p: show.interval(p.sflr_at_resection, show.percent))
-    add(group, "… by the other growth law", _other_law)
+    add(
+        group,
+        "sFLR at resection, relative growth law",
+        lambda p: show.interval(p.sflr_at_resection, show.percent),
+    )
+    add(group, "… by the absolute growth law", _other_law)
     add(
         group,
         "FLR / body weight now",
@@ -150,7 +154,11 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     group = "Time"
     add(group, "Scan", lambda p: show.day(p.scan_day))
     add(group, "Resection", lambda p: show.day(p.resection_day))
-    add(group, "Earliest day with sufficient volume", lambda p: show.day_interval(p.earliest_day_volume_ok))
+    add(
+        group,
+        "Earliest day with sufficient volume, relative growth law",
+        lambda p: show.day_interval(p.earliest_day_volume_ok),
+    )
     group = "Simulated risk"
     add(group, "Plan completed", lambda p: risks.of_all(p, p.p_complete))
     for reason in dict.fromkeys(r for p in comparison.plans for r in p.p_dropout):

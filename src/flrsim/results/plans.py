@@ -85,7 +85,7 @@ class RuleOutcome(Result):
 
     `direction` says on which side of the threshold a value meets the rule: at_least, at_most or below. `verified` is
     false for a threshold that is recalled: it is shown and does not enter the verdict. `error_low` to `error_high` is the value with the 80 % error of measurement alone; `inside_error` says that the
-    threshold lies between them.
+    threshold lies between them. `other_disease` says that it was found in patients of another disease.
     """
 
     rule: str
@@ -109,6 +109,7 @@ class RuleOutcome(Result):
     met: bool | None = None
     verified: bool = True
     denominator: str = ""
+    other_disease: bool = False
 
 
 @dataclass(frozen=True)

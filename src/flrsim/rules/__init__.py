@@ -1,6 +1,7 @@
 """Thresholds as a list of rules, each with its population, its denominator and its source; never one number."""
 
 from flrsim.rules.evaluate import evaluate, not_supplied
+from flrsim.rules.population import found_in_other_disease
 from flrsim.rules.result import RuleResult, binding, conflicts, error_warning, with_error
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "conflicts",
     "error_warning",
     "evaluate",
+    "found_in_other_disease",
     "not_supplied",
     "with_error",
 ]

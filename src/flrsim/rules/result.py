@@ -9,6 +9,7 @@ import numpy as np
 
 from flrsim.draws import Floats, share
 from flrsim.evidence import BODY_WEIGHT, Parameter
+from flrsim.rules.population import found_in_other_disease
 
 AT_LEAST, AT_MOST, BELOW = "at_least", "at_most", "below"
 """On which side of its threshold a value meets a rule."""
@@ -189,20 +190,28 @@ def binding(rules: tuple[RuleResult, ...]) -> RuleResult:
     return next(rule for rule in rules if rule.binding)
 
 
-def conflicts(rules: Sequence[RuleResult]) -> tuple[str, ...]:
-    """Return a sentence for every rule that answers otherwise than the binding one; nothing is averaged."""
+def conflicts(rules: Sequence[RuleResult], disease: str | None = None) -> tuple[str, ...]:
+    """Return a sentence for every rule that answers otherwise than the binding one; nothing is averaged.
+
+    Parameters
+    ----------
+    disease : the patient's; a rule that was found in patients of another says so.
+    """
     asked = [rule for rule in rules if rule.met is not None]
     held = next((rule for rule in asked if rule.binding), None)
     if held is None:
         return ()
-    return tuple(f"{_stands(held)} but {_stands(rule)}" for rule in asked if rule.met != held.met)
+    return tuple(
+        f"{_stands(held, disease)} but {_stands(rule, disease)}" for rule in asked if rule.met != held.met
+    )
 
 
-def _stands(rule: RuleResult) -> str:
+def _stands(rule: RuleResult, disease: str | None) -> str:
     """Return how a plan stands to a rule, in words."""
     value, limit = _beside(rule)
     word = "meets" if rule.met else "is below" if rule.direction == AT_LEAST else "is above"
-    whom = ", ".join(part for part in (rule.population, "" if rule.verified else "recalled") if part)
+    other = "another disease than this patient's" if found_in_other_disease(rule.population, disease) else ""
+    whom = ", ".join(part for part in (rule.population, other, "" if rule.verified else "recalled") if part)
     return f"{rule.quantity} {value} {word} {limit}" + (f" ({whom})" if whom else "")
 
 

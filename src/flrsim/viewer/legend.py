@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flrsim.anatomy import SEGMENTS
 from flrsim.plan import TITLES
+from flrsim.report import format as show
 from flrsim.report import palette
 from flrsim.results import LesionFate
 from flrsim.staging import Fate
@@ -18,12 +19,32 @@ VESSEL_COLOURS = {"portal_vein": palette.PORTAL_VEIN, "hepatic_vein": palette.HE
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """One colour and what it stands for; `ml` is counted on the case's voxels, never on display meshes."""
+    """One colour and what it stands for; `ml` is counted on the case's voxels, never on display meshes.
+
+    Attributes
+    ----------
+    lesions : names of the lesions of this colour, with which the text ends.
+    """
 
     text: str
     colour: str
     stage: int | None
     ml: float | None
+    lesions: tuple[str, ...] = ()
+
+    def said(self, marks: Mapping[str, str] | None = None) -> str:
+        """Return the entry with its volume: tissue as everywhere else, tumour left behind to 1 mL.
+
+        Parameters
+        ----------
+        marks : what stands for the name of each lesion; without them the names themselves.
+        """
+        text = self.text
+        if marks and self.lesions:
+            text = text.removesuffix(", ".join(self.lesions)) + ", ".join(marks[n] for n in self.lesions)
+        if self.ml is None:
+            return text
+        return f"{text}  {show.tumour_ml(self.ml) if self.stage is None else show.ml(self.ml)}"
 
 
 def lesion_colour(fate: Fate | LesionFate | None) -> str:
@@ -63,11 +84,14 @@ def _lesions(shown: Shown, lesions: Mapping[str, str]) -> Iterable[LegendEntry]:
     loud = [n for n in lesions if n not in fates or fates[n].fate not in CLEARED]
     if loud:
         ml = sum(fates[n].left_ml if n in fates else shown.case.lesion(n).volume_ml for n in loud)
-        yield LegendEntry(f"stays of a lesion left or cut through: {', '.join(loud)}", palette.LOUD, None, ml)
+        yield LegendEntry(
+            f"stays of a lesion left or cut through: {', '.join(loud)}", palette.LOUD, None, ml, tuple(loud)
+        )
     cleared = {n: fates[n].stage for n in lesions if n not in loud}
     for stage in sorted({s for s in cleared.values() if s is not None}):
-        names = ", ".join(n for n, s in cleared.items() if s == stage)
-        yield LegendEntry(f"lesion cleared in stage {stage}: {names}", palette.fate_ink(stage), None, None)
+        names = tuple(n for n, s in cleared.items() if s == stage)
+        text = f"lesion cleared in stage {stage}: {', '.join(names)}"
+        yield LegendEntry(text, palette.fate_ink(stage), None, None, names)
 
 
 def _others(shown: Shown, day: int | None, vessels: Sequence[str]) -> Iterable[LegendEntry]:

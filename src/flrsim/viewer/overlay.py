@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.report import format as show
 from flrsim.viewer.camera import Camera
 from flrsim.viewer.layout import GREY, INK, PAPER, Layout, Word, fitting, font, scale_bar, unnamed
 from flrsim.viewer.names import draw_names, placed_names
-from flrsim.viewer.scene import LegendEntry, Scene
+from flrsim.viewer.scene import Scene
 
 
 def draw_overlay(
@@ -41,13 +40,13 @@ def draw_overlay(
     names = placed_names(scene, camera, layout, focus, pixels_per_mm)
     draw_names(draw, names, pixels_per_mm, layout.unit)
     for word in (*layout.words, *unnamed(layout, names.said)):
-        _word(draw, word, layout.unit)
-    _scale_bar(draw, scale_bar(layout, pixels_per_mm), layout.unit)
+        draw_word(draw, word, layout.unit)
+    draw_scale_bar(draw, scale_bar(layout, pixels_per_mm), layout.unit)
     _legend(draw, scene, (width, height, legend_rows), layout.unit)
     return full
 
 
-def _word(draw: Any, word: Word, unit: float) -> None:
+def draw_word(draw: Any, word: Word, unit: float) -> None:
     """Write one word where the layout has it; letters of axes have a rim, banners a ground."""
     box = word.box
     if word.kind == "banner":
@@ -63,7 +62,8 @@ def _word(draw: Any, word: Word, unit: float) -> None:
     )
 
 
-def _scale_bar(draw: Any, word: Word, unit: float) -> None:
+def draw_scale_bar(draw: Any, word: Word, unit: float) -> None:
+    """Draw the scale where the layout has it."""
     box, thick = word.box, max(round(4 * unit), 2)
     y = box.bottom - 0.5 * thick
     draw.line((box.left, y, box.right, y), fill=INK, width=thick)
@@ -88,12 +88,6 @@ def _legend(draw: Any, scene: Scene, area: tuple[int, int, int], unit: float) ->
             draw.rounded_rectangle(
                 (x0, y - 11 * unit, x0 + 30 * unit, y + 11 * unit), 4 * unit, fill=entry.colour, outline=INK
             )
-            text = entry.text if entry.ml is None else f"{entry.text}  {_volume(entry)}"
-            text, size = fitting(text, room - 42 * unit, min(21 * unit, 0.9 * step))
+            text, size = fitting(entry.said(), room - 42 * unit, min(21 * unit, 0.9 * step))
             draw.text((x0 + 42 * unit, y), text, fill=INK, font=font(size), anchor="lm")
     draw.text((0.5 * width, top + rows - 8 * unit), scene.note, fill=GREY, font=font(15 * unit), anchor="mb")
-
-
-def _volume(entry: LegendEntry) -> str:
-    """Return an entry's volume: tissue as everywhere else, tumour left behind to 1 mL."""
-    return show.tumour_ml(entry.ml) if entry.stage is None else show.ml(entry.ml)

@@ -46,8 +46,8 @@ def picture(scene: Scene, *, view: str = "anterior", size: tuple[int, int] = (12
     camera = CAMERAS[view]
     layout = layout_of(scene, camera, (width, drawn), legend_height(height))
     focus, scale = frame(scene, camera, width / drawn, layout.shares)
-    image = _render(scene, camera, focus, scale, (width, drawn))
-    return _png(draw_overlay(image, scene, camera, layout, focus, scale, legend_height(height)))
+    image = render(scene, camera, focus, scale, (width, drawn))
+    return as_png(draw_overlay(image, scene, camera, layout, focus, scale, legend_height(height)))
 
 
 def legend_height(height: int) -> int:
@@ -55,7 +55,7 @@ def legend_height(height: int) -> int:
     return round(LEGEND_SHARE * height)
 
 
-def _render(
+def render(
     scene: Scene, camera: Camera, focus: NDArray[np.float64], scale: float, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """Return the drawn scene, (height, width, 3) uint8."""
@@ -76,10 +76,11 @@ def smaller(png: bytes) -> bytes:
     from PIL import Image
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    return _png(image.quantize(colors=256, method=Image.Quantize.FASTOCTREE))
+    return as_png(image.quantize(colors=256, method=Image.Quantize.FASTOCTREE))
 
 
-def _png(image: Any) -> bytes:
+def as_png(image: Any) -> bytes:
+    """Return a PIL image as PNG."""
     out = io.BytesIO()
     image.save(out, format="PNG", optimize=True)
     return out.getvalue()
