@@ -275,7 +275,11 @@ def test_every_control_moves_what_it_should(served: Served, browser: Any) -> Non
     # Stimulus, days, chemotherapy.
     changes(choose("technique", "lvd"))
     changes(choose("technique", "pve"))
+    changes(enter("interval_days", "10"))
+    assert "10 days are too few for any scan to judge" in page.inner_text(at("remark-interval_days"))
+    assert "rules.volumetry_after_occlusion: 21 days" in page.inner_text(at("remark-interval_days"))
     changes(enter("interval_days", "50"))
+    assert page.locator(".remark").count() == 0
     changes(enter("resection_day", "68"))
     changes(enter("scan_day", "44"))
     changes(choose("regimen-between", "FOLFIRI"))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import block_liver as blocks
 import planned_liver as planned
 from flrsim.case_file import load_case
 from flrsim.errors import FileError
@@ -160,6 +161,19 @@ def test_saving_writes_over_the_file_only_if_nobody_else_did(session: Session) -
     with pytest.raises(FileError, match="there already"):
         session.save("there.toml")
     assert not list(path.parent.glob(".*.part"))
+
+
+def test_each_file_keeps_its_own_words(tmp_path: Path) -> None:
+    weighed = "weight_kg = 78  # on the ward"
+    folder = planned.write(tmp_path / "case", blocks.CASE.replace("weight_kg = 78", weighed))
+    case, plans = load_case(folder, E)
+    draft = start(case, plans, E, seed=1, draws=60)
+    session = Session(Workbench(case, E), E, Steps(draft), CaseText.read(folder, case, plans))
+    session.edit("patient", "weight_kg", 81)
+    other = session.save("try.toml")
+    assert weighed not in other.read_text(encoding="utf-8")
+    session.undo()
+    assert weighed in session.save("case.toml").read_text(encoding="utf-8")
 
 
 def test_a_file_that_was_left_for_another_name_can_be_saved_to_again(session: Session) -> None:

@@ -13,7 +13,8 @@ from drawn_box import shown_box
 from flrsim.report import palette
 from flrsim.viewer.camera import CAMERAS, Camera
 from flrsim.viewer.drawing import gl_available, mark_orientation, off_screen_plotter
-from flrsim.viewer.scene import Scene, scene_at
+from flrsim.viewer.scene import Options, Scene, scene_at
+from flrsim.viewer.web.liver_view import LiverView, Shapes
 from flrsim.viewer.web.words import Sight, room_of, words_over
 
 SIZE = (800, 600)
@@ -104,6 +105,32 @@ def test_banners_are_told(scene: Scene) -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [(900, 640), (300, 300), (60, 900), (10, 10)])
+def test_the_liver_has_room_in_a_picture_of_any_size(size: tuple[int, int]) -> None:
+    room = room_of(size)
+    assert 0 < room.left < 0.5 * size[0] < room.right < size[0]
+    assert 0 < room.top < 0.5 * size[1] < room.bottom < size[1]
+
+
+@pytest.mark.skipif(not gl_available(), reason="OpenGL is missing, so that nothing can be drawn")
+@pytest.mark.parametrize("size", [(858, 460), (12, 12)])
+def test_rims_are_as_thick_in_whatever_window_they_were_drawn_first(size: tuple[int, int]) -> None:
+    shown = shown_box()
+    view = LiverView(Shapes(), drawn=True)
+    try:
+        view.plotter.render_window.SetSize(*size)
+        view.draw(shown, view.prepare(shown, "cuts", None, Options()))
+        view.plotter.render_window.SetSize(858, 460)
+        view.plotter.render()
+        assert view.fit() == (size != (858, 460))
+        view.plotter.render()
+        image = np.asarray(view.plotter.screenshot(return_img=True)).astype(int)
+    finally:
+        view.close()
+    dark = np.flatnonzero((image.max(axis=2) < 60).sum(axis=0) > 100)
+    assert 1 <= len(dark) <= 12, "pixels across the rim of the cut"
+
+
 def test_a_sight_is_that_of_the_plotter() -> None:
     # Tilted, moved and enlarged by hand: `up` of a plotter need not be square to where it looks.
     camera = SimpleNamespace(
@@ -116,6 +143,9 @@ def test_a_sight_is_that_of_the_plotter() -> None:
     assert got.same_place(replace(got, size=(10, 10)))
     assert not got.same_place(replace(got, scale=71.0))
     assert not got.same_place(None)
+    # Drawn at half the size while it is turned, to the pixel; not drawn on a narrower page.
+    assert replace(got, size=(857, 461)).same_form(replace(got, size=(429, 231)))
+    assert not replace(got, size=(857, 461)).same_form(replace(got, size=(657, 461)))
 
 
 @pytest.mark.skipif(not gl_available(), reason="OpenGL is missing, so that nothing can be drawn")

@@ -117,14 +117,24 @@ def family(technique: str) -> str:
     return "radiation" if technique == "y90" else "occlusion"
 
 
+def volumetry_rule(technique: str, evidence: Evidence) -> Parameter:
+    """Return the number that says how long after a stimulus the first volumetry means something, days."""
+    return evidence[f"rules.volumetry_after_{family(technique)}"]
+
+
 def volumetry_wait(technique: str, evidence: Evidence) -> float:
     """Return the days from a stimulus to the first volumetry that means something."""
-    return evidence.value(f"rules.volumetry_after_{family(technique)}")
+    return volumetry_rule(technique, evidence).value
+
+
+def never_after_rule(technique: str, evidence: Evidence) -> Parameter:
+    """Return the number that says how long after a stimulus volume counts as never reached, days."""
+    return evidence["rules.never_after" + ("_radiation" if family(technique) == "radiation" else "")]
 
 
 def never_after(technique: str, evidence: Evidence) -> float:
     """Return the days after a stimulus beyond which volume counts as never reached."""
-    return evidence.value("rules.never_after" + ("_radiation" if family(technique) == "radiation" else ""))
+    return never_after_rule(technique, evidence).value
 
 
 def floor_day(

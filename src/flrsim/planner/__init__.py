@@ -32,6 +32,7 @@ from flrsim.planner.plans import (
     select_plan,
 )
 from flrsim.planner.quantities import QUANTITIES, Input
+from flrsim.planner.remarks import Remark, remarks
 from flrsim.planner.shape import TECHNIQUES, Cycles, Shape, Way, shape_of
 from flrsim.planner.undo import Steps
 from flrsim.planner.why import Published, Why, why
@@ -44,6 +45,7 @@ __all__ = [
     "Draft",
     "Input",
     "Published",
+    "Remark",
     "Shape",
     "Steps",
     "Way",
@@ -58,6 +60,7 @@ __all__ = [
     "course_of_history",
     "cuts_of",
     "duplicate_plan",
+    "remarks",
     "remove_plan",
     "rename_plan",
     "select_plan",

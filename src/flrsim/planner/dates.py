@@ -85,8 +85,8 @@ def set_scan_day(draft: Draft, evidence: Evidence, day: int) -> Draft:
     if not start < day <= last:
         raise EditError(
             "scan_day",
-            f"a scan on day {day} decides nothing: it lies between day {start + 1}, after what is waited for, and day {last} of "
-            "the last operation",
+            f"a scan on day {day} decides nothing: it has to lie between day {start + 1}, after what is waited for, and day {last} "
+            "of the last operation",
         )
     steps = [s for s in plan.steps if not (s.day == old and isinstance(s.action, Scan))]
     if old is not None:

@@ -76,7 +76,9 @@ class LiverView:
             return
         if self._drawing is None or self._drawn is not shown.geometry:
             self.plotter.clear_actors()
-            self._drawing = SceneDrawing(self.plotter, self._framed()[1])
+            # Rims are as thick as in a picture of usual size, whatever size the browser has at this moment.
+            _, scale = frame(scene, CAMERAS[self.camera], SIZE[0] / SIZE[1])
+            self._drawing = SceneDrawing(self.plotter, scale)
             self._drawn = shown.geometry
         self._drawing.show(scene)
         if untouched:

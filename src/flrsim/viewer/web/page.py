@@ -12,7 +12,7 @@ from flrsim.patient import EXTRAHEPATIC, Patient
 from flrsim.physiology.modifiers import MODIFIERS
 from flrsim.physiology.telv import FORMULAS
 from flrsim.plan import TITLES, Occlude, Plan
-from flrsim.planner import TECHNIQUES, Cycles, Draft, Why, course_of_history, shape_of
+from flrsim.planner import TECHNIQUES, Cycles, Draft, Why, course_of_history, remarks, shape_of
 from flrsim.regimens import REGIMENS
 from flrsim.report import format as show
 from flrsim.report import palette, risks
@@ -97,6 +97,10 @@ def controls(session: Session) -> dict[str, Any]:
         "penalties": [{"name": k, "text": text, "on": k not in draft.off} for k, text in MODIFIERS.items()],
         "draws": draft.draws,
         "seed": draft.seed,
+        "remarks": {
+            k: [{"text": r.text, "source": r.source} for r in said]
+            for k, said in remarks(draft.plan, evidence).items()
+        },
         "disabled": dict(shape.disabled),
         "refusals": dict(session.refusals),
         "can_undo": bool(session.steps.past),

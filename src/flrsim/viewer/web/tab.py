@@ -277,7 +277,8 @@ class Tab:
         if self._named is None or sight == self._named:
             return
         state = self.server.state
-        if not (sight is not None and sight.same_place(self._named)) and state.words is not None:
+        still = sight is not None and sight.same_place(self._named) and sight.same_form(self._named)
+        if not still and state.words is not None:
             state.words = None
             state.flush()
         if self._settles is not None:

@@ -52,6 +52,11 @@ class Sight:
         width, height = plotter.render_window.GetSize()
         return cls(_three(sight), _three(up), _three(focus), float(camera.parallel_scale), (width, height))
 
+    def same_form(self, other: Sight) -> bool:
+        """Return whether two pictures are equally high for their width; one is drawn smaller while it is turned."""
+        (width, height), (w, h) = self.size, other.size
+        return abs(width * h - w * height) <= width + height
+
     def same_place(self, other: Sight | None) -> bool:
         """Return whether two pictures show the same, whatever their size."""
         return other is not None and all(
@@ -73,7 +78,8 @@ class Sight:
 def room_of(size: tuple[int, int]) -> Rect:
     """Return where in a picture the liver and its names are."""
     width, height = size
-    return Rect(SIDE, TOP, max(width - SIDE, SIDE + 1), max(height - BOTTOM, TOP + 1))
+    side, top, bottom = min(SIDE, width / 5), min(TOP, height / 5), min(BOTTOM, height / 5)
+    return Rect(side, top, width - side, height - bottom)
 
 
 def words_over(scene: Scene, sight: Sight) -> dict[str, Any]:
