@@ -52,6 +52,7 @@ from flrsim.planner import (
     why,
 )
 from flrsim.planner import workbench as workbench_module
+from flrsim.planner.conflicts import in_ml
 from flrsim.resection.plane import Plane
 
 E = planned.EVIDENCE
@@ -222,7 +223,12 @@ def test_decisions_sit_on_scans(session: tuple[Draft, Workbench]) -> None:
     assert [day for day, _ in steps(moved)] == [0, 14, 51, 54]
     error = refused(lambda: set_interval(draft, E, 3))
     assert error.sentence == (
-        "the operation is decided on a scan, 3 days before it; it cannot be on day 17, before day 18"
+        "3 days are too few: the operation is decided on a scan 3 days before it, and that comes after day 14; give at least 4, "
+        "or set the scan or the last operation first"
+    )
+    # One limit is said once, however many days lie beyond it.
+    assert refused(lambda: set_interval(draft, E, 5000)).sentence == (
+        "a day of the plan is 5014; it must be at most 730"
     )
     assert [day for day, _ in steps(set_interval(draft, E, 4))] == [0, 14, 15, 18]
     assert "scan of day 42" in refused(lambda: set_resection_day(draft, E, 41)).sentence
@@ -252,8 +258,13 @@ def test_chemotherapy_between_fits_or_is_refused_with_the_days(session: tuple[Dr
     assert "before day 14" in refused(lambda: set_interval(done, E, 27)).sentence
     assert set_between(done, E, None).plan == draft.plan
     # A dose on the day of the operation is refused where it is asked for, not when the plan is judged.
-    assert "only 1 of 2 cycles" in refused(lambda: set_between(draft, E, Cycles("FOLFOX", 2, 0))).sentence
-    assert refused(lambda: set_before(draft, E, Cycles("FOLFOX", 2, 0))).control == "before"
+    for cycles in (1, 2):  # one would lie outside the interval, where its own control no longer sees it
+        error = refused(lambda n=cycles: set_between(draft, E, Cycles("FOLFOX", n, 0)))
+        assert "0 weeks off put the last dose on day 45" in error.sentence
+        error = refused(lambda n=cycles: set_before(draft, E, Cycles("FOLFOX", n, 0)))
+        assert (error.control, "on day 0, that of the operation" in error.sentence) == ("before", True)
+    assert set_between(draft, E, Cycles("FOLFOX", 1, 1 / 7)).plan.steps[-2].day == 44
+    assert "1 cycle of FOLFOX and" in refused(lambda: set_between(draft, E, Cycles("FOLFOX", 1, 9))).sentence
     # What overran as it was read is mended step by step, not locked.
     late = Step(-3, Treat("FOLFOX", 2))
     read = replace(draft.plan, scan_day=-30, steps=(late, *draft.plan.steps))
@@ -310,6 +321,13 @@ def test_plans_as_a_whole(session: tuple[Draft, Workbench]) -> None:
     assert added.plan.name == "left hepatectomy at once"
     assert "unknown" in refused(lambda: add_resection(draft, "unknown")).sentence
     assert "no plan" in refused(lambda: select_plan(draft, "nobody")).sentence
+
+
+@pytest.mark.parametrize(
+    ("ml", "said"), [(0.0, "0.0 mL"), (0.01, "less than 0.1 mL"), (0.06, "0.1 mL"), (14.24, "14.2 mL")]
+)
+def test_what_is_left_of_a_lesion_is_never_printed_as_none(ml: float, said: str) -> None:
+    assert in_ml(ml) == said
 
 
 def test_patient_and_history(session: tuple[Draft, Workbench]) -> None:

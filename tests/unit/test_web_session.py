@@ -125,6 +125,11 @@ def test_every_control_is_made_or_refused_with_its_sentence(session: Session) ->
         ("patient", "tumour.extrahepatic", ["moon"]),
         ("add patient", {"sex": "female"}),
         ("nothing", 1),
+        ("rename plan", "x" * 121),
+        ("rename plan", " "),
+        ("interval_days", "inf"),
+        ("interval_days", "nan"),
+        ("interval_days", ""),
     ]
     for control, *values in refused:
         before = session.draft
@@ -133,11 +138,18 @@ def test_every_control_is_made_or_refused_with_its_sentence(session: Session) ->
         ((key, sentence),) = session.refusals.items()
         assert key.startswith(control)
         assert sentence
+    assert session.refusals == {"interval_days": "nothing was entered; give a number"}
     for _ in made:
         session.undo()
     assert [p.name for p in session.draft.plans] == ["right", "two-stage"]
+    assert session.draft.selected == "two-stage", "to look at another plan is nothing to undo"
+    session.undo()
     session.redo()
-    assert session.draft.selected == "two-stage"
+    assert session.draft.selected == "two-stage, copy"
+    # Undone is what was edited, and that plan is shown.
+    session.edit("select plan", "right")
+    session.undo()
+    assert (len(session.draft.plans), session.draft.selected) == (2, "two-stage")
 
 
 def test_saving_writes_over_the_file_only_if_nobody_else_did(session: Session) -> None:

@@ -9,7 +9,7 @@ from flrsim.anatomy import leaves
 from flrsim.errors import EditError, PlanError
 from flrsim.evidence import Evidence
 from flrsim.plan import Occlude, Operate, Plan, resected_by, segments_of
-from flrsim.planner.conflicts import check_cut
+from flrsim.planner.conflicts import check_cut, in_ml
 from flrsim.planner.dates import refreshed, schedule, stimulus
 from flrsim.planner.draft import Draft, Stager, refusing, with_plan
 from flrsim.planner.shape import ABLATE, KEEP, MOST_STAGES, SEGMENT, WEDGE, actions, opened, shape_of
@@ -118,11 +118,11 @@ def assign_lesion(
     held = {s: found.volume_ml * found.segments[s] for s in sorted(set(found.segments) & set(gone))}
     whole = set(found.segments) - {"outside"} <= set(gone)
     if kind == KEEP and held:
-        where = " + ".join(f"{s} ({ml:.1f} mL of it, stage {gone[s]})" for s, ml in held.items())
+        where = " + ".join(f"{s} ({in_ml(ml)} of it, stage {gone[s]})" for s, ml in held.items())
         raise EditError(control, f"{lesion} cannot be kept: it goes with {where}; keep these segments first")
     if kind == SEGMENT and not whole:
         stays = {s: found.volume_ml * share for s, share in found.segments.items() if s not in gone}
-        where = " + ".join(f"{s} ({ml:.1f} mL of it)" for s, ml in sorted(stays.items()) if s != "outside")
+        where = " + ".join(f"{s} ({in_ml(ml)} of it)" for s, ml in sorted(stays.items()) if s != "outside")
         raise EditError(
             control,
             f"{lesion} cannot go with its segments: {where} stays; let these segments go, or wedge it",

@@ -47,15 +47,21 @@ def check_cut(
             where = " + ".join(s for s in fate.left_in if s != "outside")
             raise EditError(
                 control,
-                f"{said} while {reason}: it would leave {fate.left_ml:.1f} mL of {name} behind in {where}",
+                f"{said} while {reason}: it would leave {in_ml(fate.left_ml)} of {name} behind in {where}",
             )
         parts = _parts(case, after, name)
-        shares = " and ".join(f"{ml:.1f} mL in stage {stage}" for stage, ml in parts.items())
+        shares = " and ".join(f"{in_ml(ml)} in stage {stage}" for stage, ml in parts.items())
         if len(parts) > 1:
             raise EditError(control, f"{said} while {reason}: it would cut {name} in two, {shares}")
         raise EditError(
             control, f"{said} while {reason}: it would take a part of {name} out and ablate the rest"
         )
+
+
+def in_ml(ml: float) -> str:
+    """Return a volume of tumour as a refusal prints it; what is there is never printed as none."""
+    printed = f"{ml:.1f} mL"
+    return "less than 0.1 mL" if ml > 0 and printed == "0.0 mL" else printed
 
 
 def _may_shrink(plan: Plan, fate: Fate) -> bool:

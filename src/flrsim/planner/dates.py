@@ -242,10 +242,11 @@ def _last_operation(
         _refuse_measured(plan, scan, control)
         new_scan = day - (last - scan)
     if not start < new_scan <= day:
-        least = start + 1 + (last - scan) if moves_scan else scan
+        lead = last - scan
         raise EditError(
             control,
-            f"the operation is decided on a scan, {last - scan} days before it; it cannot be on day {day}, before day {least}"
+            f"{day - start} days are too few: the operation is decided on a scan {lead} days before it, and that comes after day "
+            f"{start}; give at least {lead + 1}, or set the scan or the last operation first"
             if moves_scan
             else f"the operation is decided on the scan of day {scan}; it cannot be on day {day}, before it",
         )
@@ -289,11 +290,17 @@ def _treat(evidence: Evidence, course: Cycles, until: int, start: int | None, co
         raise EditError(control, f"{course.weeks_off:g} weeks off; give 0 or more")
     spacing = cycle_days(course.regimen, evidence)
     first = round(until - course.weeks_off * DAYS_PER_WEEK - (course.cycles - 1) * spacing)
+    if round(until - course.weeks_off * DAYS_PER_WEEK) >= until:
+        raise EditError(
+            control,
+            f"{course.weeks_off:g} weeks off put the last dose on day {until}, that of the operation or stimulus itself; give more",
+        )
+    given = f"{course.cycles} cycle{'' if course.cycles == 1 else 's'} of {course.regimen}"
     if start is not None and first < start:
         needed = until - first
         raise EditError(
             control,
-            f"{course.cycles} cycles of {course.regimen} and {course.weeks_off:g} weeks off take {needed} days; the interval has "
+            f"{given} and {course.weeks_off:g} weeks off take {needed} days; the interval has "
             f"{until - start}: wait longer, or give less",
         )
     return Step(first, Treat(course.regimen, course.cycles))

@@ -98,6 +98,12 @@ _PATH = re.compile(r'(?:^plan ".*": |^|(?<=; ))((?:[a-z0-9_]+\.)*[a-z0-9_]+): (?
 """Where a sentence about a case file names the key, as ``step.3.day: ``."""
 
 
+_TWICE = re.compile(
+    r"(a day of the plan is -?\d+; (it must be [^;]+); )(?=a day of the plan is -?\d+; \2(?:;|$))"
+)
+"""The same limit said of one day and then of the next: the last is enough."""
+
+
 def _without_path(sentence: str) -> str:
     """Return a sentence about a key of a case file in words: nobody at a control sees the file."""
 
@@ -105,7 +111,7 @@ def _without_path(sentence: str) -> str:
         key = found[1].rpartition(".")[2]
         return f"{'a day of the plan' if key == 'day' else key.replace('_', ' ')} "
 
-    return _PATH.sub(words, sentence)
+    return _TWICE.sub("", _PATH.sub(words, sentence))
 
 
 def with_plan(

@@ -20,6 +20,10 @@ class Steps(Generic[State]):
         """Return the steps with a new state; what was undone is forgotten. A state that changes nothing is no step."""
         return self if state == self.now else Steps(state, (*self.past, self.now))
 
+    def look(self, state: State) -> Steps[State]:
+        """Return the steps with a state that shows something else and changes nothing: no step to undo."""
+        return replace(self, now=state)
+
     def undo(self) -> Steps[State]:
         """Return one step back; at the start nothing happens."""
         if not self.past:

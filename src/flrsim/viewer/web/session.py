@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ from flrsim.planner import (
 )
 
 MOST_NAME = 120
+LOOKS = ("select plan",)
+"""Controls that change what is shown and nothing of the plans: there is nothing to undo."""
 
 
 @dataclass
@@ -103,7 +106,8 @@ class Session:
         try:
             if control not in EDITS:
                 raise EditError(control, f'there is no control "{control}"')
-            self.steps = self.steps.do(EDITS[control](self, *values))
+            draft = EDITS[control](self, *values)
+            self.steps = self.steps.look(draft) if control in LOOKS else self.steps.do(draft)
         except FlrsimError as error:
             self.refusals = {key: error.sentence}
             return False
@@ -168,10 +172,14 @@ def refusal_key(control: str, values: tuple[Any, ...]) -> str:
 
 def _number(value: Any, control: str, kind: Callable[[Any], Any] = float) -> Any:
     try:
-        return kind(value)
+        number = kind(value)
+        if math.isfinite(number):
+            return number
+        raise ValueError
     except (TypeError, ValueError):
         needed = "a whole number" if kind is int else "a number"
-        raise EditError(control, f'"{value}" is no number; give {needed}') from None
+        found = "nothing was entered" if value in (None, "") else f'"{value}" is no number'
+        raise EditError(control, f"{found}; give {needed}") from None
 
 
 def _whole(value: Any, control: str) -> int:
@@ -233,6 +241,12 @@ def _add(s: Session, name: str) -> Draft:
     return add_resection(s.draft, name) if proposed is None else add_plan(s.draft, proposed)
 
 
+def _rename(s: Session, name: Any) -> Draft:
+    if len(str(name)) > MOST_NAME:
+        raise EditError("rename plan", f"the name has {len(str(name))} characters; give at most {MOST_NAME}")
+    return rename_plan(s.draft, s.draft.selected, str(name))
+
+
 def _between(s: Session, part: str, value: Any) -> Draft:
     was = shape_of(s.draft.plan, s.draft.case, s.evidence).between
     return set_between(s.draft, s.evidence, _course(was, part, value, "between"))
@@ -252,7 +266,7 @@ EDITS: Mapping[str, Callable[..., Draft]] = {
     "select plan": lambda s, name: select_plan(s.draft, name),
     "add plan": _add,
     "duplicate plan": lambda s: duplicate_plan(s.draft, s.draft.selected),
-    "rename plan": lambda s, name: rename_plan(s.draft, s.draft.selected, str(name)[:MOST_NAME]),
+    "rename plan": _rename,
     "remove plan": lambda s: remove_plan(s.draft, s.draft.selected),
     "segment": lambda s, name, stage: assign_segment(
         s.draft, s.evidence, s.bench, name, _whole(stage, "segment")
