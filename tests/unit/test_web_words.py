@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -69,6 +70,12 @@ def test_segments_and_lesions_are_named_where_they_are_drawn(scene: Scene) -> No
     aside = words_over(scene, replace(FRONT, sight=(1.0, 0.0, 0.0)))  # from the patient's right S6 covers S2
     assert aside["hidden"] == "hidden in this view: S2; pale names lie in the far half"
     assert aside["seen"] == "turned by hand"
+
+
+def test_what_is_told_is_plain_data(scene: Scene) -> None:
+    moved = replace(FRONT, scale=600.0)  # so small that names are moved off what they name
+    for told in (words_over(scene, FRONT), words_over(scene, moved)):
+        assert json.loads(json.dumps(told)) == told
 
 
 def test_what_is_left_behind_has_a_ring(scene: Scene) -> None:
