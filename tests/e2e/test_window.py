@@ -67,6 +67,11 @@ def like(image: np.ndarray, colour: str, part: slice = slice(None)) -> int:
     return int((coloured & (order == np.argsort(want, kind="stable")).all(axis=1)).sum())
 
 
+def numbers(window: Window) -> str:
+    """What the panel says of picks and trials, its broken lines put together."""
+    return window.panel._numbers.input.replace("\n   ", " ")
+
+
 LIVER = slice(0, int(0.7 * SIZE[0]))
 
 
@@ -81,7 +86,7 @@ def test_the_slider_sets_the_day_and_the_picture_follows(window: Window) -> None
     after = tissue(window)
     assert like(after, palette.fate_colour(2), LIVER) < 300, "what stage 2 takes is gone"
     assert like(after, palette.fate_colour(0), LIVER) > 4000
-    assert "day 41, after stage 2" in window.panes[0]._words.input
+    assert "day 41, after stage 2" in window.panes[0].words
 
 
 @needs_gl
@@ -126,6 +131,7 @@ def test_keys_step_stages_days_and_plans(window: Window) -> None:
 
 @needs_gl
 def test_two_plans_share_one_camera_and_both_are_seen(window: Window) -> None:
+    window.state.toggle("lesions")
     window.state.toggle_compare()
     image = tissue(window)
     half = int(0.37 * SIZE[0])
@@ -190,12 +196,13 @@ def test_trial_cuts_recount_while_they_move(window: Window) -> None:
     assert window.plane is None
     window.state.pick("lesion", "L2")
     window.toggle_wedge()
-    assert "trial wedge, 5 mm around L2" in window.panel._numbers.input
+    assert "trial wedge, 5 mm around L2" in numbers(window)
     slider = window.panel.margin
     assert slider.GetEnabled()
     slider.GetRepresentation().SetValue(9)
     slider.InvokeEvent("InteractionEvent")
-    assert "trial wedge, 9 mm around L2" in window.panel._numbers.input
+    assert "trial wedge, 9 mm around L2" in numbers(window)
+    assert "mL of the images (day 0)" in numbers(window)
 
 
 @needs_gl
@@ -335,19 +342,98 @@ def test_the_panel_follows_the_size_of_the_window(window: Window) -> None:
 
 
 @needs_gl
-def test_a_movie_from_the_window_says_how_far_it_is(
+def test_a_movie_is_drawn_beside_the_window_which_goes_on(
     window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flrsim.viewer import movie
+    from flrsim.viewer.desktop import window as module
 
-    monkeypatch.setattr(movie, "FRAMES", 6)
+    monkeypatch.setattr(module, "MOVIE_SIZE", (240, 180))
     said: list[str] = []
     window.state.listeners.append(lambda: said.append(window.state.message))
-    window.save_movie()
-    of = len(movie.course_days(window.state.shown))
-    assert said[0] == f"drawing the movie: picture 1 of {of}; keys are answered after it"
+    press(window, "o")
+    film = window.film
+    assert film is not None
+    day, pressed = None, 0
+    while film.is_running:
+        # A key acts at once, while pictures are still drawn.
+        press(window, "Right")
+        assert window.state.day != day
+        day, pressed = window.state.day, pressed + 1
+        time.sleep(0.3)
+        window.look_at_film()
+    window.look_at_film()
+    assert pressed > 3
+    assert window.film is None
     assert said[-1] == "wrote flrsim-box-plan.gif"
-    assert (tmp_path / "flrsim-box-plan.gif").stat().st_size > 0
+    assert any(m.startswith("drawing the movie: picture ") for m in said)
+    with Image.open(tmp_path / "flrsim-box-plan.gif") as image:
+        assert image.n_frames > 40
+        assert image.size == (240, 180)
+
+
+@needs_gl
+def test_a_movie_is_stopped_by_its_key_and_leaves_nothing(window: Window, tmp_path: Path) -> None:
+    press(window, "o")
+    film = window.film
+    assert film is not None
+    press(window, "o")
+    assert window.film is None
+    assert not film.is_running
+    assert window.state.message == "the movie was stopped; nothing was written"
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_gl
+def test_a_movie_that_fails_is_told(window: Window, tmp_path: Path) -> None:
+    window.folder = tmp_path / "not there"
+    press(window, "o")
+    film = window.film
+    assert film is not None
+    film._process.kill()
+    film._process.wait()
+    window.look_at_film()
+    assert window.state.message == "the movie could not be drawn: its process ended with -9"
+
+
+@needs_gl
+def test_the_legend_says_the_colours_and_is_put_away(window: Window) -> None:
+    def swatch(colour: str) -> int:
+        want = np.round(np.array(rgb(colour)) * 255)
+        return int((np.abs(seen(window)[-140:, LIVER] - want).max(axis=2) < 3).sum())
+
+    assert "goes in stage 2" in " ".join(window.panes[0].words)
+    on = swatch(palette.fate_colour(2))
+    assert on > 100
+    press(window, "l")
+    assert not window.state.legend
+    assert "goes in stage 2" not in " ".join(window.panes[0].words)
+    assert swatch(palette.fate_colour(2)) < 0.2 * on
+    box = window.panel.boxes["legend"]
+    assert box.GetRepresentation().GetState() == 0
+    box.GetRepresentation().SetState(1)
+    box.InvokeEvent("StateChangedEvent")
+    assert window.state.legend
+    assert swatch(palette.fate_colour(2)) > 0.8 * on
+
+
+@needs_gl
+def test_names_follow_the_camera_and_stand_still_while_a_slider_moves(window: Window) -> None:
+    seen(window)
+    front = {b.label.text: b.anchor for b in window.panes[0].names.boxes}
+    assert set(front) == {"S6", "S2", "L1", "L2"}
+    window.panes[0].renderer.camera.azimuth = 180.0
+    seen(window)
+    back = {b.label.text: b for b in window.panes[0].names.boxes}
+    assert front["L1"][0] < front["L2"][0]
+    assert back["L2"].anchor[0] < back["L1"].anchor[0]
+    assert back["L1"].behind
+    window.moving(True)
+    window.state.set_day(41)
+    seen(window)
+    while_moving = window.panes[0].names
+    assert {b.label.text for b in while_moving.boxes} <= set(back), "nothing is placed anew"
+    window.moving(False)
+    assert {b.label.text for b in window.panes[0].names.boxes} == {"S2"}
 
 
 REAL = """
@@ -355,10 +441,13 @@ import sys
 sys.path[:0] = [{unit!r}]
 from drawn_box import grown_result, shown_box
 from flrsim.viewer.desktop.state import ViewState
+from pathlib import Path
+from flrsim.viewer.desktop import window as module
 from flrsim.viewer.desktop.window import Window
 state = ViewState([shown_box(result=grown_result()), shown_box(result=grown_result(end=1.2))])
-state.listeners.append(lambda: print(state.day, state.options.liver, state.plan, state.picked, flush=True))
-window = Window(state, size=(900, 620))
+state.listeners.append(lambda: print(state.day, state.options.liver, state.plan, state.picked, state.message, flush=True))
+module.MOVIE_SIZE = (240, 180)
+window = Window(state, size=(900, 620), folder=Path({folder!r}))
 print("open", flush=True)
 window.open()
 """
@@ -379,7 +468,10 @@ def test_a_real_window_answers_keys_and_mouse(tmp_path: Path) -> None:
     unit = str(Path(__file__).parents[1] / "unit")
     with said.open("w") as out:
         viewer = subprocess.Popen(
-            [sys.executable, "-c", REAL.format(unit=unit)], env=env, stdout=out, stderr=subprocess.STDOUT
+            [sys.executable, "-c", REAL.format(unit=unit, folder=str(tmp_path))],
+            env=env,
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
 
     def wait(wanted: str) -> None:
@@ -410,19 +502,27 @@ def test_a_real_window_answers_keys_and_mouse(tmp_path: Path) -> None:
         tool("key", "--window", found[0], "d")
         wait("\n0 True 1 None")
         # The first switch hides the liver; it stands at the left edge of the panel.
-        x, y = round(0.74 * 900) + 14 + 8, 620 - round(0.385 * 620) - 8
+        x, y = round(0.74 * 900) + 14 + 8, 620 - round(0.42 * 620) - 8
         tool("mousemove", "--window", found[0], str(x), str(y), "sleep", "0.3", "click", "1")
         wait("\n0 False 1 None")
         # The timeline: taken at its first day's place and drawn to the right.
         left, right, y = (
             round((0.74 + 0.26 * 0.05) * 900),
             round((0.74 + 0.26 * 0.95) * 900),
-            round((1 - 0.1) * 620),
+            round((1 - 0.085) * 620),
         )
         start = left + round((right - left) * 10 / 70)
         tool("mousemove", "--window", found[0], str(start), str(y), "sleep", "0.3", "mousedown", "1", "sleep", "0.3",
              "mousemove", "--window", found[0], str((left + right) // 2), str(y), "sleep", "0.5", "mouseup", "1")  # fmt: skip
         wait("\n2")
+        # While a movie is drawn, a key still acts: the day moves before the movie is there.
+        tool("key", "--window", found[0], "o")
+        wait("drawing the movie")
+        tool("key", "--window", found[0], "0")
+        wait("\nNone False 1 None")
+        assert not list(tmp_path.glob("*.gif"))
+        wait("wrote flrsim-box-plan.gif")
+        assert (tmp_path / "flrsim-box-plan.gif").stat().st_size > 0
         tool("key", "--window", found[0], "q")
         assert viewer.wait(timeout=60) == 0
     finally:

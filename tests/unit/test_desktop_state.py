@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawn_box import VOXEL_ML, box_case, fate, grown_result, shown_box, staged
@@ -129,9 +131,9 @@ def test_a_picked_lesion_says_size_margin_and_nearest_vessels_on_the_day() -> No
     )  # fmt: skip
     text = picked_text(shown, 30, Picked("lesion", "L1"), facts)
     assert text.split("\n") == [
-        "L1", "removed in stage 2", "0.51 mL on the images", "14 mm across (13 mm to 16 mm)",
-        "to the cut 6.4 mm, planned 5 mm", "to right hepatic vein 7.3 mm",
-        "to S5|S6 3 mm (border, stands in)",
+        "L1", "removed in stage 2", "0.51 mL on the images (day 0)", "14 mm across (13 mm to 16 mm) on day 30",
+        "to the cut 6.4 mm on day 30, planned 5 mm", "to right hepatic vein 7.3 mm on the images",
+        "to S5|S6 3 mm on the images (border, stands in)",
     ]  # fmt: skip
 
 
@@ -145,7 +147,8 @@ def test_a_lesion_that_is_cut_through_has_no_distance_to_the_cut() -> None:
 def test_a_picked_segment_says_what_of_it_stays_and_goes() -> None:
     lines = picked_text(shown_box(), None, Picked("segment", "S2"), None).split("\n")
     assert lines[0] == "S2"
-    assert lines[1] == "35 mL with all in it"  # 16³ voxels of 0.008 mL are 32.8 mL
+    assert lines[1] == "mL of the images (day 0):"
+    assert lines[2] == "35 mL with all in it"  # 16³ voxels of 0.008 mL are 32.8 mL
     assert lines[-1] == "holds L2"
     assert any("stays" in line for line in lines)
 
@@ -176,9 +179,23 @@ def test_a_trial_wedge_is_the_wedge_of_a_plan() -> None:
     assert taken.lesions_taken == ("L2",)
     low, high = shape.points.min(axis=0), shape.points.max(axis=0)
     assert ((low < case.lesion("L2").centre_mm) & (high > case.lesion("L2").centre_mm)).all()
-    text = taken_text("trial wedge", taken, 100.0)
-    assert "takes L2" in text
-    assert text.endswith("trial on the images, not a plan")
+    shown = Shown(replace(case, scan_day=-14), None, grown_result())
+    lines = taken_text("trial wedge", taken, shown).split("\n")
+    assert lines[:2] == ["trial wedge", "mL of the images (day -14):"]
+    assert any("sFLR" in line for line in lines)
+    assert lines[-2:] == ["takes L2", "a trial, not a plan"]
+
+
+def test_measured_volumes_say_the_day_of_the_images_on_every_day() -> None:
+    case, removed = box_case()
+    shown = Shown(replace(case, scan_day=-14), staged(case, removed), grown_result(lesion_end=1.6))
+    segment = [picked_text(shown, day, Picked("segment", "S2"), None) for day in (None, 30)]
+    assert segment[0] == segment[1], "no volume of a segment is simulated"
+    assert segment[0].split("\n")[1] == "mL of the images (day -14):"
+    for day, said in ((None, "11 mm across"), (30, "14 mm across (13 mm to 16 mm) on day 30")):
+        lines = picked_text(shown, day, Picked("lesion", "L1"), None).split("\n")
+        assert lines[2] == "0.51 mL on the images (day -14)"
+        assert lines[3] == said
 
 
 def test_help_names_every_key_and_lines_are_wrapped() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from textwrap import wrap
@@ -190,11 +191,16 @@ def _banners(texts: tuple[str, ...], width: int, unit: float) -> list[Word]:
 
 def font(size: float, *, bold: bool = False) -> Any:
     """Return the font of all pictures in a size, pixels."""
+    return _font(max(round(size), LEAST_FONT), bold)
+
+
+@functools.cache
+def _font(size: int, bold: bool) -> Any:
     import matplotlib
     from PIL import ImageFont
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", max(round(size), LEAST_FONT))
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", size)
 
 
 def fitting(text: str, room: float, size: float, *, bold: bool = False) -> tuple[str, float]:

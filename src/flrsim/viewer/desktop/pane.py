@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from flrsim.report import palette
 from flrsim.viewer.camera import Camera
-from flrsim.viewer.desktop.words import verdict_lines, wrapped
+from flrsim.viewer.desktop.written import painted, pane_layout
 from flrsim.viewer.drawing import SceneDrawing, frame, look, mark_orientation, prepare
-from flrsim.viewer.layout import GREY, INK, SCALE_BAR_MM
+from flrsim.viewer.names import Names, placed_names
 from flrsim.viewer.scene import Actor, Scene
 from flrsim.viewer.shown import Shown
 
@@ -19,11 +21,9 @@ PEELS = 4
 PICKED_FIRST = (("lesion",), ("liver",))
 """A lesion inside translucent tissue is what a click means."""
 PICK_TOLERANCE = 0.002
-BELOW_MM = 6.0
-"""How far the scale bar lies below the liver."""
-ROOM, RAISED = 1.1, 0.06
-"""How much more than the liver a pane shows, and how far the liver is moved down to clear the words."""
-HEAD_CHARS = 92
+CUBE_PLACE = (0.0, 0.0, 0.085, 0.13)
+"""Corner of the window that holds the cube of the axes: left, bottom, right, top, as shares of it."""
+NO_NAMES = Names((), (), ())
 
 
 class Pane:
@@ -32,30 +32,27 @@ class Pane:
     Parameters
     ----------
     index : its place among the parts of the plotter.
-    ink : colour of its words, that of its plan's curve.
+    ink : colour of its plan's name, that of its plan's curve.
     """
 
     def __init__(self, plotter: Any, index: int, ink: str) -> None:
-        self._plotter, self.index = plotter, index
+        self._plotter, self.index, self._ink = plotter, index, ink
         self.renderer = plotter.renderers[index]
         self._drawings: dict[Shown, SceneDrawing] = {}
         self._current: SceneDrawing | None = None
-        self._labels: tuple[Any, ...] = ()
-        self._label_actors: list[Any] = []
+        self._shown: Shown | None = None
+        self._legend, self._moving = True, False
+        self._names = NO_NAMES
+        self._named_from: tuple[Any, ...] | None = None
+        self._written_for: tuple[Any, ...] | None = None
         self.scale = 100.0
         self.scene: Scene | None = None
         self._activate()
         prepare(plotter)
         plotter.enable_depth_peeling(number_of_peels=PEELS)
-        self._words = plotter.add_text("", position=(0.02, 0.98), viewport=True, font_size=9, color=ink)
-        self._words.prop.justification_vertical = "top"
-        # As large as the words, in a colour of its own, on lines that the words leave free under the plan's name.
-        self._verdict = plotter.add_text("", position=(0.02, 0.98), viewport=True, font_size=9)
-        self._verdict.prop.justification_vertical = "top"
-        self._banner = plotter.add_text("", position=(0.98, 0.98), viewport=True, font_size=10, color="white")
-        self._banner.prop.justification_vertical = "top"
-        self._banner.prop.justification_horizontal = "right"
-        self._banner.prop.background_color, self._banner.prop.background_opacity = GREY, 1.0
+        self._sheet = Sheet(self.renderer)
+        # Words are measured for the size and the side from which the pane is really drawn.
+        self.renderer.AddObserver("StartEvent", lambda *_: self._write())
 
     def _activate(self) -> None:
         self._plotter.subplot(0, self.index)
@@ -65,19 +62,41 @@ class Pane:
         self.renderer.SetDraw(viewport is not None)
         self.renderer.SetViewport(*(viewport or (0.999, 0.999, 1.0, 1.0)))
 
-    def look_from(self, camera: Camera, aspect: float) -> None:
-        """Look at all that is shown from one side; `aspect` is the pane's width over its height."""
-        if self.scene is not None:
-            self._activate()
-            focus, scale = frame(self.scene, camera, aspect)
-            self.scale = ROOM * scale
-            focus = focus + RAISED * scale * np.array(camera.up)
-            look(self._plotter, self.scene, camera, focus, self.scale)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        (left, bottom, right, top), (width, height) = self.renderer.GetViewport(), self._plotter.window_size
+        return max(round((right - left) * width), 1), max(round((top - bottom) * height), 1)
 
-    def show(self, shown: Shown, scene: Scene, words: str, *, wide: bool) -> None:
-        """Bring the pane to a scene; `wide`: it has the room of both."""
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is written on the pane, as it was drawn last."""
+        return tuple(w.text for w in self._layout(self.size, NO_NAMES, 1.0).words if w.text)
+
+    @property
+    def names(self) -> Names:
+        """The names on the pane, as it was drawn last."""
+        return self._names
+
+    def look_from(self, camera: Camera, panes: Sequence[Pane]) -> None:
+        """Look from one side at all that panes of one size and camera show, in the room that the words of all leave."""
+        if self.scene is None:
+            return
         self._activate()
-        self.scene = scene
+        scenes = [p.scene for p in panes if p.scene is not None]
+        low, high = (np.array([s.bounds_mm[end] for s in scenes]) for end in (0, 1))
+        both = replace(self.scene, bounds_mm=(low.min(axis=0), high.max(axis=0)))
+        shares = np.array([p._layout(p.size, NO_NAMES, 1.0).shares for p in panes])
+        left, top = shares[:, :2].max(axis=0)
+        right, bottom = shares[:, 2:].min(axis=0)
+        width, height = self.size
+        focus, self.scale = frame(both, camera, width / height, (left, top, right, bottom))
+        look(self._plotter, both, camera, focus, self.scale)
+
+    def show(self, shown: Shown, scene: Scene, *, legend: bool) -> None:
+        """Bring the pane to a scene."""
+        self._activate()
+        self._shown, self.scene, self._legend = shown, scene, legend
         drawing = self._drawings.get(shown)
         if drawing is None:
             if not self._drawings:
@@ -88,47 +107,51 @@ class Pane:
             self._current.hide()
         self._current = drawing
         drawing.show(scene)
-        width = HEAD_CHARS if wide else HEAD_CHARS // 2
-        name, _, rest = words.partition("\n")
-        name, verdict = wrapped(name, width), verdict_lines(scene.readout, width)
-        free = "\n" * len(verdict)
-        self._words.input = f"{name}{free}\n{wrapped(rest, width)}"
-        self._verdict.input = "\n" * (name.count("\n") + 1) + "\n".join(verdict) if verdict else ""
-        self._verdict.prop.color = palette.VERDICT_COLOURS.get(scene.readout.verdict or "", INK)
-        self._banner.input = "\n".join(f" {b} " for b in scene.banners)
-        self._write_names(scene)
+        self._written_for = None
 
-    def _write_names(self, scene: Scene) -> None:
-        """Write lesion and segment names; those that would collide are left out by the label placer."""
-        names: dict[str, list[tuple[str, Any]]] = {}
-        for label in scene.labels:
-            names.setdefault(label.colour, []).append((label.text, label.position))
-        if scene.name_segments:
-            segments: dict[str, list[Actor]] = {}
-            for a in scene.of_kind("liver"):
-                segments.setdefault(a.segment or "", []).append(a)
-            largest = {n: max(own, key=lambda a: len(a.shape.points)) for n, own in segments.items()}
-            names[palette.RIM] = [
-                (n, tuple(a.place.on(a.shape.points.mean(axis=0)))) for n, a in sorted(largest.items())
-            ]
-        wanted = tuple((colour, tuple(entries)) for colour, entries in names.items())
-        if wanted == self._labels:
+    def _layout(self, size: tuple[int, int], names: Names, pixels_per_mm: float) -> Any:
+        if self._shown is None or self.scene is None:
+            raise RuntimeError("nothing is shown yet")
+        inset = CUBE_PLACE[2] * self._plotter.window_size[0] if self.index == 0 else 0.0
+        return pane_layout(
+            self._shown, self.scene, size, self._ink, legend=self._legend, inset=inset, pixels_per_mm=pixels_per_mm,
+            said=names.said,
+        )  # fmt: skip
+
+    def _write(self) -> None:
+        """Write words and names anew where scene, size or camera are not those they were written for."""
+        if self.scene is None or not self.renderer.GetDraw():
             return
-        self._labels = wanted
-        for actor in self._label_actors:
-            self._plotter.remove_actor(actor, render=False)
-        self._label_actors = [
-            self._plotter.add_point_labels(
-                np.array([place for _, place in entries]), [text for text, _ in entries], font_size=14, bold=True,
-                text_color=colour, shape_color="white", shape_opacity=0.75, show_points=False, always_visible=True,
-                render=False, reset_camera=False,
-            )
-            for colour, entries in wanted
-        ]  # fmt: skip
+        size, (camera, focus) = self.size, _sight(self.renderer)
+        per_mm = 0.5 * size[1] / float(self.renderer.GetActiveCamera().GetParallelScale())
+        wanted = (size, camera, focus, per_mm)
+        if wanted == self._written_for:
+            return
+        if not self._moving:
+            layout = self._layout(size, NO_NAMES, per_mm)
+            self._names = placed_names(self.scene, camera, layout, np.array(focus), per_mm)
+            self._named_from = wanted
+        # While something moves, names stay where they stood; over a liver that turns they would stand wrong.
+        names = self._still_there() if self._named_from == wanted else NO_NAMES
+        layout = self._layout(size, names, per_mm)
+        self._sheet.lay(painted(layout, names, per_mm))
+        self._written_for = wanted
+
+    def _still_there(self) -> Names:
+        """Return the names that stood last, without those of what has gone since."""
+        if self.scene is None or not self._moving:
+            return self._names
+        there = {label.text for label in self.scene.labels}
+        if self.scene.name_segments:
+            there |= {a.segment for a in self.scene.of_kind("liver") if a.segment}
+        old = self._names
+        return Names(tuple(b for b in old.boxes if b.label.text in there), old.left_out, old.hidden)
 
     def quick(self, moving: bool) -> None:
-        """Draw fast while something moves: translucent layers are blended without being sorted."""
+        """Draw fast while something moves: translucent layers are blended without being sorted, names stay."""
         self.renderer.SetUseDepthPeeling(not moving)
+        if moving != self._moving:
+            self._moving, self._written_for = moving, None
 
     def hit(self, x: float, y: float) -> Actor | None:
         """Return what lies under a point of the window, pixels; lesions before the tissue around them."""
@@ -154,26 +177,61 @@ class Pane:
         """Put a cube with the patient's axes into the corner."""
         self._activate()
         widget = mark_orientation(self._plotter)
+        widget.SetViewport(*CUBE_PLACE)
         # Left alone, it follows the camera of whatever part of the window holds the corner.
         widget.Off()
         widget.SetDefaultRenderer(self.renderer)
         widget.SetCurrentRenderer(self.renderer)
         widget.On()
 
-    def add_scale(self) -> None:
-        """Lay a bar of known length along the patient's left-right axis below the liver, in space."""
+
+class Sheet:
+    """A picture with holes that lies over a part of the window."""
+
+    def __init__(self, renderer: Any) -> None:
+        import pyvista as pv
+        from vtkmodules.vtkRenderingCore import vtkPolyDataMapper2D, vtkTexture, vtkTexturedActor2D
+
+        corners = pv.PolyData.from_regular_faces(
+            np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]),
+            np.array([[0, 1, 2, 3]]),
+        )
+        corners.active_texture_coordinates = corners.points[:, :2].copy()
+        self._corners, self._texture, self._size = corners, vtkTexture(), (0, 0)
+        self._actor, mapper = vtkTexturedActor2D(), vtkPolyDataMapper2D()
+        mapper.SetInputData(corners)
+        self._actor.SetMapper(mapper)
+        self._actor.SetTexture(self._texture)
+        self._actor.PickableOff()
+        renderer.AddViewProp(self._actor)
+
+    def lay(self, image: NDArray[np.uint8]) -> None:
+        """Show an image (height, width, 4), first row on top, a pixel a pixel."""
         import pyvista as pv
 
-        if self.scene is None:
-            return
-        self._activate()
-        low, high = self.scene.bounds_mm
-        z, y = float(low[2]) - BELOW_MM, float(low[1])
-        ends = ((float(high[0]) - SCALE_BAR_MM, y, z), (float(high[0]), y, z))
-        self._plotter.add_mesh(
-            pv.Line(*ends), color=INK, line_width=4, render=False, reset_camera=False, pickable=False
-        )
-        self._plotter.add_point_labels(
-            np.array([ends[0]]), [f"{SCALE_BAR_MM:g} mm"], font_size=13, bold=False, text_color=INK, shape=None,
-            show_points=False, always_visible=True, render=False, reset_camera=False,
-        )  # fmt: skip
+        height, width = image.shape[:2]
+        grid = pv.ImageData(dimensions=(width, height, 1))
+        grid.point_data["rgba"] = np.ascontiguousarray(image[::-1]).reshape(-1, 4)
+        grid.set_active_scalars("rgba")
+        self._texture.SetInputData(grid)
+        if self._size != (width, height):
+            self._size = (width, height)
+            self._corners.points[:, :2] = self._corners.active_texture_coordinates * (width, height)
+            self._corners.Modified()
+
+
+def _sight(renderer: Any) -> tuple[Camera, tuple[float, float, float]]:
+    """Return from where a part of the window is seen, and the point in its middle, LPS mm."""
+    seen = renderer.GetActiveCamera()
+    focus = np.array(seen.GetFocalPoint())
+    sight = focus - np.array(seen.GetPosition())
+    sight /= np.linalg.norm(sight)
+    up = np.array(seen.GetViewUp())
+    up -= (up @ sight) * sight
+    up /= np.linalg.norm(up)
+    return Camera("window", "", _three(sight), _three(up)), _three(focus)
+
+
+def _three(vector: NDArray[np.float64]) -> tuple[float, float, float]:
+    x, y, z = (float(v) for v in vector)
+    return x, y, z

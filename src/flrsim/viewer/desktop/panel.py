@@ -12,12 +12,13 @@ from flrsim.viewer.desktop.state import MOST_MARGIN_MM, TOGGLES, ViewState
 from flrsim.viewer.desktop.words import foot, help_text, picked_text, taken_text, wrapped
 from flrsim.viewer.layout import GREY, INK
 
-PANEL_CHARS, FOOT_CHARS = 37, 53
+NUMBER_PX, FOOT_PX = 7.7, 7.2
+"""Width of a letter in the numbers and in the foot, pixels."""
 NOTHING_PICKED = "click a lesion or segment to read its numbers"
 LEFT = 0.74
 """Where the panel begins, share of the window's width."""
-ROW_PX, BOX_PX, MARGIN_PX = 25, 17, 14
-TOP = 0.385
+ROW_PX, BOX_PX, MARGIN_PX = 23, 17, 14
+TOP = 0.42
 """Where the switches begin, share of the height; the numbers of what is picked stand above them."""
 NAMES = {
     "liver": "liver", "lesions": "lesions", "vessels": "vessels", "cut_surfaces": "cut surfaces",
@@ -25,7 +26,7 @@ NAMES = {
 }  # fmt: skip
 ON, OFF, PUSH = palette.FATE_INKS[0], "#c9ced6", palette.FATE_INKS[2]
 BESIDE = palette.FATE_INKS[1]
-SLIDER = {"title_height": 0.016, "tube_width": 0.004, "slider_width": 0.016, "color": INK}
+SLIDER = {"tube_width": 0.004, "slider_width": 0.016, "color": INK}
 
 
 class Panel:
@@ -51,10 +52,10 @@ class Panel:
         plotter.set_background("white")
         self._renderer = plotter.renderers[index]
         self._renderer.SetViewport(LEFT, 0.0, 1.0, 1.0)
-        self._numbers = self._text("", (0.04, 0.7), 9)
+        self._numbers = self._text("", (0.04, 0.73), 8)
         self._numbers.prop.justification_vertical = "top"
         self._foot = self._text("", (0.04, 0.012), 7, GREY)
-        self._help = self._text("", (0.04, 0.98), 9)
+        self._help = self._text("", (0.04, 0.98), 8)
         self._help.prop.justification_vertical = "top"
         self._curve(plotter)
         self.boxes: dict[str, Any] = {}
@@ -62,20 +63,21 @@ class Panel:
         for n, name in enumerate(TOGGLES):
             on = getattr(state.options, name)
             self._button(name, NAMES[name], n % 2, n // 2, partial(state.toggle, name), on)
+        self._button("legend", "legend", 0, 4, state.toggle_legend, state.legend)
         for n, (name, act) in enumerate(actions.items()):
-            self._button(name, name, n % 2, n // 2 + 4.3, act, None)
+            self._button(name, name, n % 2, n // 2 + 5.2, act, None)
         self._flowed: tuple[int, ...] = ()
         self._flow()
         self._renderer.AddObserver("StartEvent", told(state, lambda *_: self._flow()))
         first, last = state.days
         self.day = self._slider(
-            lambda day: state.set_day(round(day)), (first, last), first, "day", 0.1, moving, "%.0f"
+            lambda day: state.set_day(round(day)), (first, last), first, 0.085, moving, "day %.0f"
         )
         self.opacity = self._slider(
-            state.set_opacity, (0.0, 1.0), 1.0, "opacity", 0.17, moving, "%.2f", 0.05, 0.45
+            state.set_opacity, (0.0, 1.0), 1.0, 0.15, moving, "opacity %.2f", 0.05, 0.36
         )
         self.margin = self._slider(
-            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, "margin, mm", 0.17, moving, "%.0f", 0.55, 0.95
+            state.set_margin, (0.0, MOST_MARGIN_MM), 5.0, 0.15, moving, "margin %.0f mm", 0.64, 0.95
         )
         self.margin.Off()
 
@@ -109,7 +111,6 @@ class Panel:
         act: Callable[[float], None],
         ends: tuple[float, float],
         value: float,
-        title: str,
         y: float,
         moving: Callable[[bool], None],
         form: str,
@@ -117,7 +118,7 @@ class Panel:
         until: float = 0.95,
     ) -> Any:
         made = self._plotter.add_slider_widget(
-            told(self._state, act), ends, value=value, title=title, pointa=(since, y), pointb=(until, y),
+            told(self._state, act), ends, value=value, pointa=(since, y), pointb=(until, y),
             interaction_event="always", fmt=form, **SLIDER,
         )  # fmt: skip
         made.GetRepresentation().SetLabelHeight(0.016)
@@ -128,10 +129,14 @@ class Panel:
         made.AddObserver("EndInteractionEvent", lambda *_: moving(False))
         return made
 
+    def _chars(self, letter_px: float) -> int:
+        """Return how many letters stand beside each other in the panel."""
+        return max(int(0.92 * (1 - LEFT) * self._plotter.window_size[0] / letter_px), 12)
+
     def _curve(self, plotter: Any) -> None:
         import pyvista as pv
 
-        self._chart = pv.Chart2D(size=(0.96, 0.27), loc=(0.02, 0.72), x_label="day", y_label="sFLR, %")
+        self._chart = pv.Chart2D(size=(0.96, 0.25), loc=(0.02, 0.745), x_label="day", y_label="sFLR, %")
         self._chart.background_color = (1.0, 1.0, 1.0, 1.0)
         self._drawn_for: tuple[Any, ...] = ()
         plotter.add_chart(self._chart)
@@ -187,13 +192,14 @@ class Panel:
             facts = state.facts.get(state.picked.name)
             parts.append(picked_text(state.shown, state.day, state.picked, facts))
         if trial is not None:
-            parts.append(taken_text(trial[0], trial[1], state.shown.telv_ml))
+            parts.append(taken_text(trial[0], trial[1], state.shown))
         self._numbers.input = (
-            "" if state.help else wrapped("\n\n".join(parts or [NOTHING_PICKED]), PANEL_CHARS)
+            "" if state.help else wrapped("\n\n".join(parts or [NOTHING_PICKED]), self._chars(NUMBER_PX))
         )
-        self._help.input = wrapped(help_text(), PANEL_CHARS) if state.help else ""
+        self._help.input = wrapped(help_text(), self._chars(NUMBER_PX)) if state.help else ""
         self._chart.visible = bool(self._top) and not state.help
-        self._foot.input = wrapped(foot(state), FOOT_CHARS)
+        self._foot.input = wrapped(foot(state), self._chars(FOOT_PX))
+        self.boxes["legend"].GetRepresentation().SetState(int(state.legend))
         for name in TOGGLES:
             self.boxes[name].GetRepresentation().SetState(int(getattr(state.options, name)))
         first, last = state.days

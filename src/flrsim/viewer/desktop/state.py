@@ -45,6 +45,7 @@ class ViewState:
     picked: Picked | None = None
     cut: Plane | None = None
     margin_mm: float | None = None
+    legend: bool = True
     help: bool = False
     message: str = ""
     listeners: list[Callable[[], None]] = field(default_factory=list)
@@ -143,6 +144,10 @@ class ViewState:
             self._change(message="pick a lesion first: a trial wedge is cut around it")
             return
         self._change(margin_mm=None if margin_mm is None else min(max(float(margin_mm), 0.0), MOST_MARGIN_MM))
+
+    def toggle_legend(self) -> None:
+        """Show or put away what the colours stand for."""
+        self._change(legend=not self.legend)
 
     def toggle_help(self) -> None:
         """Show or put away the list of keys."""

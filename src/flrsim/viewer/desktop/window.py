@@ -9,18 +9,19 @@ from flrsim.report import palette
 from flrsim.resection.plane import Plane
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.desktop.faults import told
+from flrsim.viewer.desktop.film import Film
 from flrsim.viewer.desktop.pane import Pane
 from flrsim.viewer.desktop.panel import BESIDE, LEFT, ON, Panel
 from flrsim.viewer.desktop.state import ViewState
 from flrsim.viewer.desktop.tools import Trial
-from flrsim.viewer.desktop.words import head
 from flrsim.viewer.drawing import poly_data, theme
 from flrsim.viewer.scene import scene_at
 
 SIZE = (1400, 860)
 FIRST_MARGIN_MM = 5.0
-SAID_EVERY = 5
-"""Pictures of a movie between two words about how far it is."""
+MOVIE_SIZE = (960, 720)
+FILM_EVERY_MS = 1000
+"""How often a movie that is being drawn is asked how far it is."""
 RIGHT = (-1.0, 0.0, 0.0)
 """A trial plane first points to the patient's right."""
 
@@ -55,6 +56,7 @@ class Window:
         self._taken: tuple[Any, Any] = (None, None)
         self._wedge: Any = None
         self.plane: Any = None
+        self.film: Film | None = None
         self._layout: tuple[bool, ...] = ()
         self._view = "anterior"
         self._ready = False
@@ -74,7 +76,6 @@ class Window:
         self.update()
         self.plotter.link_views((0, 1))
         self.look_from("anterior")
-        self.panes[0].add_scale()
         self.panes[0].add_compass()
         self.plotter.render()
 
@@ -87,7 +88,7 @@ class Window:
             "d": lambda: state.step_plan(1), "D": lambda: state.step_plan(-1), "k": state.toggle_compare,
             "y": self.toggle_plane, "i": self.toggle_wedge, "x": lambda: self.look_from("anterior"),
             "z": lambda: self.look_from("inferior"), "g": self.save_picture, "o": self.save_movie,
-            "h": state.toggle_help, "q": plotter.close,
+            "h": state.toggle_help, "l": state.toggle_legend, "q": plotter.close,
         }.items():  # fmt: skip
             plotter.add_key_event(key, told(state, act))
         plotter.iren.add_observer("LeftButtonPressEvent", told(state, self._click))
@@ -115,9 +116,8 @@ class Window:
     def look_from(self, view: str) -> None:
         """Look from one of the named sides."""
         self._view = view
-        width, height = self.plotter.window_size
-        share = LEFT if self.state.other is None else 0.5 * LEFT
-        self.panes[0].look_from(CAMERAS[view], share * width / height)
+        shown = [p for p in self.panes if p.scene is not None and p.renderer.GetDraw()]
+        self.panes[0].look_from(CAMERAS[view], shown)
         for pane in self.panes:
             pane.renderer.ResetCameraClippingRange()
         self.plotter.render()
@@ -142,7 +142,7 @@ class Window:
         for pane, shown in zip(self.panes, (state.shown, state.beside), strict=True):
             if shown is not None:
                 scene = scene_at(shown, day=state.day, options=state.options)
-                pane.show(shown, scene, head(shown, scene.readout), wide=state.other is None)
+                pane.show(shown, scene, legend=state.legend)
         self._hold_plane()
         self.panel.update(self._trial_cut())
         if self.plotter.render_window is not None:
@@ -223,20 +223,39 @@ class Window:
         self.state.say(f"wrote {path.name}")
 
     def save_movie(self) -> None:
-        """Save the whole course of the plan shown as a moving picture; the message line says how far it is."""
-        from flrsim.viewer.movie import write_movie
-
+        """Save the whole course of the plan shown as a moving picture, while the window goes on; asked again, stop it."""
+        if self.film is not None:
+            self.film.stop()
+            self.film = None
+            self.state.say("the movie was stopped; nothing was written")
+            return
         path = self.folder / f"flrsim-{_file_name(self.state.shown.name)}.gif"
-        write_movie(self.state.shown, path, view=self._view, progress=self._say_progress)
-        self.state.say(f"wrote {path.name}")
+        self.film = Film(self.state.shown, path, self._view, MOVIE_SIZE)
+        self.state.say(f"{self.film.progress}; o stops it")
 
-    def _say_progress(self, done: int, of: int) -> None:
-        if done % SAID_EVERY == 1:
-            self.state.say(f"drawing the movie: picture {done} of {of}; keys are answered after it")
+    def look_at_film(self) -> None:
+        """Say how far the movie is, and put it in its place when it is drawn."""
+        film = self.film
+        if film is None:
+            return
+        if film.is_running:
+            said = f"{film.progress}; o stops it"
+            if said != self.state.message:
+                self.state.say(said)
+        else:
+            self.film = None
+            self.state.say(film.finish())
 
     def open(self) -> None:
-        """Show the window and wait until it is closed."""
-        self.plotter.show(auto_close=True)
+        """Show the window and wait until it is closed; a movie that is not drawn by then is given up."""
+        self.plotter.iren.initialize()
+        self.plotter.iren.create_timer(FILM_EVERY_MS, repeating=True)
+        self.plotter.iren.add_observer("TimerEvent", told(self.state, lambda *_: self.look_at_film()))
+        try:
+            self.plotter.show(auto_close=True)
+        finally:
+            if self.film is not None:
+                self.film.stop()
 
 
 def _file_name(name: str) -> str:

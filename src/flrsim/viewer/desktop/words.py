@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from textwrap import fill, shorten
+from textwrap import fill
 
 from flrsim.report import format as show
 from flrsim.report import palette
-from flrsim.report.tables import VERDICTS
 from flrsim.results import RESEARCH_NOTE, LesionVolume, Quantiles
 from flrsim.viewer.desktop.state import Picked, ViewState
 from flrsim.viewer.desktop.tools import Taken
@@ -22,18 +21,12 @@ KEYS = (
     ("y", "trial plane: drag it, its arrow points to what would go"),
     ("i", "trial wedge around the picked lesion; its slider sets the margin"),
     ("x, z", "from the front, from below"),
+    ("l", "legend of the colours"),
     ("g", "save this picture"),
-    ("o", "save the course as a movie"),
+    ("o", "save the course as a movie; keys go on working; again: stop it"),
     ("h", "this list"),
     ("q", "close"),
 )
-
-
-def verdict_lines(readout: Readout, width: int) -> tuple[str, ...]:
-    """Return the verdict and what stands in the way, a line each of at most `width` characters; nothing without a plan."""
-    if readout.verdict is None:
-        return ()
-    return VERDICTS.get(readout.verdict, readout.verdict), shorten(readout.blocking, width, placeholder=" …")
 
 
 def head(shown: Shown, readout: Readout) -> str:
@@ -73,7 +66,7 @@ def _between(share: Quantiles) -> str:
 
 
 def picked_text(shown: Shown, day: int | None, picked: Picked, facts: LesionVolume | None) -> str:
-    """Return the numbers of a lesion or segment on a day."""
+    """Return the numbers of a lesion or segment; each says whether it is of the day or of the images."""
     if picked.kind == "segment":
         return _segment(shown, picked.name)
     now = next(x for x in shown.readout(day).lesions if x.name == picked.name)
@@ -85,10 +78,11 @@ def picked_text(shown: Shown, day: int | None, picked: Picked, facts: LesionVolu
     across = f"{show.millimetres(d.median)} across"
     if d.p10 is not None and d.p10 != d.p90:
         across += f" ({show.millimetres(d.p10)} to {show.millimetres(d.p90)})"
-    lines = [picked.name, fate, f"{show.tumour_ml(lesion.volume_ml)} on the images", across]
+    when = "" if day is None else f" on day {day}"
+    lines = [picked.name, fate, f"{show.tumour_ml(lesion.volume_ml)} on the {images(shown)}", across + when]
     if now.margin_mm is not None:
         planned = "" if now.margin_planned_mm is None else f", planned {show.length(now.margin_planned_mm)}"
-        lines.append(f"to the cut {show.millimetres(now.margin_mm)}{planned}")
+        lines.append(f"to the cut {show.millimetres(now.margin_mm)}{when}{planned}")
     elif now.fate == "cut_through":
         lines.append("to the cut 0 mm: cut through")
     if facts is not None:
@@ -99,17 +93,24 @@ def picked_text(shown: Shown, day: int | None, picked: Picked, facts: LesionVolu
 def _near(facts: LesionVolume) -> list[str]:
     near = (facts.nearest_hepatic_vein, facts.nearest_portal_pedicle, facts.nearest_unsplit_vessel)
     lines = [
-        f"to {v.name} {show.millimetres(v.distance_mm)}" + (" (border, stands in)" if v.proxy else "")
+        f"to {v.name} {show.millimetres(v.distance_mm)} on the images"
+        + (" (border, stands in)" if v.proxy else "")
         for v in near
         if v is not None
     ]
     return lines or ["vessels not supplied"]
 
 
+def images(shown: Shown) -> str:
+    """Return what volumes that were measured are of: a day's own are simulated for the whole FLR alone."""
+    return f"images (day {shown.case.scan_day})"
+
+
 def _segment(shown: Shown, name: str) -> str:
     case = shown.case
     lines = [
         name,
+        f"mL of the {images(shown)}:",
         f"{show.ml(case.segment_ml[name])} with all in it",
         f"{show.ml(case.parenchyma_ml[name])} parenchyma",
     ]
@@ -127,18 +128,19 @@ def _segment(shown: Shown, name: str) -> str:
     return "\n".join(lines)
 
 
-def taken_text(what: str, taken: Taken, telv_ml: float | None) -> str:
-    """Return what a trial cut would take and leave."""
+def taken_text(what: str, taken: Taken, shown: Shown) -> str:
+    """Return what a trial cut would take and leave of the liver on the images, whatever the day that is shown."""
+    telv_ml = shown.telv_ml
     whole = taken.taken_ml + taken.left_ml
     left = f"leaves {show.ml(taken.left_ml)}, {show.percent(taken.left_ml / whole, 1)}"
     if telv_ml:
         left += f", sFLR {show.percent(taken.left_ml / telv_ml, 1)}"
-    lines = [what, f"takes {show.ml(taken.taken_ml)} parenchyma", left]
+    lines = [what, f"mL of the {images(shown)}:", f"takes {show.ml(taken.taken_ml)} parenchyma", left]
     if taken.lesions_taken:
         lines.append("takes " + ", ".join(taken.lesions_taken))
     if taken.lesions_cut:
         lines.append("CUTS THROUGH " + ", ".join(taken.lesions_cut))
-    lines.append("trial on the images, not a plan")
+    lines.append("a trial, not a plan")
     return "\n".join(lines)
 
 
