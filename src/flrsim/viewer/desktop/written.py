@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flrsim.report import format as show
 from flrsim.report import palette
 from flrsim.report.tables import VERDICTS
 from flrsim.viewer.desktop.words import head
@@ -156,13 +155,8 @@ def _legend(entries: tuple[LegendEntry, ...], width: float, inset: float, foot: 
         y = top + 0.5 * step
         yield Word("swatch", "", Rect(left, y - 0.5 * SWATCH[1], left + SWATCH[0], y + 0.5 * SWATCH[1]), 0.0, False,
                    entry.colour)  # fmt: skip
-        ml = (
-            ""
-            if entry.ml is None
-            else f"  {show.tumour_ml(entry.ml) if entry.stage is None else show.ml(entry.ml)}"
-        )
         left += SWATCH[0] + GAP
-        text, letters = fitting(entry.text + ml, wide - SWATCH[0] - 2 * GAP, TEXT)
+        text, letters = fitting(entry.said(), wide - SWATCH[0] - 2 * GAP, TEXT)
         yield Word(
             "legend",
             text,
