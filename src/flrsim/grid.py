@@ -276,9 +276,21 @@ class Pieces:
 
     def paint(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """Return one value per piece as a grid, (nx, ny, nz); 0 where there is no tissue."""
-        out = np.zeros(self.grid.regions.size, dtype=values.dtype)
-        out[self.voxels] = values[self.piece_of]
+        from flrsim.kernels.labels import look_up
+
+        # Outside all cuts a voxel's region says its piece; only what lies in a cut is gone through one by one.
+        by_region = np.zeros(len(self.grid.table), dtype=values.dtype)
+        by_region[self.rest >= 0] = values[self.rest[self.rest >= 0]]
+        out = np.empty(self.grid.regions.size, dtype=values.dtype)
+        # Bits are copied, whatever they mean: one kernel for every type of a size.
+        bits = f"u{values.dtype.itemsize}"
+        look_up(self.grid.regions.reshape(-1), by_region.view(bits), out.view(bits))
+        out[self.voxels[self.touched]] = values[self.piece_of[self.touched]]
         return out.reshape(self.grid.regions.shape)
+
+    def cut_voxels(self, member: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the voxels of some pieces whose centre lies in a cut, flat indices, rising."""
+        return self.voxels[self.touched[member[self.piece_of[self.touched]]]]
 
 
 SLIVER = 1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -117,3 +118,29 @@ def placed(
         parts(len(points), least=SMALL_MESH),
     )
     return points
+
+
+def wall_faces(labels: NDArray[np.unsignedinteger]) -> int:
+    """Return how many voxel faces the walls of a (nx, ny, nz) map have; 0 and everything beyond the map is outside."""
+    from flrsim.kernels.smoothing import wall_faces as counted
+
+    return int(counted(np.ascontiguousarray(labels)))
+
+
+def averaged(
+    points: NDArray[np.float64], faces: NDArray[np.int64], steps: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return points (n, 3) after steps of so large a share of the way to the mean of their neighbours.
+
+    Parameters
+    ----------
+    faces : (m, k), points in turn; lines have k = 2. Neighbours are joined by an edge.
+    """
+    from flrsim.kernels.smoothing import mean_step, neighbours
+
+    first, beside = neighbours(np.ascontiguousarray(faces), len(points))
+    now, then = np.array(points, order="C"), np.empty(points.shape)
+    for step in steps:
+        mean_step(now, then, first, beside, step)
+        now, then = then, now
+    return now

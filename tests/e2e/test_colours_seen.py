@@ -182,3 +182,30 @@ def test_window_planner_and_movie_draw_the_same(tmp_path: Path) -> None:
     drawn = seen[: (SIZE[1] - legend_height(SIZE[1])) * SIZE[0]]
     assert (away(drawn, colour) < MEDIAN_MOST).sum() > 200
     assert scene.day is None
+
+
+def test_a_plan_drawn_after_another_looks_as_if_it_were_drawn_first() -> None:
+    """The planner keeps what both plans hold uploaded; colours, places and thickness of rims are the new plan's."""
+    from flrsim.viewer.shown import Options
+    from flrsim.viewer.web.liver_view import LiverView, Shapes
+
+    case, removed = box_case(vessels=TREES)
+    bare = Options(labels=False)
+    wider = np.where((np.arange(removed.shape[0]) < 24)[:, None, None] & (removed == 0), 2, removed)
+    plans = [
+        Shown(case, staged(case, removed, fate(case, "L1", "removed", 2), fate(case, "L2", "removed", 1))),
+        Shown(case, staged(case, wider.astype(removed.dtype), fate(case, "L1", "removed", 2), fate(case, "L2", "left", None))),
+    ]  # fmt: skip
+
+    def last_of(*shown: Shown) -> np.ndarray:
+        view = LiverView(Shapes(), drawn=True)
+        for one in shown:
+            view.draw(one, view.prepare(one, id(one), None, bare))
+        image = np.asarray(view.plotter.screenshot(return_img=True)).astype(int)
+        view.close()
+        return image
+
+    first, second = plans
+    assert np.abs(last_of(first) - last_of(second)).max() > 50
+    assert np.abs(last_of(first, second) - last_of(second)).max() <= 1
+    assert np.abs(last_of(second, first) - last_of(first)).max() <= 1

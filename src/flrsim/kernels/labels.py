@@ -220,6 +220,13 @@ def combine(segments, tissues, region_of):
 
 
 @kernel
+def look_up(labels, values, out):
+    """Write the value of each voxel's label: out[v] = values[labels[v]]. labels and out : (n,)."""
+    for v in range(labels.size):
+        out[v] = values[np.int64(labels[v])]
+
+
+@kernel
 def refine_pieces(pieces, members, n_pieces):
     """Split pieces by one more cut, in place.
 

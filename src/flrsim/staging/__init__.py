@@ -3,7 +3,7 @@
 from flrsim.course import HALF
 from flrsim.staging.course import course_of
 from flrsim.staging.fates import Fate
-from flrsim.staging.marks import wedged_by
+from flrsim.staging.marks import wedged_by, zone_of
 from flrsim.staging.operations import KINDS, Operation, StagedPlan
 from flrsim.staging.stage import stage_plans
 
@@ -16,4 +16,5 @@ __all__ = [
     "course_of",
     "stage_plans",
     "wedged_by",
+    "zone_of",
 ]

@@ -97,6 +97,11 @@ def ablated_by(action: Operate, pieces: Pieces) -> NDArray[np.bool_]:
     return pieces.members([_zone_name(name, action.ablation_margin_mm) for name in action.ablate])
 
 
+def zone_of(pieces: Pieces, lesion: str, margin_mm: float, *, ablated: bool) -> NDArray[np.bool_]:
+    """Return the pieces in the wedge of one lesion, or in its ablation zone, (n_pieces,) bool."""
+    return pieces.members([(_zone_name if ablated else _wedge_name)(lesion, margin_mm)])
+
+
 def _territory_name(branch: str) -> str:
     return f"territory {branch}"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from flrsim.surface_nets import averaged, wall_faces
+
 TRIANGLE_LIMIT = 250_000
 """Triangles of a display mesh; beyond this the grid is thinned first."""
 
@@ -15,8 +17,7 @@ SMOOTHING_STEPS = (0.5, -0.53)
 
 def wall_triangles(labels: NDArray[np.unsignedinteger]) -> int:
     """Return how many triangles the voxel walls of a label grid (nx, ny, nz) make, two a face."""
-    padded = np.pad(labels, 1)
-    return 2 * sum(int(np.count_nonzero(np.diff(padded, axis=axis))) for axis in range(3))
+    return 2 * wall_faces(labels)
 
 
 def thinned(
@@ -49,19 +50,7 @@ def smoothed(points: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[n
 
     All walls are smoothed as one mesh, so neighbours keep sharing their border.
     """
-    edges = unique_edges(faces)
-    start, end = edges[:, 0], edges[:, 1]
-    degree = np.bincount(edges.ravel(), minlength=len(points)).astype(np.float64)
-    degree[degree == 0] = 1.0
-    out = points.copy()
-    for _ in range(SMOOTHING_ROUNDS):
-        for step in SMOOTHING_STEPS:
-            for axis in range(3):
-                values = out[:, axis]
-                total = np.bincount(start, weights=values[end], minlength=len(points))
-                total += np.bincount(end, weights=values[start], minlength=len(points))
-                out[:, axis] = values + step * (total / degree - values)
-    return out
+    return averaged(points, faces, SMOOTHING_STEPS * SMOOTHING_ROUNDS)
 
 
 def face_edges(faces: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -69,12 +58,6 @@ def face_edges(faces: NDArray[np.int64]) -> NDArray[np.int64]:
     k = faces.shape[1]
     pairs = np.stack([faces, faces[:, [(c + 1) % k for c in range(k)]]], axis=2).reshape(-1, 2)
     return np.sort(pairs, axis=1)
-
-
-def unique_edges(faces: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return every edge of faces once, (n_edges, 2)."""
-    edges = face_edges(faces)
-    return _decode(np.unique(_encode(edges)))
 
 
 def rim_edges(faces: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -245,12 +245,29 @@ class SceneDrawing:
                 made = self._made[key] = add_actor(self._plotter, actor, self._scale)
             made.prop.color = actor.colour
             made.prop.opacity = actor.opacity
+            if actor.kind not in (*THIN_LINES, "cut_rim"):
+                made.prop.ambient = _ambient(actor)
             made.user_matrix = actor.place.matrix
             made.visibility = True
             self._named[id(made)] = actor
         for key, made in self._made.items():
             if key not in wanted:
                 made.visibility = False
+
+    def begin_anew(self, scene: Scene, scale: float) -> None:
+        """Give back the memory of what another plan's scene does not hold; what both hold stays uploaded.
+
+        Parameters
+        ----------
+        scale : half the view's height, mm; of the new scene.
+        """
+        wanted = {(a.kind, a.shape) for a in scene.actors}
+        for key in [k for k in self._made if k not in wanted]:
+            self._plotter.remove_actor(self._made.pop(key), render=False)
+        if scale != self._scale:
+            for key in [k for k in self._made if k[0] == "cut_rim"]:
+                self._plotter.remove_actor(self._made.pop(key), render=False)
+        self._scale = scale
 
     def hide(self) -> None:
         """Hide everything, and keep it for when it is shown again."""

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
 from flrsim.case import SPECK_ML, Lesion, LiverCase
-from flrsim.grid import PARENCHYMA, RegionGrid
+from flrsim.grid import PARENCHYMA, Pieces, RegionGrid
+from flrsim.label_statistics import label_counts
 from flrsim.mask_surface import surface_of_mask
 from flrsim.mesh import MM3_PER_ML
 from flrsim.meshing import mesh_from_labels
 from flrsim.plan import Operate
-from flrsim.resection.ablation import ablation_zone
-from flrsim.resection.wedge import margin_zone, wedge
-from flrsim.staging import StagedPlan
+from flrsim.resection.wedge import margin_zone
+from flrsim.staging import StagedPlan, zone_of
 from flrsim.viewer import display
 from flrsim.viewer.hilum import Point, hilum
 from flrsim.viewer.place import Shape
@@ -82,6 +82,15 @@ class CaseGeometry:
         self.lesions = {lesion.name: Shape(*lesion.surface) for lesion in case.lesions}
         self.hilum = hilum(case)
 
+    @cached_property
+    def bounds_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest corner of all tissue, (3,) LPS mm each."""
+        grid = self._alive().grid
+        found = _bounds(grid, grid.regions > 0)
+        if found is None:
+            raise ValueError("the grid holds no tissue")
+        return found
+
     def tissue(self, name: str, kind: str) -> tuple[Box, NDArray[np.bool_]]:
         """Return the part of the grid that holds a tissue, and its voxels there."""
         grid = self._alive().grid
@@ -107,13 +116,18 @@ class CaseGeometry:
             self._masks[key] = _boxed(self._alive().grid, *margin_zone(self._alive().grid, lesion, margin_mm))
         return self._masks[key]
 
-    def specimen(self, lesion: Lesion, margin_mm: float, *, ablated: bool) -> Shape:
-        """Return the surface of a wedge, or of an ablation zone."""
+    def specimen(self, pieces: Pieces, lesion: Lesion, margin_mm: float, *, ablated: bool) -> Shape:
+        """Return the surface of a wedge, or of an ablation zone, that pieces were cut with."""
         key = f"{'ablation' if ablated else 'wedge'} {lesion.name} {margin_mm:g}"
         if key not in self._masks:
-            grid = self._alive().grid
-            mask = (ablation_zone if ablated else wedge)(grid, lesion, margin_mm)
-            self._masks[key] = Shape(*surface_of_mask(mask, grid.affine))
+            grid = pieces.grid
+            found = pieces.cut_voxels(zone_of(pieces, lesion.name, margin_mm, ablated=ablated))
+            index = np.stack(np.unravel_index(found, grid.regions.shape), axis=1)
+            low, high = index.min(axis=0), index.max(axis=0) + 1
+            zone = np.zeros(tuple(high - low), dtype=np.bool_)
+            zone[tuple((index - low).T)] = True
+            box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+            self._masks[key] = _boxed(grid, box, zone)
         return self._masks[key]
 
     def _alive(self) -> LiverCase:
@@ -182,23 +196,29 @@ class PlanGeometry:
             dtype=np.float64,
         )
 
+    @cached_property
+    def _keeps(self) -> NDArray[np.bool_]:
+        """The voxels that move with the kept tissue, (nx, ny, nz)."""
+        grid = self.case.grid
+        lut = np.array([r is not None and r.segment in self.kept_segments for r in grid.table])
+        if self.staged is None:
+            return grid.regions > 0
+        pieces = self.staged.pieces
+        return np.asarray(pieces.paint((self.staged.removed_in <= 0) | lut[pieces.region]), dtype=np.bool_)
+
     def _kept(self, box: Box) -> NDArray[np.bool_]:
         """Return the voxels of a part of the grid that move with the kept tissue."""
-        grid = self.case.grid
-        lut = np.array([False, *(s in self.kept_segments for s in grid.segments)])
-        still = (self.removed_at[box] <= 0) | lut[grid.segment_labels[box]]
-        return np.asarray((grid.regions[box] > 0) & still)
+        return self._keeps[box]
 
-    @cached_property
+    @property
     def bounds_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest corner of all tissue, (3,) LPS mm each."""
-        return _bounds(self.case.grid, self.case.grid.regions > 0)
+        return self.shared.bounds_mm
 
     @cached_property
     def kept_bounds_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest corner of what moves with the kept tissue, (3,) LPS mm each."""
-        kept = self._kept((slice(None), slice(None), slice(None)))
-        return _bounds(self.case.grid, kept) if kept.any() else self.bounds_mm
+        return _bounds(self.case.grid, self._keeps) or self.bounds_mm
 
     @cached_property
     def tissue_ml(self) -> dict[int, float]:
@@ -288,7 +308,9 @@ class PlanGeometry:
                 (action.ablate, action.ablation_margin_mm, True),
             ):
                 for name in names if mm is not None else ():
-                    shape = self.shared.specimen(self.case.lesion(name), mm or 0.0, ablated=ablated)
+                    shape = self.shared.specimen(
+                        self.staged.pieces, self.case.lesion(name), mm or 0.0, ablated=ablated
+                    )
                     out.append(Specimen(name, op.stage, ablated, shape))
         return tuple(out)
 
@@ -305,14 +327,20 @@ class PlanGeometry:
         """Return the skin of each segment and stage, the walls between stages with rims, and segment borders."""
         grid, stages = self.case.grid, self.stages
         n_segments = len(grid.segments)
-        order = np.zeros(max(stages, default=0) + 1, dtype=np.uint16)
+        order = np.zeros(max(stages, default=0) + 1, dtype=np.int64)
         order[list(stages)] = np.arange(len(stages))
         # One label a segment and fate; what is not liver is outside whatever its fate.
-        labels = np.where(
-            grid.segment_labels > 0,
-            grid.segment_labels + order[np.maximum(self.removed_at, 0)] * np.uint16(n_segments),
-            0,
-        ).astype(np.uint16)
+        labels = grid.segment_labels
+        if self.staged is not None:
+            pieces, removed = self.staged.pieces, self.staged.removed_in
+            own = np.array(
+                [
+                    0 if r is None or r.segment is None else 1 + grid.segments.index(r.segment)
+                    for r in grid.table
+                ]
+            )[pieces.region]
+            fate = np.where(own > 0, own + order[np.maximum(removed, 0)] * n_segments, 0)
+            labels = np.asarray(pieces.paint(fate.astype(np.uint16)), dtype=np.uint16)
         coarse, affine = display.thinned(labels, grid.affine)
         names = ["outside", *(f"{s}/{k}" for k in stages for s in grid.segments)]
         mesh = mesh_from_labels(coarse, affine, names, iterations=0)
@@ -360,11 +388,15 @@ def _boxed(grid: RegionGrid, box: Box, zone: NDArray[np.bool_]) -> Shape:
     return Shape(*surface_of_mask(zone, affine))
 
 
-def _bounds(grid: RegionGrid, tissue: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    ends = [np.flatnonzero(tissue.any(axis=tuple({0, 1, 2} - {axis})))[[0, -1]] for axis in range(3)]
-    corners = np.stack(
-        np.meshgrid(*[e + np.array([-0.5, 0.5]) for e in ends], indexing="ij"), axis=-1
-    ).reshape(-1, 3)
+def _bounds(
+    grid: RegionGrid, tissue: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the lowest and highest corner of some voxels, (3,) LPS mm each; None without any."""
+    box = label_counts(tissue.view(np.uint8)).box
+    if box is None:
+        return None
+    ends = box + np.array([[-0.5], [0.5]])
+    corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, 3)
     world = grid.world(corners)
     return world.min(axis=0), world.max(axis=0)
 

@@ -75,10 +75,12 @@ class LiverView:
         if self.plotter is None:
             return
         if self._drawing is None or self._drawn is not shown.geometry:
-            self.plotter.clear_actors()
             # Rims are as thick as in a picture of usual size, whatever size the browser has at this moment.
             _, scale = frame(scene, CAMERAS[self.camera], SIZE[0] / SIZE[1])
-            self._drawing = SceneDrawing(self.plotter, scale)
+            if self._drawing is None:
+                self._drawing = SceneDrawing(self.plotter, scale)
+            else:
+                self._drawing.begin_anew(scene, scale)
             self._drawn = shown.geometry
         self._drawing.show(scene)
         if untouched:
