@@ -57,7 +57,7 @@ def pictures(comparison: Comparison) -> list[ReportPicture]:
     out = []
     for plan in comparison.plans:
         for view in ("anterior", "inferior"):
-            seen = f"From {view}; hidden in this view: S1, S6, S7; pale names lie in the far half"
+            seen = "From the front; hidden: S1, S6, S7; pale names: far half"
             out.append(ReportPicture(plan.name, 0, "the plan", half, seen, view, LEGEND))
         if len(comparison.plans) > 1:
             out.append(ReportPicture(plan.name, 0, "small", quarter, "seen", legend=LEGEND, small=True))
@@ -132,7 +132,13 @@ def test_one_plan_alone_opens_with_its_own_page() -> None:
     alone = compare(case, [two_stage], evidence, seed=0, draws=200).result
     opened = pypdf.PdfReader(io.BytesIO(render_pdf(alone, pictures(alone))))
     texts = sheets(opened)
-    for words in ("FIRST WORRY", "NOT FOR TREATMENT DECISIONS", "PLAN B", "CALENDAR", "REMARKS ON IMAGES"):
+    for words in (
+        "FIRST WORRY",
+        "NOT FOR TREATMENT DECISIONS",
+        "PLAN B",
+        "CALENDAR",
+        "REMARKS ON THE INPUTS",
+    ):
         assert words in texts[0].upper()
     assert len(list(drawn(opened.pages[0]))) == 2
     assert "Read first" in texts[1]

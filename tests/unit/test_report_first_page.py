@@ -22,6 +22,7 @@ from flrsim.report.firstpage import (
     leading_question,
     numbers,
     plan_b,
+    risk_remark,
     risk_rows,
     staying,
     volume_rules,
@@ -519,4 +520,7 @@ def test_who_is_operated_on_stands_beside_all_and_never_instead(
 def test_what_failure_does_not_contain_stands_beside_it() -> None:
     ranges = {"low": 0.05, "high": 0.15, "remark": "no portal hypertension in it"}
     shown = replace(comparison().plans[0], p_phlf=ranges)
-    assert dict(risk_rows(shown))["… to be read with this"] == "no portal hypertension in it"
+    assert risk_remark(shown) == "no portal hypertension in it"
+    assert (
+        "To be read with it: no portal hypertension in it." in Page(render_html(case(shown, longer()))).text
+    )

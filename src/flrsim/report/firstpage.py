@@ -267,8 +267,6 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
     if failure:
         done.append((f"liver failure, {risks.WERE_IT_DONE}", failure))
         done += [(f"… {risks.OPERATED}", text) for text in (risks.failure_of_operated(plan),) if text]
-        remark = str((plan.p_phlf or {}).get("remark") or "")
-        done += [("… to be read with this", remark)] if remark else []
     major = []
     if plan.p_major_morbidity is not None:
         major.append(("major complication", risks.of_all(plan, plan.p_major_morbidity)))
@@ -282,6 +280,11 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
     told = death and show.probability(plan.p_death_last) != show.probability(plan.p_death_90d)
     last = _last_death(plan, f"… after the last operation, were it done {risks.IN_ALL}") if told else ()
     return (*start, *done, *major, *death, *last)
+
+
+def risk_remark(plan: PlanResult) -> str:
+    """Return what liver failure does not contain, which stands below the risks; empty where nothing is to be said."""
+    return str((plan.p_phlf or {}).get("remark") or "")
 
 
 def _last_death(plan: PlanResult, label: str) -> tuple[tuple[str, str], ...]:

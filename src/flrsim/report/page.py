@@ -203,6 +203,7 @@ def _plan(
         "volume_rules": firstpage.volume_rules(plan),
         "calendar": firstpage.calendar_rows(plan),
         "risks": firstpage.risk_rows(plan),
+        "risk_remark": firstpage.risk_remark(plan),
         "plan_b": firstpage.plan_b(comparison, plan),
         "lesion_vessels": facts.lesion_vessel_rows(comparison, plan),
         "denominators": [(row.label, *(cell.text for cell in row.cells)) for row in alone],

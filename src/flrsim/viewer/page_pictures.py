@@ -11,7 +11,7 @@ from flrsim.errors import DisplayError
 from flrsim.viewer.camera import CAMERAS, ORIENTATION, Camera
 from flrsim.viewer.drawing import INSTALL, frame, gl_available
 from flrsim.viewer.layout import EDGE, GAP, INK, Layout, Rect, Word, scale_bar
-from flrsim.viewer.names import draw_names, placed_names
+from flrsim.viewer.names import Names, draw_names, placed_names
 from flrsim.viewer.overlay import draw_scale_bar, draw_word
 from flrsim.viewer.pictures import as_png, render
 from flrsim.viewer.scene import Scene
@@ -33,7 +33,7 @@ class PageSize:
     small: bool = False
 
 
-HALF_PAGE = PageSize((1000, 600), 1.75)
+HALF_PAGE = PageSize((1000, 580), 1.75)
 """Two side by side on a sheet of A4, 9 cm each: letters of 28 pixels and more are then 7 points high."""
 QUARTER_PAGE = PageSize((480, 300), 1.6, small=True)
 """Four side by side, 4.5 cm each: letters of 29 pixels are then 7.7 points high."""
@@ -73,7 +73,7 @@ def page_picture(scene: Scene, *, view: str = "anterior", size: PageSize = HALF_
         draw_word(draw, word, layout.unit)
     if not size.small:
         draw_scale_bar(draw, scale_bar(layout, pixels_per_mm), layout.unit)
-    return PagePicture(as_png(image), names.said)
+    return PagePicture(as_png(image), _said(names))
 
 
 def page_layout(camera: Camera, size: PageSize) -> Layout:
@@ -98,3 +98,15 @@ def page_layout(camera: Camera, size: PageSize) -> Layout:
     # The scale stands in the lower right corner, a little higher than the letters.
     top, foot = (edge, edge) if size.small else (side, 42 * unit)
     return Layout(unit, size.pixels, tuple(words), Rect(side, top, width - side, height - foot))
+
+
+def _said(names: Names) -> str:
+    """Return what is not named, and why names are pale, in as few words as stand below a picture."""
+    parts = []
+    if names.hidden:
+        parts.append(f"hidden: {', '.join(names.hidden)}")
+    if names.left_out:
+        parts.append(f"no room for: {', '.join(names.left_out)}")
+    if any(b.colour != b.label.colour for b in names.boxes):
+        parts.append("pale names: far half")
+    return "; ".join(parts)
