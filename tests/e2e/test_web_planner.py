@@ -473,6 +473,65 @@ def test_two_tabs_know_nothing_of_each_other_and_reloading_forgets_nothing(
     two.close()
 
 
+def test_a_page_that_is_loaded_anew_in_the_middle_of_an_edit_finds_it_made(
+    served: Served, browser: Any
+) -> None:
+    page = opened(browser, served)
+    page.fill(at("patient-weight_kg"), "101")
+    page.evaluate("trame.trigger('edit', ['patient', 'weight_kg', '101'])")
+    page.reload()  # no answer can be given any more: the end of the module asks that no traceback was printed
+    page.wait_for_selector(at("table"))
+    page.wait_for_function("document.querySelector(\"[data-test='patient-weight_kg']\").value === '101'")
+    idle(page)
+    assert page.locator(".refused").count() == 0
+    act(page, lambda: page.click(at("undo")))
+    assert page.input_value(at("patient-weight_kg")) == "78"
+    assert page.is_disabled(at("undo"))
+    page.evaluate("trame.trigger('undo')")  # past the beginning nothing happens
+    idle(page)
+    assert page.input_value(at("patient-weight_kg")) == "78"
+    page.close()
+
+
+def test_the_page_can_be_used_on_a_small_screen(served: Served, browser: Any) -> None:
+    page = opened(browser, served)
+    page.wait_for_selector(at("words"))
+    for width in (640, 800, 1024, 1280, 1600):
+        page.set_viewport_size({"width": width, "height": 900})
+        scrolled, picture_wide, controls_wide = page.evaluate(
+            "[Math.max(document.documentElement.scrollWidth, document.querySelector('.planner').scrollWidth),"
+            " document.querySelector('.view3d').clientWidth, document.querySelector('#controls').clientWidth]"
+        )
+        assert scrolled <= width
+        assert picture_wide >= 400
+        assert controls_wide >= 300
+        controls = page.locator("#controls").bounding_box()
+        assert page.locator("#controls button:visible").evaluate_all(
+            "(all, edge) => all.every(b => b.getBoundingClientRect().right <= edge)",
+            controls["x"] + controls["width"],
+        )
+        # A number unfolds where it covers nothing of the table.
+        page.click("[data-plan='two-stage'][data-quantity='flr_ml'] .why-me")
+        page.wait_for_selector(at("why"))
+        why, middle = page.locator("#why").bounding_box(), page.locator(".middle").bounding_box()
+        apart = (
+            why["y"] >= middle["y"] + middle["height"] - 1 or why["x"] >= middle["x"] + middle["width"] - 1
+        )
+        assert apart
+        page.click(at("fold"))
+        page.wait_for_selector(at("why"), state="detached")
+    # Worry and dates are text, not what a mouse uncovers, and the verdict is the largest thing said.
+    sizes = [
+        float(page.locator(at(name)).evaluate("e => getComputedStyle(e).fontSize").removesuffix("px"))
+        for name in ("verdict", "blocking", "steps")
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] >= 14
+    assert "day 0" in page.inner_text(at("steps"))
+    assert page.locator(at("worry")).count() == 2
+    page.close()
+
+
 def test_the_report_is_downloaded(served: Served, browser: Any) -> None:
     page = opened(browser, served)
     with page.expect_download() as waiting:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import os
+import threading
 import time
 
 import pytest
@@ -22,6 +24,29 @@ def test_the_answer_comes_from_another_process_and_the_loop_goes_on() -> None:
     answer, went_on = asyncio.run(both())
     assert answer != os.getpid()
     assert went_on
+
+
+def test_what_is_given_along_is_packed_beside_the_loop() -> None:
+    packed_in: list[threading.Thread] = []
+
+    class Large:
+        def __reduce__(self) -> tuple[type[int], tuple[str]]:
+            packed_in.append(threading.current_thread())
+            return int, ("41",)
+
+    assert asyncio.run(OwnProcesses().run(operator.add, Large(), 1)) == 42
+    assert threading.main_thread() not in packed_in
+
+
+def test_what_has_ended_is_forgotten() -> None:
+    async def done() -> OwnProcesses:
+        processes = OwnProcesses()
+        await processes.run(os.getpid)
+        with pytest.raises(DisplayError):
+            await processes.run(int, "many")
+        return processes
+
+    assert not asyncio.run(done())._running
 
 
 def test_what_fails_there_is_said_here() -> None:

@@ -29,6 +29,7 @@ from flrsim.planner import (
     assign_resection,
     assign_segment,
     assign_segments,
+    course_of_history,
     duplicate_plan,
     remove_plan,
     rename_plan,
@@ -204,6 +205,20 @@ def test_techniques(session: tuple[Draft, Workbench], technique: str, kinds: lis
         assert draft.plan.steps[-1].day == round(E.value("search.interval.alpps"))
 
 
+def test_segments_that_leave_venous_deprivation_no_vein_are_refused_in_words(
+    session: tuple[Draft, Workbench],
+) -> None:
+    draft, bench = session
+    two = set_technique(select_plan(draft, "two-stage"), E, "lvd")
+    one = set_technique(draft, E, "lvd")
+    for given, resection in ((two, "right_posterior_sectionectomy"), (one, "right_anterior_sectionectomy")):
+        # As many operations as before, and one more.
+        error = refused(lambda g=given, r=resection: assign_resection(g, E, bench, r, 2))
+        assert error.control == "resection stage 2"
+        assert "LVD would have no hepatic vein to close" in error.sentence
+        assert "choose PVE first" in error.sentence
+
+
 def test_segment_4_is_closed_or_left_open(session: tuple[Draft, Workbench]) -> None:
     draft, bench = session
     draft = set_technique(assign_resection(draft, E, bench, "right_trisectionectomy", 1), E, "pve")
@@ -337,12 +352,19 @@ def test_patient_and_history(session: tuple[Draft, Workbench]) -> None:
     assert set_patient(draft, liver__fibrosis=None).patient.liver.fibrosis is None  # type: ignore[union-attr]
     error = refused(lambda: set_patient(draft, height_cm=20))
     assert (error.control, error.sentence) == ("height_cm", "height cm is 20; it must be at least 120")
-    assert "F0" in refused(lambda: set_patient(draft, liver__fibrosis="F9")).sentence
+    error = refused(lambda: set_patient(draft, liver__fibrosis="F9"))
+    assert (error.control, "F0" in error.sentence) == ("liver.fibrosis", True)
     assert "unknown" in refused(lambda: set_patient(draft, liver__colour="red")).sentence
     assert "missing" in refused(lambda: set_patient(replace(draft, patient=None), weight_kg=80)).sentence
     given = set_history(draft, 0, Cycles("FOLFIRI", 4, 8)).history
     assert (given[0].regimen, given[0].cycles, given[0].last_dose_day) == ("FOLFIRI", 4, -56)
     assert len(set_history(draft, 1, Cycles("FOLFIRI", 4, 8)).history) == 2
+    two = set_history(draft, 1, Cycles("FOLFIRI", 4, 8))
+    assert [t.regimen for t in set_history(two, 0, Cycles("CAPOX", 2, 20)).history] == ["CAPOX", "FOLFIRI"]
+    assert set_history(two, 0, None).history == two.history[1:]
+    # Weeks are kept to the day they are nearest to, and shown as they were given.
+    nearly = set_history(draft, 0, Cycles("FOLFIRI", 4, 2.1)).history[0]
+    assert (nearly.last_dose_day, round(course_of_history(nearly).weeks_off, 1)) == (-15, 2.1)
     assert set_history(draft, 0, None).history == ()
     assert "at most 100" in refused(lambda: set_history(draft, 0, Cycles("FOLFOX", 101, 8))).sentence
     assert "unknown part" in refused(lambda: set_history(draft, 0, Cycles("tea", 1, 8))).sentence

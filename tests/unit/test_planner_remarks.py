@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from importlib.resources import files
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +15,9 @@ from flrsim.planner import remarks
 from flrsim.planner.remarks import published_intervals
 
 E = load_evidence()
+remarks_module = importlib.import_module(
+    "flrsim.planner.remarks"
+)  # the package gives its function the same name
 
 
 def plan(technique: str, scan: int, last: int) -> Plan:
@@ -47,8 +52,9 @@ def test_an_interval_in_which_no_scan_can_judge_is_said_with_the_rule(technique:
         f"{rule.id}: {least} days ({rule.low:g} to {rule.high:g}), {rule.kind}" in early["interval_days"][0]
     )
     assert rule.note in early["interval_days"][0]
-    in_time = said(technique, least, least + 2)
-    assert not any("judge" in text for texts in in_time.values() for text in texts)
+    for last in (least, least + 2):
+        in_time = said(technique, least, last)
+        assert not any("judge" in text for texts in in_time.values() for text in texts)
 
 
 def test_an_early_scan_before_a_late_operation_is_said_at_the_scan() -> None:
@@ -85,6 +91,28 @@ def test_an_interval_shorter_than_any_published_is_said_with_its_source() -> Non
         low = round(usual.range[0])
         assert f"{usual.id}: {usual.value:g} days" in said(technique, low - 2, low - 1)["interval_days"][-1]
         assert said(technique, low - 1, low).get("interval_days", []) == []
+
+
+def test_the_shortest_of_several_published_intervals_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def study(key: str, low: float, **more: str) -> SimpleNamespace:
+        row = {
+            "quantity": "interval_days",
+            "interval": "printed_range",
+            "against": "",
+            "arm": "a",
+            "low": low,
+            "n": 9,
+        }
+        return SimpleNamespace(
+            source=key, arms={"a": {"technique": "pve"}}, numbers=[SimpleNamespace(**row | more)]
+        )
+
+    studies = [
+        study("one", 20.0), study("two", 12.0), study("three", 15.0), study("range of the middle half", 3.0, interval="printed_iqr"),
+        study("difference", -2.0, against="b"), study("other", 1.0, quantity="kgr"),
+    ]  # fmt: skip
+    monkeypatch.setattr(remarks_module, "load_trials", lambda: studies)
+    assert published_intervals.__wrapped__() == {"pve": (12.0, "two", 9)}
 
 
 def test_an_interval_after_which_volume_counts_as_never_reached_is_said() -> None:

@@ -166,12 +166,31 @@ def test_saving_writes_over_the_file_only_if_nobody_else_did(session: Session) -
     assert plans == session.draft.plans
     session.undo()
     assert session.save("case-2.toml") == other
-    for bad in ("../x.toml", "plans.txt", "a/b.toml", ""):
+    bad_names = (
+        "../x.toml",
+        "plans.txt",
+        "a/b.toml",
+        "",
+        ".toml",
+        ".hidden.toml",
+        "a\n.toml",
+        "<b>.toml",
+        "x" * 116 + ".toml",
+    )
+    for bad in bad_names:
         with pytest.raises(FileError, match="no name of a case file"):
             session.save(bad)
     (path.parent / "there.toml").write_text("")
     with pytest.raises(FileError, match="there already"):
         session.save("there.toml")
+    assert session.save("plan B (2. try) für M-1.toml").exists()
+    (
+        path.parent / ".full.toml.part"
+    ).mkdir()  # what cannot be written is said in words, and nothing is left half
+    with pytest.raises(FileError, match=r"full.toml cannot be written: Is a directory"):
+        session.save("full.toml")
+    assert not (path.parent / "full.toml").exists()
+    (path.parent / ".full.toml.part").rmdir()
     assert not list(path.parent.glob(".*.part"))
 
 
@@ -240,6 +259,30 @@ def test_controls_show_the_draft(session: Session) -> None:
     assert (weight["value"], weight["reach"], weight["group"]) == (78.0, "30 to 300", "patient")
     fibrosis = next(f for f in shown["patient"] if f["name"] == "liver.fibrosis")
     assert fibrosis["words"][:2] == ["not known", "F0"]
+
+
+def test_the_form_of_the_patient_shows_and_takes_what_the_file_can_say(session: Session) -> None:
+    def field(name: str) -> Any:
+        return next(f for f in controls(session)["patient"] if f["name"] == name)
+
+    assert "not known" not in field("sex")["words"]
+    assert "not known" not in field("disease")["words"]
+    hepatitis = "liver.steatohepatitis"
+    assert field(hepatitis)["value"] == "not known"
+    for answer, known in (("yes", True), ("no", False), ("not known", None)):
+        assert session.edit("patient", hepatitis, answer)
+        assert session.draft.patient is not None
+        assert session.draft.patient.liver.steatohepatitis is known
+        assert field(hepatitis)["value"] == answer
+    assert field("height_cm")["group"] == "patient"
+    assert field(hepatitis)["group"] == "liver"
+    assert field("tumour.response")["group"] == "tumour"
+    # Whoever is there is changed field by field, never written over as a whole.
+    assert not session.edit("add patient", NEW)
+    assert "the case has a patient" in session.refusals["add patient"]
+    # A refusal of one of many fields stands at that field.
+    assert not session.edit("patient", "height_cm", 20)
+    assert list(session.refusals) == ["patient height_cm"]
 
 
 def test_marks_of_the_interval(session: Session) -> None:

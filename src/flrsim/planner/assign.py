@@ -10,7 +10,7 @@ from flrsim.errors import EditError, PlanError
 from flrsim.evidence import Evidence
 from flrsim.plan import Occlude, Operate, Plan, resected_by, segments_of
 from flrsim.planner.conflicts import check_cut, in_ml
-from flrsim.planner.dates import refreshed, schedule, stimulus
+from flrsim.planner.dates import check_veins, refreshed, schedule, stimulus
 from flrsim.planner.draft import Draft, Stager, refusing, with_plan
 from flrsim.planner.shape import ABLATE, KEEP, MOST_STAGES, SEGMENT, WEDGE, actions, opened, shape_of
 from flrsim.search.clearing import resection_names
@@ -216,7 +216,11 @@ def _rebuilt(
         steps = tuple(
             replace(s, action=next(left)) if isinstance(s.action, Operate) else s for s in plan.steps
         )
-        return refreshed(draft, evidence, plan, replace(plan, steps=steps))
+        new = refreshed(draft, evidence, plan, replace(plan, steps=steps))
+        for step in new.steps:
+            if isinstance(step.action, Occlude):
+                check_veins(step.action, control)
+        return new
     if "technique" in shape_of(plan, draft.case, evidence).disabled:
         why = shape_of(plan, draft.case, evidence).disabled["technique"]
         raise EditError(control, f"the number of operations would change, and their days with it: {why}")
@@ -231,6 +235,7 @@ def _rebuilt(
                 "the last operation would take no segment whole, and the stimulus of growth would close nothing; choose the "
                 "technique none first",
             )
+        check_veins(closed, control)
     return schedule(shown, evidence, plan, full, closed, control=control)
 
 

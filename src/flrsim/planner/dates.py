@@ -43,11 +43,7 @@ def set_technique(draft: Draft, evidence: Evidence, technique: str) -> Draft:
                 "technique",
                 f"{TITLES[technique]} has no portal branch to close: no segment goes whole; let some segments go first",
             )
-        if technique == "lvd" and not occlude.hepatic:
-            raise EditError(
-                "technique",
-                "LVD has no hepatic vein to close: each of them drains segments that stay; choose PVE",
-            )
+        check_veins(occlude, "technique")
     new = schedule(draft, evidence, plan, actions(plan), occlude, control="technique")
     return with_plan(draft, new, "technique", instead_of=plan.name, evidence=evidence)
 
@@ -178,6 +174,15 @@ def stimulus(
     gone = _goes_last(draft, operations)
     fed = gone if with_segment_4 else gone - set(leaves("S4"))
     return Occlude(technique, namer.branches(fed), namer.veins(gone) if technique == "lvd" else ())
+
+
+def check_veins(occlude: Occlude, control: str) -> None:
+    """Raise when venous deprivation would have no vein left to close."""
+    if occlude.technique == "lvd" and not occlude.hepatic:
+        raise EditError(
+            control,
+            "LVD would have no hepatic vein to close: each of them drains segments that stay; choose PVE first",
+        )
 
 
 def refreshed(draft: Draft, evidence: Evidence, old: Plan, new: Plan) -> Plan:

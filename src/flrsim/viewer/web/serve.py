@@ -77,7 +77,10 @@ class Door:
         async def guarded(request: Any, handler: Handler) -> Any:
             if not self.known(request):
                 return web.Response(status=403, text=SHUT)
-            return await handler(request)
+            try:
+                return await handler(request)
+            except ConnectionResetError:  # the page was closed or loaded anew before it was answered
+                return web.Response()
 
         return web.middleware(guarded)
 

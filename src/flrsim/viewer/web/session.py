@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +52,7 @@ from flrsim.planner import (
 )
 
 MOST_NAME = 120
+FILE_NAME = re.compile(rf"(?=.{{1,{MOST_NAME}}}$)\w[\w ().-]*\.toml")
 LOOKS = ("select plan",)
 """Controls that change what is shown and nothing of the plans: there is nothing to undo."""
 
@@ -135,9 +138,10 @@ class Session:
         CaseError
             When the file is written in a way in which the plans cannot be put.
         """
-        if not name.endswith(".toml") or Path(name).name != name:
+        if not FILE_NAME.fullmatch(name):
             raise FileError(
-                f'"{name}" is no name of a case file in this folder; end it with .toml and name no folder'
+                f'"{name[:MOST_NAME]}" is no name of a case file in this folder; give letters, digits, spaces, - or _, then .toml, '
+                f"at most {MOST_NAME} characters, and no folder"
             )
         target = self.file.path.with_name(name)
         base = self.known.get(name)
@@ -158,8 +162,15 @@ class Session:
         )
         # A file that is half written would be worse than one that is not: it is put in place whole.
         part = target.with_name(f".{name}.part")
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, target)
+        try:
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, target)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # what was begun of it, if anything
+                part.unlink()
+            raise FileError(
+                f"{name} cannot be written: {error.strerror}; free some room there, or allow writing"
+            ) from None
         self.file = self.known[name] = CaseText(target, text, d.plans, d.patient, d.history)
         return target
 

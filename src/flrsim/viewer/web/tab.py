@@ -186,8 +186,8 @@ class Tab:
         state.saved, state.save_error = "", ""
         try:
             path = self.session.save(str(name))
-        except (FlrsimError, OSError) as error:
-            state.save_error = getattr(error, "sentence", str(error))
+        except FlrsimError as error:
+            state.save_error = error.sentence
         else:
             state.saved = f"saved: {path}"
             state.c = controls(self.session)
