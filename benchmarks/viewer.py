@@ -1,6 +1,8 @@
 """A step of the window's timeline: what a person waits for while a slider moves, and when it is let go.
 
-``python -m benchmarks.viewer CASE PLAN`` prints triangles and seconds as JSON, drawn off screen in the window's own size.
+``python -m benchmarks.viewer CASE PLAN`` prints triangles and seconds as JSON, drawn off screen in the window's own size:
+wall time and processor time of a step, and of its parts the drawing alone and the scene alone. The first step of a drag also
+thins what is drawn (``begin_cpu_s``).
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 STEPS = 12
@@ -37,15 +41,21 @@ def steps(case_path: Path, plan: str) -> dict[str, float]:
     days = [last - 2 - n for n in range(STEPS)]
     state.set_day(days[-1])
 
-    def wait(day: int) -> float:
-        begun = time.perf_counter()
-        state.set_day(day)
-        return time.perf_counter() - begun
+    def timed(act: Callable[[], object]) -> tuple[float, float]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        act()
+        return time.perf_counter() - wall, time.process_time() - cpu
 
-    window.moving(True)
-    moving = statistics.median(wait(day) for day in days)
+    def median(act: Callable[[int], object]) -> tuple[float, float]:
+        walls, cpus = zip(*(timed(partial(act, day)) for day in days), strict=True)
+        return statistics.median(walls), statistics.median(cpus)
+
+    _, begin_cpu = timed(lambda: (window.moving(True), state.set_day(days[-1])))
+    moving, moving_cpu = median(state.set_day)
+    _, drawing_cpu = median(lambda _: window.plotter.render())
+    _, scene_cpu = median(lambda day: scene_at(state.shown, day=day, options=state.options))
     window.moving(False)
-    still = statistics.median(wait(day) for day in days)
+    still, still_cpu = median(state.set_day)
     scene = scene_at(state.shown, day=days[0], options=state.options)
     window.plotter.close()
     return {
@@ -53,6 +63,11 @@ def steps(case_path: Path, plan: str) -> dict[str, float]:
         "first_s": first,
         "moving_s": moving,
         "still_s": still,
+        "begin_cpu_s": begin_cpu,
+        "moving_cpu_s": moving_cpu,
+        "moving_drawing_cpu_s": drawing_cpu,
+        "scene_cpu_s": scene_cpu,
+        "still_cpu_s": still_cpu,
     }
 
 

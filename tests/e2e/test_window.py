@@ -130,6 +130,28 @@ def test_keys_step_stages_days_and_plans(window: Window) -> None:
 
 
 @needs_gl
+def test_fewer_triangles_are_drawn_while_something_moves_and_all_at_rest(window: Window) -> None:
+    def triangles() -> int:
+        props = window.panes[0]._current.props("liver", "lesion")
+        return sum(p.mapper.dataset.n_cells for p in props)
+
+    def green() -> int:
+        return like(tissue(window), palette.fate_colour(0), LIVER)
+
+    whole, seen_whole = triangles(), green()
+    window.moving(True)
+    assert triangles() < 0.4 * whole
+    assert green() == pytest.approx(seen_whole, rel=0.15), "the same liver, in the same place"
+    window.state.set_day(41)
+    few = triangles()
+    window.moving(False)
+    assert triangles() > 2 * few, "what is first drawn while something moves is thinned, and whole at rest"
+    window.state.set_day(None)
+    assert triangles() == whole
+    assert green() == pytest.approx(seen_whole, rel=0.01)
+
+
+@needs_gl
 def test_two_plans_share_one_camera_and_both_are_seen(window: Window) -> None:
     window.state.toggle("lesions")
     window.state.toggle_compare()

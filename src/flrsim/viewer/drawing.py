@@ -47,6 +47,9 @@ EDGE_INK, EDGE_REACH = 0.55, 0.35
 """Solids keep so much light where they turn away from the eye, so that one in front is parted from one behind."""
 NEAREST = 0.01
 """Share of the depth, nearest to the eye, that solids are drawn in; among them what is in front hides what is behind."""
+COARSENED = ("liver", "cut_surface", "vessel", "lesion", "specimen")
+COARSE_SHARE, FEW_TRIANGLES = 0.08, 400
+"""What is thinned while something moves, to which share of its triangles, and which parts have few enough."""
 THIN_LINES = {"border": 1.6, "territory": 1.8}
 """Width in pixels of what is drawn as lines; a rim is a tube."""
 RIM_SHARE = 0.006
@@ -221,6 +224,21 @@ def _ambient(actor: Actor) -> float:
     return 0.55 if actor.kind in SOLID else 0.15
 
 
+def _coarse_mapper(shape: Shape) -> Any:
+    """Return a shape with few triangles for a graphics driver; open edges stay, so that parts still meet."""
+    import pyvista as pv
+
+    data = poly_data(shape)
+    if data.n_cells > FEW_TRIANGLES:
+        data = data.decimate_pro(
+            1.0 - COARSE_SHARE, preserve_topology=True, boundary_vertex_deletion=False
+        )  # fmt: skip
+    data = data.compute_normals(cell_normals=False, split_vertices=False, consistent_normals=False)
+    mapper = pv.DataSetMapper(data)
+    mapper.scalar_visibility = False
+    return mapper
+
+
 class SceneDrawing:
     """What is drawn of one plan in one part of a window; each shape is uploaded once, then only moved and hidden.
 
@@ -233,6 +251,8 @@ class SceneDrawing:
     def __init__(self, plotter: Any, scale: float) -> None:
         self._plotter, self._scale = plotter, scale
         self._made: dict[tuple[str, Shape], Any] = {}
+        self._mappers: dict[tuple[str, Shape], tuple[Any, Any]] = {}
+        self._is_coarse = False
         self._named: dict[int, Actor] = {}
 
     def show(self, scene: Scene) -> None:
@@ -250,6 +270,8 @@ class SceneDrawing:
             made.user_matrix = actor.place.matrix
             made.visibility = True
             self._named[id(made)] = actor
+            if key[0] in COARSENED:
+                self._choose(key, made)
         for key, made in self._made.items():
             if key not in wanted:
                 made.visibility = False
@@ -264,10 +286,28 @@ class SceneDrawing:
         wanted = {(a.kind, a.shape) for a in scene.actors}
         for key in [k for k in self._made if k not in wanted]:
             self._plotter.remove_actor(self._made.pop(key), render=False)
+            self._mappers.pop(key, None)
         if scale != self._scale:
             for key in [k for k in self._made if k[0] == "cut_rim"]:
                 self._plotter.remove_actor(self._made.pop(key), render=False)
         self._scale = scale
+
+    def coarsen(self, is_coarse: bool) -> None:
+        """Draw with few triangles, for while something moves, or with all; thinned at the first call."""
+        self._is_coarse = is_coarse
+        for key, made in self._made.items():
+            if key[0] in COARSENED and made.visibility:
+                self._choose(key, made)
+
+    def _choose(self, key: tuple[str, Shape], made: Any) -> None:
+        """Give an actor its coarse or its whole shape; both stay with the graphics driver."""
+        if key not in self._mappers:
+            if not self._is_coarse:
+                return
+            self._mappers[key] = made.mapper, _coarse_mapper(key[1])
+        wanted = self._mappers[key][self._is_coarse]
+        if made.mapper is not wanted:
+            made.mapper = wanted
 
     def hide(self) -> None:
         """Hide everything, and keep it for when it is shown again."""

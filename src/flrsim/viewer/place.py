@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,11 @@ class Shape:
 
     points: NDArray[np.float64]
     faces: NDArray[np.int64]
+
+    @cached_property
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest corner, (3,) mm each."""
+        return self.points.min(axis=0), self.points.max(axis=0)
 
 
 @dataclass(frozen=True)

@@ -202,17 +202,16 @@ def _bounds(shown: Shown, day: int | None) -> tuple[NDArray[np.float64], NDArray
     kept_low, kept_high = (grown.on(corner) for corner in geometry.kept_bounds_mm)
     corners = [*geometry.bounds_mm, kept_low, kept_high]
     for skin in geometry.skins:
-        points = skin.shape.points
-        if len(points):
-            corners += [points.min(axis=0), points.max(axis=0)]
+        if len(skin.shape.points):
+            corners += skin.shape.ends
             if geometry.moves(skin.segment, skin.stage):
                 corners += [grown.on(corner) for corner in corners[-2:]]
     for lesion in shown.case.lesions:
         centre = np.array(lesion.centre_mm)
-        points = geometry.shared.lesions[lesion.name].points - centre
+        low, high = (end - centre for end in geometry.shared.lesions[lesion.name].ends)
         scale = shown.most_lesion_growth(lesion, day)
         for middle in (centre, grown.on(centre)) if geometry.lesion_moves(lesion.name) else (centre,):
-            corners += [middle + scale * points.min(axis=0), middle + scale * points.max(axis=0)]
+            corners += [middle + scale * low, middle + scale * high]
     return np.min(corners, axis=0), np.max(corners, axis=0)
 
 

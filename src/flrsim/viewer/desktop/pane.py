@@ -17,7 +17,9 @@ from flrsim.viewer.scene import Actor, Scene
 from flrsim.viewer.shown import Shown
 
 PEELS = 4
-"""Layers of translucent tissue told apart in a still picture; while something moves they are blended as they come."""
+"""Layers of translucent tissue told apart in a still picture; while something moves they are averaged."""
+QUICK_LIGHTS = 2
+"""How many lights of the kit shine while something moves."""
 PICKED_FIRST = (("lesion",), ("liver",))
 """A lesion inside translucent tissue is what a click means."""
 PICK_TOLERANCE = 0.002
@@ -106,6 +108,7 @@ class Pane:
         if self._current is not None and self._current is not drawing:
             self._current.hide()
         self._current = drawing
+        drawing.coarsen(self._moving)
         drawing.show(scene)
         self._written_for = None
 
@@ -148,10 +151,15 @@ class Pane:
         return Names(tuple(b for b in old.boxes if b.label.text in there), old.left_out, old.hidden)
 
     def quick(self, moving: bool) -> None:
-        """Draw fast while something moves: translucent layers are blended without being sorted, names stay."""
+        """Draw fast while something moves: fewer triangles and lights, translucent layers averaged and not sorted."""
+        if moving == self._moving:
+            return
+        self._moving, self._written_for = moving, None
         self.renderer.SetUseDepthPeeling(not moving)
-        if moving != self._moving:
-            self._moving, self._written_for = moving, None
+        for light in self.renderer.lights[QUICK_LIGHTS:]:
+            light.SetSwitch(not moving)
+        if self._current is not None:
+            self._current.coarsen(moving)
 
     def hit(self, x: float, y: float) -> Actor | None:
         """Return what lies under a point of the window, pixels; lesions before the tissue around them."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def pane_layout(
     wide = width - 2 * EDGE
     for text, letters, colour, bold, rows in _lines(shown, scene.readout, ink):
         face = font(letters, bold=bold)
-        for n, part in enumerate(_broken(text, wide - INDENT, face, rows)):
+        for n, part in enumerate(_broken(text, wide - INDENT, letters, bold, rows)):
             left = EDGE + (INDENT if n else 0.0)
             box = Rect(left, top, left + face.getlength(part), top + LINE * letters)
             words.append(Word("line", part, box, letters, bold, colour))
@@ -83,7 +83,7 @@ def pane_layout(
         foot = min([foot, *(w.box.top for w in entries)]) - GAP
     if said:
         left, face = max(inset, EDGE), font(SMALL)
-        parts = _broken(said, SAID_SHARE * width - left, face, SAID_ROWS)
+        parts = _broken(said, SAID_SHARE * width - left, SMALL, False, SAID_ROWS)
         for n, part in enumerate(reversed(parts)):
             low = foot - n * LINE * SMALL
             box = Rect(left, low - LINE * SMALL, left + face.getlength(part), low)
@@ -126,8 +126,10 @@ def _lines(shown: Shown, readout: Readout, ink: str) -> Iterable[tuple[str, floa
         yield text, TEXT, colour, False, BLOCKING_ROWS + 1
 
 
-def _broken(text: str, width: float, face: Any, rows: int) -> list[str]:
+@functools.lru_cache(maxsize=512)
+def _broken(text: str, width: float, letters: float, bold: bool, rows: int) -> tuple[str, ...]:
     """Return text in at most so many rows of a width, pixels; the last ends in … where it does not fit."""
+    face = font(letters, bold=bold)
     out, row = [], ""
     for word in text.split():
         longer = f"{row} {word}".strip()
@@ -139,7 +141,7 @@ def _broken(text: str, width: float, face: Any, rows: int) -> list[str]:
     out.append(row)
     if len(out) > rows:
         out = [*out[: rows - 1], " ".join(out[rows - 1 :])]
-    return [*out[:-1], fitting(out[-1], width, face.size, bold="Bold" in face.path)[0]]
+    return (*out[:-1], fitting(out[-1], width, letters, bold=bold)[0])
 
 
 def _legend(entries: tuple[LegendEntry, ...], width: float, inset: float, foot: float) -> Iterable[Word]:
