@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from flrsim.arguments import as_affine
 from flrsim.label_statistics import label_counts
 from flrsim.mesh import MM3_PER_ML
+
+Value = TypeVar("Value", bound=np.generic)
 
 PARENCHYMA = "parenchyma"
 OUTSIDE = "outside"
@@ -143,7 +146,18 @@ class RegionGrid:
         """Return the voxels of some regions, (nx, ny, nz) bool."""
         lut = np.zeros(len(self.table), dtype=np.bool_)
         lut[np.asarray(ids, dtype=np.int64)] = True
-        return np.asarray(lut[self.regions])
+        return self.of_regions(lut)
+
+    def of_regions(self, values: NDArray[Value]) -> NDArray[Value]:
+        """Return one value per region, (n_regions,), as a grid (nx, ny, nz)."""
+        from flrsim.kernels.labels import look_up
+
+        regions = np.ascontiguousarray(self.regions).reshape(-1)
+        out = np.empty(regions.size, dtype=values.dtype)
+        # Bits are copied, whatever they mean: one kernel for every type of a size.
+        bits = f"u{values.dtype.itemsize}"
+        look_up(regions, values.view(bits), out.view(bits))
+        return out.reshape(self.regions.shape)
 
     @cached_property
     def liver_ids(self) -> NDArray[np.int64]:
@@ -162,7 +176,7 @@ class RegionGrid:
         for i, r in enumerate(self.table):
             if r is not None and r.segment is not None:
                 lut[i] = 1 + self.segments.index(r.segment)
-        return np.asarray(lut[self.regions])
+        return self.of_regions(lut)
 
     def world(self, indices: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return voxel indices (n, 3) as LPS mm."""
@@ -274,19 +288,14 @@ class Pieces:
         share = np.divide(sizes, self._region_counts, out=np.zeros(len(sizes)), where=self._region_counts > 0)
         return np.asarray(self.grid.ml * share)
 
-    def paint(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def paint(self, values: NDArray[Value]) -> NDArray[Value]:
         """Return one value per piece as a grid, (nx, ny, nz); 0 where there is no tissue."""
-        from flrsim.kernels.labels import look_up
-
         # Outside all cuts a voxel's region says its piece; only what lies in a cut is gone through one by one.
         by_region = np.zeros(len(self.grid.table), dtype=values.dtype)
         by_region[self.rest >= 0] = values[self.rest[self.rest >= 0]]
-        out = np.empty(self.grid.regions.size, dtype=values.dtype)
-        # Bits are copied, whatever they mean: one kernel for every type of a size.
-        bits = f"u{values.dtype.itemsize}"
-        look_up(self.grid.regions.reshape(-1), by_region.view(bits), out.view(bits))
-        out[self.voxels[self.touched]] = values[self.piece_of[self.touched]]
-        return out.reshape(self.grid.regions.shape)
+        out = self.grid.of_regions(by_region)
+        out.reshape(-1)[self.voxels[self.touched]] = values[self.piece_of[self.touched]]
+        return out
 
     def cut_voxels(self, member: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the voxels of some pieces whose centre lies in a cut, flat indices, rising."""

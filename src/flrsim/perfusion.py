@@ -45,10 +45,13 @@ class Circulation:
 
         The same for every plan, so it is looked up once.
         """
+        from flrsim.kernels.labels import add_places
+
         voxels = self._grid.tissue if self.trees else np.zeros(0, dtype=np.int64)
         key = np.zeros(len(voxels), dtype=np.int64)
         for where in self.trees.values():
-            key = key * where.n_places + where.places_at(voxels)
+            section, labels = where.section.reshape(-1), where.labels.reshape(-1)
+            add_places(key, voxels, section, labels, where.n_places, len(where.names) - 1)
         return key
 
     @property
@@ -59,16 +62,17 @@ class Circulation:
     @cached_property
     def parenchyma(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Region and place (`places`) of the parenchyma of the labelled liver, and how many voxels have both: (n,) each."""
-        grid = self._grid
-        asked = np.isin(grid.tissue_region, grid.ids(segments=grid.segments, kind=PARENCHYMA))
-        key = grid.tissue_region[asked].astype(np.int64)
-        if self.trees:
-            key = key * self.n_together + self.places[asked]
-        if len(grid.table) * self.n_together <= MOST_KEYS:
-            sums = np.bincount(key)
+        from flrsim.kernels.labels import count_places
+
+        grid, n = self._grid, len(self._grid.table)
+        asked = np.isin(np.arange(n), grid.ids(segments=grid.segments, kind=PARENCHYMA))
+        if n * self.n_together <= MOST_KEYS:
+            sums = count_places(grid.tissue_region, self.places, asked, self.n_together).reshape(-1)
             rows = np.flatnonzero(sums)
             counts = sums[rows]
         else:
+            here = asked[grid.tissue_region]
+            key = grid.tissue_region[here] * np.int64(self.n_together) + self.places[here]
             rows, counts = np.unique(key, return_counts=True)
         region, place = np.divmod(rows, self.n_together)
         return region, place, counts

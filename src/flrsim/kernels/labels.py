@@ -227,6 +227,58 @@ def look_up(labels, values, out):
 
 
 @kernel
+def nearest_outside(labels, own, low, centre, spacing):
+    """Return the voxel nearest to a place whose label is none of `own`, (3,) int64 or -1, and how far it is, mm.
+
+    labels : (nx, ny, nz), a part of a map that begins at its voxel `low`; own : (n_labels,) bool; centre : (3,) voxels of the
+    map, as is what is returned. Of voxels as far the first is taken.
+    """
+    nx, ny, nz = labels.shape
+    at = np.full(3, -1, np.int64)
+    best = np.inf
+    for i in range(nx):
+        x = ((i + low[0]) - centre[0]) * spacing[0]
+        for j in range(ny):
+            y = ((j + low[1]) - centre[1]) * spacing[1]
+            if np.sqrt(x * x + y * y) > best:
+                continue
+            for k in range(nz):
+                if not own[labels[i, j, k]]:
+                    z = ((k + low[2]) - centre[2]) * spacing[2]
+                    distance = np.sqrt(x * x + y * y + z * z)
+                    if distance < best:
+                        best = distance
+                        at[0], at[1], at[2] = i + low[0], j + low[1], k + low[2]
+    return at, best
+
+
+@kernel
+def add_places(places, voxels, section, label, n_places, shift):
+    """Make each voxel's number say what it hangs on in one more tree: places[v] = places[v] * n_places + its place there.
+
+    places : (n,) int64, changed; voxels : (n,) flat indices; section, label : of the flat grid; a place is the section + shift
+    where there is one, else the label.
+    """
+    for v in range(voxels.size):
+        at = voxels[v]
+        own = np.int64(section[at])
+        places[v] = places[v] * n_places + (own + shift if own > 0 else np.int64(label[at]))
+
+
+@kernel
+def count_places(region, places, asked, n_places):
+    """Return how many voxels of each region lie at each place: (n_regions, n_places) int64.
+
+    region, places : (n,); asked : (n_regions,) bool, the regions that are counted.
+    """
+    counts = np.zeros((len(asked), n_places), np.int64)
+    for v in range(region.size):
+        if asked[region[v]]:
+            counts[region[v], places[v] if places.size > 0 else 0] += 1
+    return counts
+
+
+@kernel
 def refine_pieces(pieces, members, n_pieces):
     """Split pieces by one more cut, in place.
 

@@ -25,6 +25,8 @@ VOXEL_DIAGONALS = 2.0
 """A section is at least so many voxel diagonals long, or steps from voxel to voxel would jump over one."""
 END_MM = 6.0
 """Of two ends of a lone vessel, the one with more of it this near is the thick one, its root."""
+ONE_IN = 16
+"""Of so many points of a vessel one is asked first how near another vessel is: it bounds where the others look."""
 GAP_SAID_MM = 5.0
 """Breaks in the labels longer than this are said; shorter ones are the usual gaps of a segmentation."""
 
@@ -300,8 +302,10 @@ def _roots(
         others = [n for n in tops if n != name and known(tree, n)]
         children = [n for n, p in parents.items() if p == name]
         if known(tree, name) and others:
-            there = np.isin(branch, [names.index(n) for n in others])
-            away, _ = cKDTree(points[there]).query(points[own])
+            there = cKDTree(points[np.isin(branch, [names.index(n) for n in others])])
+            # Only the nearest counts: what lies farther than the nearest of a few is not looked for.
+            few, _ = there.query(points[own[::ONE_IN]])
+            away, _ = there.query(points[own], distance_upper_bound=float(few.min()) + END_MM)
             roots.append(own[int(np.argmin(away))])
         elif children:
             there = np.isin(branch, [names.index(n) for n in children])

@@ -42,6 +42,8 @@ def margin_zone(grid: RegionGrid, lesion: Lesion, margin_mm: float) -> tuple[Box
 
 def way_out(grid: RegionGrid, lesion: Lesion) -> tuple[NDArray[np.float64], float]:
     """Return the direction, (3,) unit vector in voxel-axis mm, and the distance from a lesion's centre to the capsule."""
+    from flrsim.kernels.labels import nearest_outside
+
     spacing = grid.spacing_mm
     inverse = np.linalg.inv(grid.affine)
     centre = inverse[:3, :3] @ np.array(lesion.centre_mm) + inverse[:3, 3]
@@ -55,13 +57,10 @@ def way_out(grid: RegionGrid, lesion: Lesion) -> tuple[NDArray[np.float64], floa
     while True:
         low = np.maximum(np.floor(centre - reach / spacing).astype(int), 0)
         high = np.minimum(np.ceil(centre + reach / spacing).astype(int) + 1, np.asarray(grid.regions.shape))
-        part = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        outside = np.argwhere(~own[grid.regions[part]]) + low
-        offset = (outside - centre) * spacing
-        distance = np.sqrt((offset**2).sum(axis=1))
-        if len(distance) and (distance.min() <= reach or reach > farthest):
-            nearest = int(np.argmin(distance))
-            return offset[nearest] / max(float(distance[nearest]), 1e-9), float(distance[nearest])
+        x, y, z = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        nearest, distance = nearest_outside(grid.regions[x, y, z], own, low, centre, spacing)
+        if nearest[0] >= 0 and (distance <= reach or reach > farthest):
+            return (nearest - centre) * spacing / max(distance, 1e-9), float(distance)
         reach *= 2
 
 
