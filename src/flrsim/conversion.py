@@ -149,6 +149,7 @@ def _row(
     cleared = lesions.all_cleared()
     burden = spread(lesions.burden(last.day)) if course.lesions else None
     injury = played.injury_at_resection
+    rule = adequacy.volume_rule(played.population.name, evidence)
     row = ConversionRow(
         cycles=sum(t.cycles for t in given),
         last_dose_day=given[0].last_dose_day if given else None,
@@ -165,8 +166,9 @@ def _row(
         steatohepatitis=share(injury.steatohepatitis),
         function_per_ml=float(np.median(at.function / at.sflr)),
         population=played.population.name,
-        sflr_threshold=adequacy.volume_rule(played.population.name, evidence).value,
+        sflr_threshold=rule.value,
         p_volume=played.growth_laws.p_pass_relative,
+        rule_quantity=adequacy.share_name(rule),
     )
     return row, lesions.remarks, played.used
 
@@ -204,7 +206,8 @@ def _harm(rows: Sequence[ConversionRow], best: int | None) -> tuple[int | None, 
             )
         if row.sflr_threshold > before.sflr_threshold:
             said.append(
-                f"the binding rule rises from sFLR {100 * before.sflr_threshold:.0f} to {100 * row.sflr_threshold:.0f} %"
+                f"the binding rule rises from {before.rule_quantity} {100 * before.sflr_threshold:.0f} to "
+                f"{100 * row.sflr_threshold:.0f} %"
             )
         if said:
             return row.cycles, "; ".join(said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,26 @@ def test_the_table_has_a_row_for_each_number_of_cycles_and_json_says_the_same(bl
     for row in result["rows"]:
         assert f"day {row['operation_day']} " in table
     assert "not a medical device" in table
+
+
+@pytest.mark.parametrize(("fibrosis", "quantity"), [("F0", "sFLR"), ("F4", "FLR / functional liver")])
+def test_the_rule_names_its_denominator(
+    block_case: Path, tmp_path: Path, fibrosis: str, quantity: str
+) -> None:
+    case = tmp_path / "case"
+    shutil.copytree(block_case, case)
+    text = (case / "case.toml").read_text()
+    (case / "case.toml").write_text(
+        text.replace("[[plan]]", f'[patient.liver]\nfibrosis = "{fibrosis}"\n\n[[plan]]', 1)
+    )
+    plan = text[text.index("[[plan]]") :].split('name = "')[1].split('"')[0]
+    asked = ("chemo", case, "--plan", plan, "--regimen", "FOLFOX", "--cycles", 1, "--draws", 200)
+    code, out, err = run(*asked, "--json")
+    assert code == 0, err
+    assert {row["rule_quantity"] for row in json.loads(out)["rows"]} == {quantity}
+    _, table, _ = run(*asked)
+    assert f"rule: the binding one, on {quantity}" in " ".join(table.split())
+    assert "sFLR rule" not in table
 
 
 def test_an_unknown_plan_or_regimen_is_one_sentence(block_case: Path) -> None:

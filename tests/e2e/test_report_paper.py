@@ -1,9 +1,10 @@
-"""The report on paper: every plan of every demo case on one sheet of A4, and letters in pictures that can be read there."""
+"""The report of every demo case on A4 and on a phone: a plan a sheet, letters that can be read, nothing hanging out."""
 
 from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from flrsim.case_file import load_case
 from flrsim.cli.demo import bundled_cases
 from flrsim.comparison import compare
 from flrsim.evidence import load_evidence
-from flrsim.report import ReportPicture, pdf_missing, render_pdf
+from flrsim.report import ReportPicture, pdf_missing, render_pdf, write_report
 from flrsim.results import Comparison
 from flrsim.viewer import drawing, layout, names, overlay
 from flrsim.viewer.drawing import gl_available
@@ -171,3 +172,23 @@ def test_letters_in_pictures_are_seven_points_high_on_paper(
         ]
         assert len(shown) >= len(demo.plans)
         assert min(asked) * min(shown) >= LEAST_LETTER, size
+
+
+@pytest.mark.parametrize("wide", [390, 1280])
+def test_no_page_scrolls_sideways(demo: Comparison, tmp_path: Path, wide: int) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser is driven with playwright")
+    chromium = next(
+        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
+    )
+    if chromium is None:
+        pytest.skip("no Chromium on this machine: the report is opened in none")
+    page = write_report(tmp_path / "report.html", demo, pictures(demo))
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        opened = browser.new_page(viewport={"width": wide, "height": 844})
+        opened.goto(page.as_uri())
+        assert opened.evaluate("document.documentElement.scrollWidth") <= wide
+        # Letters in pictures, in pixels of the screen; on a phone as high as its smallest text.
+        shown = opened.locator(".first .pictures img").first.bounding_box()["width"] / HALF_PAGE.pixels[0]
+        assert 16 * HALF_PAGE.unit * shown >= 9.5
+        browser.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from flrsim.course import Course
     from flrsim.evidence import Evidence
     from flrsim.plan import Plan
-    from flrsim.results import Conversion
+    from flrsim.results import Conversion, ConversionRow
 
 DEFAULT_DRAWS = 4000
 """Fewer than for plans side by side: thirteen numbers of cycles are played."""
@@ -77,6 +78,16 @@ def _course(case: LiverCase, plan: Plan, evidence: Evidence) -> Course:
     )
 
 
+def _rule_words(rows: Sequence[ConversionRow]) -> str:
+    """Return what the binding rule asks, with the numbers of cycles where that is not the same for all."""
+    asked: dict[str, list[str]] = {}
+    for row in rows:
+        asked.setdefault(row.rule_quantity, []).append(str(row.cycles))
+    if len(asked) == 1:
+        return next(iter(asked))
+    return "; ".join(f"{quantity} after {', '.join(cycles)} cycles" for quantity, cycles in asked.items())
+
+
 def print_conversion(result: Conversion) -> None:
     """Print one line for each number of cycles, the best one marked."""
     from rich.markup import escape
@@ -96,7 +107,7 @@ def print_conversion(result: Conversion) -> None:
         "NRH",
         "CASH",
         "per mL",
-        "sFLR rule",
+        "rule",
         "met",
         title=f"{escape(result.plan)} after {escape(result.regimen)}, first dose on day {result.first_dose_day}",
     )
@@ -116,7 +127,7 @@ def print_conversion(result: Conversion) -> None:
             "–" if row.burden.median is None else f"{100 * row.burden.median:.0f} %",
             *(f"{100 * p:.0f} %" for p in percent),
             f"{row.function_per_ml:.2f}",
-            f"{100 * row.sflr_threshold:.0f} %",
+            f"≥ {100 * row.sflr_threshold:.0f} %",
             f"{100 * row.p_volume:.0f} %",
         )
     console.print(table)
@@ -131,7 +142,8 @@ def print_conversion(result: Conversion) -> None:
     console.print(
         "diameters: their sum at the last operation over that on the images, median; whole: all lesions go whole, those that "
         "shrink into what is taken without a margin, which a new scan must show; progressed: seen to grow on treatment; "
-        "resectable: whole and not progressed; CASH: steatohepatitis; per mL: function of a mL, healthy liver 1"
+        "resectable: whole and not progressed; CASH: steatohepatitis; per mL: function of a mL, healthy liver 1; "
+        f"rule: the binding one, on {_rule_words(result.rows)}"
     )
     console.print(
         f"{result.draws} draws, seed {result.seed}, parameter set {escape(result.parameter_set)}; assumed numbers behind "

@@ -72,6 +72,11 @@ def population(patient: Patient, history: tuple[Treatment, ...], evidence: Evide
     return Population("normal", reason, ("chemotherapy",) if near else ())
 
 
+def share_name(rule: Parameter) -> str:
+    """Return what a rule on the share of the liver asks, in words that name its denominator."""
+    return "FLR / functional liver" if rule.denominator == MEASURED_LIVER else "sFLR"
+
+
 def volume_rule(name: str, evidence: Evidence) -> Parameter:
     """Return the rule on the share of the liver that must stay in a population."""
     return evidence[f"rules.sflr.{name}"]

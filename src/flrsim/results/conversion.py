@@ -25,7 +25,8 @@ class ConversionRow(Result):
     burden : sum of diameters at the last operation over that on the images.
     sos_2, nrh, steatohepatitis : share of draws with that injury at the last operation.
     function_per_ml : of the FLR there, healthy liver 1, median.
-    population, sflr_threshold : the binding rule, on its own denominator.
+    population, sflr_threshold : the binding rule, on its own denominator; `rule_quantity` names that: sFLR, or
+        FLR / functional liver.
     p_volume : share of draws that meet it there.
     """
 
@@ -44,6 +45,7 @@ class ConversionRow(Result):
     population: str
     sflr_threshold: float
     p_volume: float
+    rule_quantity: str = "sFLR"
 
 
 @dataclass(frozen=True)

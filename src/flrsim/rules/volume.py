@@ -9,7 +9,7 @@ import numpy as np
 from flrsim.draws import Floats
 from flrsim.evidence import BODY_WEIGHT, MEASURED_LIVER, Evidence
 from flrsim.patient import Patient
-from flrsim.physiology.adequacy import asked_of, volume_rule
+from flrsim.physiology.adequacy import asked_of, share_name, volume_rule
 from flrsim.rules.result import RuleResult, drawn, joined, measured
 from flrsim.timeline import Timeline
 
@@ -61,7 +61,7 @@ def _sflr(timeline: Timeline, population: str, bind: bool, flr: Floats, evidence
     if bind and timeline.growth_law_disagrees:
         notes.append("depends on the growth law")
     scale = asked_of(rule, timeline.course.tlv_functional_ml, telv.ml or np.nan)
-    quantity = "FLR / functional liver" if of_liver else "sFLR"
+    quantity = share_name(rule)
     row = drawn(rule, quantity, flr / scale, formula=formula, note=joined(notes))
     return replace(_by_volume(row, f"{quantity} ≥ {rule.value:.0%}", flr, scale), binding=bind)
 

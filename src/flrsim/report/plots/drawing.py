@@ -43,5 +43,5 @@ def svg(figure: Any, words: str) -> str:
     text = out.getvalue()
     text = text[text.index("<svg") :]
     # Group ids are the same in every drawing; two of them on one page would clash.
-    text = re.sub(r'<g id="[\w.]+">', "<g>", text)
+    text = re.sub(r'<g id="[\w.]+"(/?)>', r"<g\1>", text)
     return text.replace("<svg", f'<svg role="img" aria-label="{html.escape(words)}"', 1)
