@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from flrsim.case_file import load_case
 from flrsim.errors import FileError
 from flrsim.plan import Plan
 from flrsim.planner import Steps, Workbench, start, why
+from flrsim.report import format as show
 from flrsim.viewer.web.page import controls, interval_window, results, unfolded
 from flrsim.viewer.web.serve import Door
 from flrsim.viewer.web.session import EDITS, CaseText, Session
@@ -296,6 +298,23 @@ def test_marks_of_the_interval(session: Session) -> None:
     assert places["stage 1, day 0"] == 0
     assert places["PVE, day 14"] / places["stage 2, day 45"] == pytest.approx(14 / 45, rel=0.01)
     assert interval_window(replace(plan, curves={}), Plan("x", ())) is None
+    # Words that would run into each other stand in two rows; the scan is decided on within days of the second stage.
+    session.edit("select plan", "two-stage")
+    session.edit("interval_days", 5)
+    plan = next(p for p in session.judge().result.plans if p.name == "two-stage")
+    close = interval_window(plan, session.draft.plan)
+    assert close is not None
+    tops: dict[int, list[float]] = {}
+    for m in close["marks"]:
+        tops.setdefault(m["top"], []).append(m["at"])
+    assert {m["text"]: m["top"] for m in close["marks"]}["scan, day 16"] != (
+        {m["text"]: m["top"] for m in close["marks"]}["PVE, day 14"]
+    )
+    assert all(b - a >= 24 for places in tops.values() for a, b in pairwise(places))
+    # A scan too early to be judged on asks no rule of growth; that is said, not printed as a dash.
+    early = {r["title"]: r["p"] for r in results(session, session.judge())["rules"]}
+    assert "not asked" in early.values()
+    assert not any(show.NONE in p for p in early.values())
 
 
 def test_a_number_unfolds_in_its_units(session: Session) -> None:

@@ -26,6 +26,8 @@ WAYS = (("keep", "left"), ("segment", "goes with its segments"))
 TREATED = (("wedge", "wedge"), ("ablate", "ablation"))
 STAGE_WORDS = ("stays", "stage 1", "stage 2")
 NOT_KNOWN = "not known"
+WORD_SHARE = 24.0
+"""Percent of the line of days that a word on it takes on a small page."""
 SEVERAL = {"tumour.extrahepatic": EXTRAHEPATIC}
 """What is known of the patient that may be several of some words."""
 NEEDED = ("sex", "age", "height_cm", "weight_kg", "disease")
@@ -147,7 +149,7 @@ def results(session: Session, compared: Compared) -> dict[str, Any]:
                 "quantity": f"rule:{r.rule}",
                 "title": r.title,
                 "binding": r.binding,
-                "p": show.probability(r.p_pass),
+                "p": "not asked" if r.p_pass is None else f"in {show.probability(r.p_pass)} of draws",
             }
             for r in plan.rules
         ],
@@ -211,29 +213,34 @@ def interval_window(plan: PlanResult, drafted: Plan) -> dict[str, Any] | None:
     def at(day: float) -> float:
         return round(100.0 * (min(max(day, low), high) - low) / (high - low), 2)
 
-    marks = [
-        {
-            "at": at(s.day),
-            "text": f"stage {s.stage}, day {s.day}",
-            "colour": palette.fate_ink(s.stage),
-            "top": 2,
-        }
+    above = [
+        {"at": at(s.day), "text": f"stage {s.stage}, day {s.day}", "colour": palette.fate_ink(s.stage)}
         for s in plan.stages
     ]
-    for step in drafted.steps:
-        if isinstance(step.action, Occlude):
-            word = f"{TITLES[step.action.technique]}, day {step.day}"
-            marks.append({"at": at(step.day), "text": word, "colour": palette.TERRITORY, "top": 52})
-    for d in plan.decisions:
-        if d.get("kind") == "scan":
-            marks.append(
-                {"at": at(d["day"]), "text": f"scan, day {d['day']}", "colour": palette.RIM, "top": 52}
-            )
+    below = [
+        {"at": at(s.day), "text": f"{TITLES[s.action.technique]}, day {s.day}", "colour": palette.TERRITORY}
+        for s in drafted.steps
+        if isinstance(s.action, Occlude)
+    ] + [
+        {"at": at(d["day"]), "text": f"scan, day {d['day']}", "colour": palette.RIM}
+        for d in plan.decisions
+        if d.get("kind") == "scan"
+    ]
+    marks = [*_in_rows(above, (16, 2)), *_in_rows(below, (66, 80))]
     band = None
     if first is not None and first.median is not None and first.p10 is not None:
         end = high if first.p90 is None else first.p90
         band = {"from": at(first.p10), "to": at(end), "middle": at(first.median)}
     return {"marks": marks, "band": band, "text": "enough volume: " + show.day_interval(first)}
+
+
+def _in_rows(marks: list[dict[str, Any]], tops: tuple[int, int]) -> list[dict[str, Any]]:
+    """Return marks from left to right, their words in two rows where they would run into each other."""
+    out: list[dict[str, Any]] = []
+    for mark in sorted(marks, key=lambda m: m["at"]):
+        crowded = bool(out) and mark["at"] - out[-1]["at"] < WORD_SHARE and out[-1]["top"] == tops[0]
+        out.append(mark | {"top": tops[1] if crowded else tops[0]})
+    return out
 
 
 def _course(key: str, call: list[Any], title: str, course: Cycles | None) -> dict[str, Any]:
