@@ -137,7 +137,10 @@ def plan_result(
         else of_spread(timeline.degree_of_hypertrophy),
         scan_day=None if timeline is None or timeline.response is None else timeline.response.day,
         resection_day=last.day,
-        rules=tuple(_rule(r, diagnosis) for r in rules),
+        rules=tuple(
+            _rule(r, alone if deprived.ml > 0 else None, diagnosis)
+            for r, alone in zip(rules, without, strict=True)
+        ),
         earliest_day_volume_ok=None if timeline is None else _earliest(timeline),
         p_complete=None if timeline is None else timeline.p_complete,
         p_dropout={} if timeline is None else timeline.p_dropout,
@@ -272,7 +275,9 @@ def _earliest(timeline: Timeline) -> DayQuantiles:
     return DayQuantiles(first.median, first.p10, first.p90, first.never)
 
 
-def _rule(r: RuleResult, diagnosis: str | None) -> RuleOutcome:
+def _rule(r: RuleResult, without: RuleResult | None, diagnosis: str | None) -> RuleOutcome:
+    """Return a rule in its stable form; `without` is the same with nothing counted of what loses inflow or outflow."""
+    moved = without is not None and without.value != r.value
     return RuleOutcome(
         rule=r.rule.removeprefix("rules."),
         threshold=r.threshold,
@@ -296,4 +301,6 @@ def _rule(r: RuleResult, diagnosis: str | None) -> RuleOutcome:
         verified=r.verified,
         denominator=r.denominator,
         other_disease=found_in_other_disease(r.population, diagnosis),
+        value_without=without.value if without is not None and moved else None,
+        p_pass_without=without.p_pass if without is not None and moved else None,
     )

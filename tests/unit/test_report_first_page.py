@@ -34,8 +34,10 @@ from flrsim.report.plots.segments import fate_volumes, segments_svg
 from flrsim.report.tables import comparison_rows
 from flrsim.results import (
     Comparison,
+    CreditedFlr,
     DayQuantiles,
     Fallback,
+    PerfusionResult,
     PlanDate,
     PlanResult,
     RemnantPart,
@@ -524,3 +526,31 @@ def test_what_failure_does_not_contain_stands_beside_it() -> None:
     assert (
         "To be read with it: no portal hypertension in it." in Page(render_html(case(shown, longer()))).text
     )
+
+
+def lossy(value: float, value_without: float) -> PlanResult:
+    """Return a plan of which 100 mL lose their vessels, held against a rule of 30 %."""
+    plan = staged()
+    rule = replace(plan.rules[0], value=value, value_without=value_without, threshold=0.30, binding=True)
+    credits = tuple(
+        CreditedFlr(credit, 250.0, sflr, sflr, 0.11, 0.22) for credit, sflr in ((0.0, 0.22), (0.5, 0.27))
+    )
+    lost = PerfusionResult({}, {}, 100.0, {"S2": 100.0}, (), credits, ())
+    return replace(plan, rules=(rule,), perfusion=lost)
+
+
+def test_a_rule_that_is_met_only_with_tissue_that_loses_its_vessels_is_said_to_be_missed_without() -> None:
+    plan = lossy(0.35, 0.22)
+    (line,) = volume_rules(plan)
+    assert line.answer.text.endswith("22 %, missed, without 100 mL that lose inflow or outflow")
+    assert line.answer.tone == "loud"
+    rows = {row[0]: row[1:] for row in numbers(replace(comparison(), plans=(plan,)), plan).rows}
+    assert rows["… without 100 mL that lose inflow or outflow"][0] == "22 %"
+    assert dict(risk_rows(plan))["… without 100 mL that lose inflow or outflow"] == "11 % to 22 %"
+
+
+def test_tissue_that_loses_its_vessels_and_decides_no_rule_is_no_line_of_risk() -> None:
+    for plan in (lossy(0.35, 0.31), lossy(0.28, 0.27)):
+        (line,) = volume_rules(plan)
+        assert "without" not in line.answer.text
+        assert not [label for label, _ in risk_rows(plan) if "inflow" in label]

@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from flrsim.report import format as show
 from flrsim.report import risks
 from flrsim.report.cell import Cell
+from flrsim.report.perfusion import uncounted, without_lost
 from flrsim.report.rules import called, found_in, rule_family, rule_label, rule_number
 from flrsim.report.tables import shares, verdict
-from flrsim.results import Comparison, LesionVolume, PlanDate, PlanResult, RuleOutcome, StayingSegment
+from flrsim.results import (
+    Comparison,
+    LesionVolume,
+    PlanDate,
+    PlanResult,
+    Quantiles,
+    RuleOutcome,
+    StayingSegment,
+)
 
 SHORTEST_LONG_TEXT = 140
 """Headlines are cut here; the same text stands whole further down."""
@@ -174,6 +183,12 @@ def numbers(comparison: Comparison, plan: PlanResult) -> Numbers:
                 show.interval(plan.sflr_at_resection, show.percent),
             )
         )
+    lost = uncounted(plan)
+    if lost is not None and lost.sflr is not None:
+        # What dies or swells does not make a liver large enough: it stands beside every number that counts it in full.
+        alone = (show.percent(lost.sflr), show.percent(lost.sflr_at_resection))
+        if alone != (show.percent(plan.sflr), show.percent(_median(plan.sflr_at_resection))):
+            lines.append((f"… {without_lost(plan)}", *alone))
     if plan.flr_body_weight is not None:
         lines.append(
             (
@@ -185,6 +200,10 @@ def numbers(comparison: Comparison, plan: PlanResult) -> Numbers:
     if plan.flr_ml_at_resection is None:
         return Numbers(("", "now"), tuple(line[:2] for line in lines), formula)
     return Numbers(("", "now", f"at resection, {show.day(plan.resection_day)}"), tuple(lines), formula)
+
+
+def _median(found: Quantiles | None) -> float | None:
+    return None if found is None else found.median
 
 
 def _percent2(value: float | None) -> str:
@@ -204,10 +223,10 @@ class RuleLine:
 def volume_rules(plan: PlanResult) -> tuple[RuleLine, ...]:
     """Return how the remnant stands to each rule of volume, its error of measurement beside it; binding ones first."""
     rules = [r for r in plan.rules if rule_family(r.rule)[1] in VOLUME_KINDS and r.value is not None]
-    return tuple(_rule_line(r) for r in sorted(rules, key=lambda r: not r.binding))
+    return tuple(_rule_line(r, plan) for r in sorted(rules, key=lambda r: not r.binding))
 
 
-def _rule_line(rule: RuleOutcome) -> RuleLine:
+def _rule_line(rule: RuleOutcome, plan: PlanResult) -> RuleLine:
     number = rule_number(rule)
     text = show.against(rule.value, rule.threshold, number)
     if rule.error_low is not None and rule.error_high is not None:
@@ -219,14 +238,25 @@ def _rule_line(rule: RuleOutcome) -> RuleLine:
         answer += ", inside the error"
     if rule.p_pass is not None:
         answer += f"; P {show.probability(rule.p_pass)}"
+    without = _without(rule, plan)
+    if without:
+        answer += f"; {without}"
     who = found_in(rule)
     use = "binding" if rule.binding else "for information" if rule.verified else "recalled, for information"
     return RuleLine(
         rule_label(rule),
         f"{use}{': ' if who else ''}{who}",
         text,
-        Cell(answer, "loud" if rule.binding and not met else ""),
+        Cell(answer, "loud" if rule.binding and (without or not met) else ""),
     )
+
+
+def _without(rule: RuleOutcome, plan: PlanResult) -> str:
+    """Return that the remnant misses a rule with what loses inflow or outflow not counted; empty where it does not."""
+    value = rule.value_without
+    if value is None or rule.value is None or not value < rule.threshold <= rule.value:
+        return ""
+    return f"{show.against(value, rule.threshold, rule_number(rule))}, missed, {without_lost(plan)}"
 
 
 def calendar_rows(plan: PlanResult) -> tuple[tuple[str, str, str], ...]:
@@ -267,6 +297,10 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
     if failure:
         done.append((f"liver failure, {risks.WERE_IT_DONE}", failure))
         done += [(f"… {risks.OPERATED}", text) for text in (risks.failure_of_operated(plan),) if text]
+        lost = uncounted(plan)
+        if lost is not None and any(_without(r, plan) for r in plan.rules):
+            without = risks.range_text({"low": lost.p_phlf_low, "high": lost.p_phlf_high})
+            done.append((f"… {without_lost(plan)}", without))
     major = []
     if plan.p_major_morbidity is not None:
         major.append(("major complication", risks.of_all(plan, plan.p_major_morbidity)))

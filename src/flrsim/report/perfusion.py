@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flrsim.report import format as show
-from flrsim.results import Comparison, PlanResult
+from flrsim.results import Comparison, CreditedFlr, PlanResult
 
 SAID_ML = 1.0
 """Less than this is not worth a line."""
@@ -17,6 +17,20 @@ def credits_of(comparison: Comparison) -> tuple[float, ...]:
         p.perfusion for p in comparison.plans if p.perfusion and (p.perfusion.deprived_ml or 0.0) >= SAID_ML
     ]
     return tuple(c.credit for c in lossy[0].credited) if lossy else ()
+
+
+def uncounted(plan: PlanResult) -> CreditedFlr | None:
+    """Return the FLR with what loses inflow or outflow not counted at all; None where nothing worth a line is lost."""
+    lost = plan.perfusion
+    if lost is None or (lost.deprived_ml or 0.0) < SAID_ML:
+        return None
+    return next((c for c in lost.credited if c.credit == 0), None)
+
+
+def without_lost(plan: PlanResult) -> str:
+    """Return of what a number of `uncounted` is said."""
+    ml = None if plan.perfusion is None else plan.perfusion.deprived_ml
+    return f"without {show.ml(ml)} that lose inflow or outflow"
 
 
 def veins(plan: PlanResult) -> str:

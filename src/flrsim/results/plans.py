@@ -86,6 +86,7 @@ class RuleOutcome(Result):
     `direction` says on which side of the threshold a value meets the rule: at_least, at_most or below. `verified` is
     false for a threshold that is recalled: it is shown and does not enter the verdict. `error_low` to `error_high` is the value with the 80 % error of measurement alone; `inside_error` says that the
     threshold lies between them. `other_disease` says that it was found in patients of another disease.
+    `value_without` and `p_pass_without` count nothing of what loses inflow or outflow; null where nothing does.
     """
 
     rule: str
@@ -110,6 +111,8 @@ class RuleOutcome(Result):
     verified: bool = True
     denominator: str = ""
     other_disease: bool = False
+    value_without: float | None = None
+    p_pass_without: float | None = None
 
 
 @dataclass(frozen=True)
