@@ -259,6 +259,47 @@ def test_smoothing_keeps_a_flat_wall_flat_and_rounds_a_staircase() -> None:
     assert np.std(display.smoothed(rough, quads)[:, 2]) < 0.2 * np.std(rough[:, 2])
 
 
+def test_a_rim_of_steps_is_drawn_as_the_curve_it_steps_along_and_what_lies_beside_it_follows() -> None:
+    # A circle of 40 mm, stepped as voxels of 2 mm step; and points 3, 6 and 30 mm off its first point.
+    angle = np.linspace(0.0, 2 * np.pi, 126, endpoint=False)
+    circle = 40.0 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(126)])
+    steps = 2.0 * np.round(circle / 2.0) + np.array([0.0, 0.0, 1.0]) * (np.arange(126) % 3 == 0)[:, None]
+    beside = steps[0] + np.array([[0.0, 0.0, 3.0], [0.0, 0.0, 6.0], [0.0, 0.0, 30.0]])
+    points = np.vstack([steps, beside])
+    ring = np.column_stack([np.arange(126), np.roll(np.arange(126), -1)])
+    smooth = display.with_smooth_lines(points, ring, over_mm=4.0, reach_mm=12.0)
+
+    def off(line: np.ndarray) -> float:
+        """Return how much the distance from the middle, and the height, change from point to point."""
+        radius = np.linalg.norm(line[:, :2], axis=1)
+        return float(np.abs(np.diff(radius)).mean() + np.abs(np.diff(line[:, 2])).mean())
+
+    assert off(smooth[:126]) < 0.1 * off(points[:126])
+    # An average over 4 mm makes a circle of 40 mm smaller by the factor exp(-(4 / 40)² / 2).
+    radius = np.linalg.norm(smooth[:126, :2], axis=1).mean()
+    assert radius == pytest.approx(np.linalg.norm(points[:126, :2], axis=1).mean() * np.exp(-0.005), rel=0.01)
+    moved = np.linalg.norm(smooth - points, axis=1)
+    first = moved[0]
+    assert first * 0.5 < moved[126] < first
+    assert 0 < moved[127] < moved[126]
+    assert moved[128] == 0.0
+    assert np.array_equal(
+        display.with_smooth_lines(points, np.zeros((0, 2), np.int64), over_mm=4.0, reach_mm=12.0), points
+    )
+
+
+def test_rim_wall_and_skin_still_meet() -> None:
+    geometry = shown_box().geometry
+    skin = {tuple(p) for s in geometry.skins for p in s.shape.points}
+    assert geometry.walls
+    for wall in geometry.walls:
+        rim = {tuple(p) for p in wall.rim.points}
+        assert rim
+        assert rim <= {tuple(p) for p in wall.shape.points}
+        outer = len(rim & skin) / len(rim)
+        assert outer > 0.5, "a rim runs along the skin, but where it turns inside"
+
+
 def test_rims_and_borders_of_a_known_sheet() -> None:
     grid = np.arange(12).reshape(3, 4)
     quads = np.stack([grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]], axis=-1).reshape(-1, 4)

@@ -53,6 +53,32 @@ def smoothed(points: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[n
     return averaged(points, faces, SMOOTHING_STEPS * SMOOTHING_ROUNDS)
 
 
+def with_smooth_lines(
+    points: NDArray[np.float64], lines: NDArray[np.int64], *, over_mm: float, reach_mm: float
+) -> NDArray[np.float64]:
+    """Return points (n, 3) of which those on lines (m, 2) follow smooth curves, and those beside them go along.
+
+    Parameters
+    ----------
+    over_mm : waves along the lines much shorter than this are lost (standard deviation of the average).
+    reach_mm : from here on nothing moves.
+    """
+    from scipy.spatial import cKDTree
+
+    used, own = np.unique(lines, return_inverse=True)
+    if not len(used):
+        return points
+    apart = np.linalg.norm(points[lines[:, 0]] - points[lines[:, 1]], axis=1).mean()
+    # A step half of the way to the neighbours' mean averages over a variance of half the squared distance.
+    rounds = max(round(2.0 * (over_mm / apart) ** 2), 1)
+    moved = averaged(points[used], own.reshape(lines.shape), (0.5,) * rounds) - points[used]
+    away, nearest = cKDTree(points[used]).query(points, distance_upper_bound=reach_mm)
+    near = np.isfinite(away)
+    out = points.copy()
+    out[near] += moved[nearest[near]] * (1.0 - away[near, None] / reach_mm) ** 2
+    return out
+
+
 def face_edges(faces: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return all edges of faces (m, k), each row sorted: (m * k, 2), face by face."""
     k = faces.shape[1]

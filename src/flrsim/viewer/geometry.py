@@ -25,6 +25,8 @@ from flrsim.viewer.hilum import Point, hilum
 from flrsim.viewer.place import Shape
 
 SHORTEST_RIM_MM = 30.0
+RIM_OVER_MM, RIM_REACH_MM = 4.0, 12.0
+"""Over what length a rim is drawn smooth, and how far from it skin and walls are moved with it."""
 HATCH_MM = 7.0
 """Distance between two lines of a hatched surface."""
 HATCH_NORMAL = (0.6, 0.25, 0.76)
@@ -349,6 +351,21 @@ class PlanGeometry:
         stage = np.array([-1, *(k for k in stages for _ in range(n_segments))])
         inner, outer = mesh.sides[:, 0].astype(np.int64), mesh.sides[:, 1].astype(np.int64)
         skin = outer == 0
+        # The label that stays longest owns a cut surface: it is what the surgeon looks at afterwards.
+        late_inner = np.where(stage[inner] == 0, np.iinfo(np.int64).max, stage[inner])
+        late_outer = np.where(stage[outer] == 0, np.iinfo(np.int64).max, stage[outer])
+        owner = np.where(late_inner >= late_outer, stage[inner], stage[outer])
+        other = np.where(late_inner >= late_outer, stage[outer], stage[inner])
+        cut = (outer > 0) & (owner != other)
+        pairs = sorted({(int(a), int(b)) for a, b in zip(owner[cut], other[cut], strict=True)})
+        faces = {(k, j): mesh.faces[cut & (owner == k) & (other == j)] for k, j in pairs}
+        rims = {
+            pair: display.long_lines(points, display.rim_edges(own), at_least_mm=SHORTEST_RIM_MM)
+            for pair, own in faces.items()
+        }
+        # A knife leaves no steps of voxels: rims are drawn as smooth lines, and skin and wall beside them follow.
+        every = np.unique(np.concatenate([np.zeros((0, 2), np.int64), *rims.values()]), axis=0)
+        points = display.with_smooth_lines(points, every, over_mm=RIM_OVER_MM, reach_mm=RIM_REACH_MM)
         skins = tuple(
             Skin(
                 grid.segments[int(segment[label])],
@@ -357,18 +374,13 @@ class PlanGeometry:
             )
             for label in np.unique(inner[skin])
         )
-        # The label that stays longest owns a cut surface: it is what the surgeon looks at afterwards.
-        late_inner = np.where(stage[inner] == 0, np.iinfo(np.int64).max, stage[inner])
-        late_outer = np.where(stage[outer] == 0, np.iinfo(np.int64).max, stage[outer])
-        owner = np.where(late_inner >= late_outer, stage[inner], stage[outer])
-        other = np.where(late_inner >= late_outer, stage[outer], stage[inner])
-        cut = (outer > 0) & (owner != other)
-        walls = []
-        for k, j in sorted({(int(a), int(b)) for a, b in zip(owner[cut], other[cut], strict=True)}):
-            faces = mesh.faces[cut & (owner == k) & (other == j)]
-            rim = display.long_lines(points, display.rim_edges(faces), at_least_mm=SHORTEST_RIM_MM)
-            wall = Shape(*display.compact(points, display.as_triangles(faces)))
-            walls.append(CutWall(k, j, wall, _lines(points, rim)))
+        walls = [
+            CutWall(
+                k, j, Shape(*display.compact(points, display.as_triangles(own))),
+                Shape(*display.compact(points, rims[k, j])),
+            )
+            for (k, j), own in faces.items()
+        ]  # fmt: skip
         borders = {}
         for k in stages:
             own = skin & (stage[inner] == k)
