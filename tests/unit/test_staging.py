@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -296,3 +297,13 @@ def test_each_operation_has_its_own_cut_and_equal_ones_share_it() -> None:
         present &= ~op.goes
     assert again.operations[0].cut is two.operations[0].cut
     assert one.operations[0].cut is not two.operations[1].cut
+
+
+def test_margins_that_differ_in_their_last_digit_share_no_mark() -> None:
+    marks: dict[str, Any] = {}
+    name = toy().lesions[0].name
+    for mm in (5.0, float(np.nextafter(5.0, 6.0)), 5.000001):
+        stage_plans(
+            toy(), [Plan("p", (Step(0, Operate(wedge=(name,), margin_mm=mm)),))], evidence(), marks=marks
+        )
+    assert len(marks) == 3

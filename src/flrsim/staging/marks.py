@@ -107,8 +107,9 @@ def _territory_name(branch: str) -> str:
 
 
 def _wedge_name(lesion: str, margin_mm: float) -> str:
-    return f"wedge {lesion} {margin_mm:g}"
+    # All digits: marks are kept by name, and two margins must never share one.
+    return f"wedge {lesion} {margin_mm:.17g}"
 
 
 def _zone_name(lesion: str, margin_mm: float) -> str:
-    return f"ablation {lesion} {margin_mm:g}"
+    return f"ablation {lesion} {margin_mm:.17g}"

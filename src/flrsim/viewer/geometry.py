@@ -113,14 +113,14 @@ class CaseGeometry:
 
     def margin(self, lesion: Lesion, margin_mm: float) -> Shape:
         """Return the surface of all liver within a margin of a lesion."""
-        key = f"{lesion.name} {margin_mm:g}"
+        key = f"{lesion.name} {margin_mm:.17g}"
         if key not in self._masks:
             self._masks[key] = _boxed(self._alive().grid, *margin_zone(self._alive().grid, lesion, margin_mm))
         return self._masks[key]
 
     def specimen(self, pieces: Pieces, lesion: Lesion, margin_mm: float, *, ablated: bool) -> Shape:
         """Return the surface of a wedge, or of an ablation zone, that pieces were cut with."""
-        key = f"{'ablation' if ablated else 'wedge'} {lesion.name} {margin_mm:g}"
+        key = f"{'ablation' if ablated else 'wedge'} {lesion.name} {margin_mm:.17g}"
         if key not in self._masks:
             grid = pieces.grid
             found = pieces.cut_voxels(zone_of(pieces, lesion.name, margin_mm, ablated=ablated))
