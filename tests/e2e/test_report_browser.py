@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,12 @@ from flrsim.cli.pictures import report_models
 from flrsim.comparison import compare
 from flrsim.evidence import load_evidence
 from flrsim.report import write_report
+from flrsim.viewer.model3d import report_model
 from flrsim.viewer.shown import shown_plans
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from comparison_fixture import comparison
+from drawn_box import grown_result, shown_box
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the browser is driven with playwright, which is not installed"
@@ -187,6 +194,38 @@ def test_with_scripts_off_all_is_read_and_nothing_is_asked(browser: Any, report:
         assert words in text
     assert opened.get_by_role("button").count() == 0, "no button that does nothing"
     context.close()
+
+
+def test_names_from_a_case_do_nothing_in_the_page_or_in_its_3d(browser: Any, tmp_path: Path) -> None:
+    """Case, plan, lesions, segments, marks and captions are called like the end of a script with a picture that runs one."""
+    name = "</script><img src=x onerror=alert(1)>"
+    two = comparison()
+    plans = (replace(two.plans[0], name=name, flr_segments=(name,), lesions_left=(name,)), two.plans[1])
+    lesions = tuple(replace(m, name=f"{n}{name}", segments={name: 1.0}) for n, m in enumerate(two.lesions))
+    made = report_model(shown_box(result=grown_result()))
+    stages = tuple(
+        replace(s, title=name, caption=name, marks=tuple(replace(m, text=name) for m in s.marks))
+        for s in made.stages
+    )
+    hostile = replace(two, case=name, plans=plans, lesions=lesions)
+    target = write_report(
+        tmp_path / "hostile.html", hostile, models=[replace(made, plan=name, stages=stages)]
+    )
+    opened = browser.new_context(offline=True).new_page()
+    wrong: list[str] = []
+    opened.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.goto(target.as_uri())
+    pictures = opened.locator("img").count()
+    model = shown_in_3d(opened, 1)
+    assert model.locator(".mark").first.inner_text() == name
+    for button in model.get_by_role("group", name="Stage").get_by_role("button").all():
+        assert button.inner_text() == name
+        button.click()
+    assert opened.locator("img").count() == pictures, "no name has become a picture"
+    assert opened.locator("h1").inner_text() == name
+    assert wrong == []
+    opened.context.close()
 
 
 def test_the_answer_is_read_without_a_mouse_on_the_first_screen(page: Any) -> None:

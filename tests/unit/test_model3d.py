@@ -102,6 +102,10 @@ def test_captions_give_the_day_its_volume_and_that_no_shape_is_predicted(model: 
     assert model.stages[0].caption.startswith("on the images")
     assert "day 40" in model.stages[-1].caption
     assert "shape not predicted" in model.stages[-1].caption
+    # What was not supplied is said beside every stage: no tree is drawn, and none must look absent.
+    banners = scene_at(shown_box(result=grown_result())).banners
+    assert all(stage.caption.endswith(". ".join(banners)) for stage in model.stages)
+    assert banners
 
 
 def test_no_more_triangles_than_a_page_can_carry(monkeypatch: pytest.MonkeyPatch) -> None:

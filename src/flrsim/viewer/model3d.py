@@ -62,9 +62,9 @@ def model_days(shown: Shown) -> list[tuple[str, int | None]]:
 
 
 def _caption(scene: Scene) -> str:
-    """Return what a stage shows, in words."""
-    stays = [f"{e.text} {e.ml:.0f} mL" for e in scene.legend if e.stage is not None and e.ml is not None]
-    return ". ".join([*scene.readout.lines(), "; ".join(stays)])
+    """Return what a stage shows, in words, and last what could not be drawn."""
+    stays = [" ".join(e.said().split()) for e in scene.legend if e.stage is not None and e.ml is not None]
+    return ". ".join([*scene.readout.lines(), "; ".join(stays), *scene.banners])
 
 
 def _shown_parts(scene: Scene, names: dict[Shape, str]) -> tuple[ShownPart, ...]:

@@ -6,8 +6,8 @@ from flrsim.report import format as show
 from flrsim.report.plots import drawing
 from flrsim.results import Comparison
 
-INCHES = (4.4, 3.9)
-DARK_FROM = 0.55
+INCHES = (3.5, 3.1)
+DARK_FROM = 0.72
 """Share of the largest area from which a number is written in white."""
 
 
@@ -27,7 +27,7 @@ def contacts_svg(comparison: Comparison, *, salt: str) -> str | None:
         areas[max(i, j), min(i, j)] = area
     areas = areas[1:, :-1]
     largest = max(pairs.values())
-    with drawing.style(salt, size=9):
+    with drawing.style(salt, size=8):
         figure = Figure(figsize=INCHES, layout="constrained")
         axes = figure.subplots()
         axes.imshow(areas, cmap="Blues", vmin=0.0, vmax=1.15 * largest)
@@ -39,7 +39,7 @@ def contacts_svg(comparison: Comparison, *, salt: str) -> str | None:
         axes.tick_params(length=0)
         for side in axes.spines.values():
             side.set_visible(False)
-        axes.set_title("shared area, cm²", fontsize=9, loc="left")
+        axes.set_title("shared area, cm²", fontsize=8, loc="left")
         said = sorted(pairs.items(), key=lambda item: -item[1])
         words = "; ".join(f"{a} and {b} {show.square_cm(area)}" for (a, b), area in said)
         return drawing.svg(figure, f"Area that segments share: {words}.")

@@ -12,7 +12,7 @@ from flrsim.report.plots import drawing
 from flrsim.report.rules import called, rule_number
 from flrsim.results import Comparison, PlanResult, plain
 
-INCHES = (9.2, 3.3)
+INCHES = (7.4, 2.9)
 RULE_STYLES = ((0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 SCAN_INK = "#555555"
 GRAMS_PER_KG = 1000.0

@@ -14,7 +14,7 @@ from flrsim.report.plots.segments import fate_volumes
 from flrsim.report.tables import CLEARED, uncleared
 from flrsim.results import Comparison, LesionFate, LesionVolume, PlanResult
 
-INCHES = (4.6, 3.0)
+INCHES = (3.7, 2.5)
 BOXES: dict[str, tuple[float, float, float, float]] = {
     "S7": (0.0, 1.0, 1.0, 1.0),
     "S8": (1.0, 1.0, 1.0, 1.0),
@@ -60,7 +60,7 @@ def lesion_map_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> st
 
     _push_apart(spots)
     tissue = _main_fate(comparison, plan)
-    with drawing.style(salt, size=9):
+    with drawing.style(salt, size=8):
         figure = Figure(figsize=INCHES, layout="constrained")
         axes = figure.subplots()
         for name in present:
@@ -81,7 +81,7 @@ def lesion_map_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> st
             axes.add_patch(Circle((s.x, s.y), s.radius, facecolor=s.colour, edgecolor="white", linewidth=1.0))
             axes.text(
                 s.x, s.y, s.mark, ha="center", va="center", color="white", fontweight="bold",
-                fontsize=8 if len(s.mark) < 3 else 6.5,
+                fontsize=8 if len(s.mark) < 3 else 7,
             )  # fmt: skip
         axes.set_xlim(-0.25, 4.05)
         axes.set_ylim(-0.7, 2.1)

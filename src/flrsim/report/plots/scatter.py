@@ -8,8 +8,8 @@ from flrsim.report.plots import drawing
 from flrsim.report.plots.growth import rule_lines
 from flrsim.results import Comparison, PlanResult
 
-INCHES = (7.6, 3.6)
-APART = 0.022
+INCHES = (6.4, 3.1)
+APART = 0.026
 """Plans on one day stand this share of the axis apart."""
 
 
@@ -48,7 +48,7 @@ def scatter_svg(comparison: Comparison, *, salt: str) -> str | None:
             x = day + APART * span * (2 * same.index(number) - len(same) + 1)
             ink = palette.VERDICT_COLOURS.get(plan.verdict, palette.VERDICT_COLOURS["cannot_judge"])
             axes.plot([x, x], [low, high], color=ink, linewidth=1.6, solid_capstyle="butt")
-            axes.plot(x, middle, "o", markersize=15, color=ink, markerfacecolor="white", markeredgewidth=1.8)
+            axes.plot(x, middle, "o", markersize=14, color=ink, markerfacecolor="white", markeredgewidth=1.8)
             axes.text(x, middle, str(number), ha="center", va="center", color=ink, fontweight="bold")
         # Thresholds are the patient's, so those of the first plan are those of all.
         for label, threshold in rule_lines(comparison, found[0][1])[:1]:

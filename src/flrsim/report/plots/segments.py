@@ -9,7 +9,7 @@ from flrsim.report import palette
 from flrsim.report.plots import drawing
 from flrsim.results import Comparison, PlanResult
 
-INCHES = (4.6, 3.2)
+INCHES = (3.7, 2.7)
 SAID_ML = 1.0
 """Less than this of a segment is neither drawn nor said."""
 
@@ -39,7 +39,7 @@ def segments_svg(comparison: Comparison, plan: PlanResult, *, salt: str) -> str 
 
     names = [s.name for s in comparison.segments]
     whole = {s.name: s for s in comparison.segments}
-    with drawing.style(salt, size=9):
+    with drawing.style(salt, size=8):
         figure = Figure(figsize=INCHES, layout="constrained")
         axes = figure.subplots()
         start = dict.fromkeys(names, 0.0)
