@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import shorten
 
 from flrsim.evidence import MEASURED_LIVER
 from flrsim.report import format as show
 from flrsim.report.perfusion import SAID_ML
 from flrsim.report.rules import SIGNS, called
 from flrsim.results import PlanResult, Quantiles
-
-SENTENCE_CHARS = 110
-"""A blocking sentence is cut off behind so many letters; the report has it whole."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +62,6 @@ def binding_rule(result: PlanResult | None) -> BindingRule | None:
         rule.population,
         result.flr_fraction / result.sflr if of_liver else 1.0,
     )
-
-
-def sentence(result: PlanResult) -> str:
-    """Return the blocking sentence on one line, its end left out where it is too long."""
-    said = result.blocking
-    if len(said) > SENTENCE_CHARS:
-        # What stands in the way follows a "but"; what comes before it would be all that is left.
-        said = said.rpartition("; but ")[2]
-    return shorten(said, SENTENCE_CHARS, placeholder=" …")
 
 
 def vessels_lost(result: PlanResult | None) -> str:

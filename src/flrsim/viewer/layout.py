@@ -25,6 +25,8 @@ BAR_SHARE = 0.3
 EDGE, GAP = 20.0, 8.0
 """Distance of words from the sides, and of the liver from words; like all sizes here in units of 1/900 of the height."""
 LINE = 19.0
+BLOCKING_ROWS = 4
+"""Most rows of what stands in the way: no sentence of a demo case needs more in a picture of the usual size."""
 UNNAMED_SHARE = 0.44
 """Share of the width for what is not named: it ends before the letter of the lower side."""
 PALER = "lesions and vessels show through the tissue, paler the deeper they lie"
@@ -120,7 +122,9 @@ def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: 
     if readout.verdict is not None:
         ink = palette.VERDICT_COLOURS.get(readout.verdict, INK)
         row("verdict", VERDICTS.get(readout.verdict, readout.verdict), 22, ink, bold=True)
-        row("blocking", readout.blocking, LINE, ink)
+        wide = width - 2 * EDGE * unit
+        for part in broken(readout.blocking, wide, max(LINE * unit, LEAST_FONT), False, BLOCKING_ROWS):
+            row("blocking", part, LINE, ink)
     depth = f"; {PALER}" if scene.of_kind("lesion") or scene.of_kind("vessel") else ""
     row("seen", f"seen {camera.title}{depth}", 18, GREY)
     lines = readout.lines() if readout.flr_ml is not None or scene.day is not None else ()
@@ -153,6 +157,24 @@ def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: 
             x, y = places[towards]
             words.append(Word("axis", text, Rect(x - half, y - half, x + half, y + half), letter, True, INK))
     return Layout(unit, size, tuple(words), room)
+
+
+@functools.lru_cache(maxsize=512)
+def broken(text: str, width: float, letters: float, bold: bool, rows: int) -> tuple[str, ...]:
+    """Return text in at most so many rows of a width, pixels; the last ends in … where it does not fit."""
+    face = font(letters, bold=bold)
+    out, row = [], ""
+    for word in text.split():
+        longer = f"{row} {word}".strip()
+        if row and face.getlength(longer) > width:
+            out.append(row)
+            row = word
+        else:
+            row = longer
+    out.append(row)
+    if len(out) > rows:
+        out = [*out[: rows - 1], " ".join(out[rows - 1 :])]
+    return (*out[:-1], fitting(out[-1], width, letters, bold=bold)[0])
 
 
 def unnamed(layout: Layout, said: str) -> tuple[Word, ...]:

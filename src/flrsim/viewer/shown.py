@@ -95,8 +95,10 @@ class Readout:
     p_sufficient : share of draws in which the FLR meets the binding rule on that day.
     rule, share : the binding rule and the plan's share by it, on the rule's own denominator.
     draws : how many there are.
-    verdict, blocking : of the plan, whatever the day: the verdict's key, and what stands in the way, on one line.
+    verdict, blocking : of the plan, whatever the day: the verdict's key, and what stands in the way.
     vessels_lost : what stays without inflow or outflow in the end; empty where nothing does.
+    after_last : whether the last operation was on an earlier day: its rule asks for the volume before it, and what has grown since
+        answers nothing.
     """
 
     day: int | None
@@ -113,6 +115,7 @@ class Readout:
     verdict: str | None = None
     blocking: str = ""
     vessels_lost: str = ""
+    after_last: bool = False
 
     @property
     def is_scaled(self) -> bool:
@@ -126,9 +129,11 @@ class Readout:
 
     @property
     def asked(self) -> str:
-        """The binding rule, and in how many draws it is met where that is known; empty without a rule."""
+        """The binding rule, and in how many draws it is met where that is known and asked; empty without a rule."""
         if self.rule is None:
             return ""
+        if self.after_last:
+            return f"{self.rule.text} was asked before the last operation, not of what has grown since"
         if self.p_sufficient is None:
             return f"rule: {self.rule.text}"
         of = "draws" if self.draws is None else f"{self.draws:,} draws"
@@ -304,8 +309,9 @@ class Shown:
             None if self.rule is None or sflr is None else self.rule.share(sflr),
             self.draws,
             None if result is None else result.verdict,
-            "" if result is None else judged.sentence(result),
+            "" if result is None else result.blocking,
             judged.vessels_lost(result),
+            day is not None and bool(self.operation_days) and day > self.operation_days[-1],
         )
 
     def lesion_now(self, lesion: Lesion, day: int | None) -> LesionNow:

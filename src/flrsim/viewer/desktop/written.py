@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,7 +10,19 @@ from numpy.typing import NDArray
 from flrsim.report import palette
 from flrsim.report.tables import VERDICTS
 from flrsim.viewer.desktop.words import head
-from flrsim.viewer.layout import GREY, INK, PAPER, Layout, Rect, Word, fitting, font, scale_bar
+from flrsim.viewer.layout import (
+    BLOCKING_ROWS,
+    GREY,
+    INK,
+    PAPER,
+    Layout,
+    Rect,
+    Word,
+    broken,
+    fitting,
+    font,
+    scale_bar,
+)
 from flrsim.viewer.names import Names, draw_names
 from flrsim.viewer.overlay import draw_scale_bar, draw_word
 from flrsim.viewer.scene import LegendEntry, Scene
@@ -24,7 +35,7 @@ NAME, VERDICT, TEXT, SMALL = 15.0, 15.0, 13.0, 12.0
 """Sizes of letters, pixels."""
 LINE = 1.24
 INDENT = 14.0
-BLOCKING_ROWS = 2
+NAME_ROWS = 2
 LEGEND_WIDTH = 300.0
 """Least width of a column of the legend."""
 SWATCH = (18.0, 12.0)
@@ -59,7 +70,7 @@ def pane_layout(
     wide = width - 2 * EDGE
     for text, letters, colour, bold, rows in _lines(shown, scene.readout, ink):
         face = font(letters, bold=bold)
-        for n, part in enumerate(_broken(text, wide - INDENT, letters, bold, rows)):
+        for n, part in enumerate(broken(text, wide - INDENT, letters, bold, rows)):
             left = EDGE + (INDENT if n else 0.0)
             box = Rect(left, top, left + face.getlength(part), top + LINE * letters)
             words.append(Word("line", part, box, letters, bold, colour))
@@ -83,7 +94,7 @@ def pane_layout(
         foot = min([foot, *(w.box.top for w in entries)]) - GAP
     if said:
         left, face = max(inset, EDGE), font(SMALL)
-        parts = _broken(said, SAID_SHARE * width - left, SMALL, False, SAID_ROWS)
+        parts = broken(said, SAID_SHARE * width - left, SMALL, False, SAID_ROWS)
         for n, part in enumerate(reversed(parts)):
             low = foot - n * LINE * SMALL
             box = Rect(left, low - LINE * SMALL, left + face.getlength(part), low)
@@ -116,32 +127,14 @@ def painted(layout: Layout, names: Names, pixels_per_mm: float) -> NDArray[np.ui
 def _lines(shown: Shown, readout: Readout, ink: str) -> Iterable[tuple[str, float, str, bool, int]]:
     """Yield text, size, colour, whether bold, and most rows of each line over a pane."""
     name, *rest = head(shown, readout).split("\n")
-    yield name, NAME, ink, True, BLOCKING_ROWS
+    yield name, NAME, ink, True, NAME_ROWS
     if readout.verdict is not None:
         colour = palette.VERDICT_COLOURS.get(readout.verdict, INK)
         yield VERDICTS.get(readout.verdict, readout.verdict), VERDICT, colour, True, 1
         yield readout.blocking, TEXT, colour, False, BLOCKING_ROWS
     for n, text in enumerate(rest):
         colour = palette.LOUD if text == readout.vessels_lost else INK if n < 2 else GREY
-        yield text, TEXT, colour, False, BLOCKING_ROWS + 1
-
-
-@functools.lru_cache(maxsize=512)
-def _broken(text: str, width: float, letters: float, bold: bool, rows: int) -> tuple[str, ...]:
-    """Return text in at most so many rows of a width, pixels; the last ends in … where it does not fit."""
-    face = font(letters, bold=bold)
-    out, row = [], ""
-    for word in text.split():
-        longer = f"{row} {word}".strip()
-        if row and face.getlength(longer) > width:
-            out.append(row)
-            row = word
-        else:
-            row = longer
-    out.append(row)
-    if len(out) > rows:
-        out = [*out[: rows - 1], " ".join(out[rows - 1 :])]
-    return (*out[:-1], fitting(out[-1], width, letters, bold=bold)[0])
+        yield text, TEXT, colour, False, NAME_ROWS + 1
 
 
 def _legend(entries: tuple[LegendEntry, ...], width: float, inset: float, foot: float) -> Iterable[Word]:
