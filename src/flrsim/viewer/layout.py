@@ -161,7 +161,7 @@ def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: 
 
 @functools.lru_cache(maxsize=512)
 def broken(text: str, width: float, letters: float, bold: bool, rows: int) -> tuple[str, ...]:
-    """Return text in at most so many rows of a width, pixels; the last ends in … where it does not fit."""
+    """Return text in at most so many rows of a width, pixels; the last ends in … where it does not fit in letters of this size."""
     face = font(letters, bold=bold)
     out, row = [], ""
     for word in text.split():
@@ -174,7 +174,7 @@ def broken(text: str, width: float, letters: float, bold: bool, rows: int) -> tu
     out.append(row)
     if len(out) > rows:
         out = [*out[: rows - 1], " ".join(out[rows - 1 :])]
-    return (*out[:-1], fitting(out[-1], width, letters, bold=bold)[0])
+    return tuple(_cut_off(row, width, face) for row in out)
 
 
 def unnamed(layout: Layout, said: str) -> tuple[Word, ...]:
@@ -231,9 +231,13 @@ def fitting(text: str, room: float, size: float, *, bold: bool = False) -> tuple
     while size > LEAST_FONT + 1 and font(size, bold=bold).getlength(text) > room:
         size *= 0.93
     size = max(size, LEAST_FONT)
-    small = font(size, bold=bold)
-    if small.getlength(text) <= room:
-        return text, size
-    while text and small.getlength(text + "…") > room:
+    return _cut_off(text, room, font(size, bold=bold)), size
+
+
+def _cut_off(text: str, room: float, face: Any) -> str:
+    """Return as much of a text as fits, with … where that is not all."""
+    if face.getlength(text) <= room:
+        return text
+    while text and face.getlength(text + "…") > room:
         text = text[:-1]
-    return text + "…", size
+    return text + "…"
