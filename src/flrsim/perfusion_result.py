@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Circulation, Deprivation
+from flrsim.remnant import OnKeptVein
 from flrsim.results import CreditedFlr, PerfusionResult, VeinResult
 from flrsim.timeline import Credited, credits_of
 
@@ -16,11 +17,13 @@ def perfusion_result(
     telv_ml: float | None,
     evidence: Evidence,
     played: Sequence[Credited] = (),
+    on_veins: Sequence[OnKeptVein] = (),
 ) -> PerfusionResult:
     """Return the stable form of a deprivation, with the FLR under each credit.
 
     Parameters
     ----------
+    on_veins : lesions that are taken off a kept vein.
     played : what the plan comes to at its last operation under each credit; empty where nothing was played or lost.
     """
     known = deprived.devascularised is not None or deprived.congested is not None
@@ -32,7 +35,14 @@ def perfusion_result(
         deprived_by_segment=deprived.either if known else None,
         veins=tuple(
             VeinResult(
-                v.name, v.fate, v.taken_fraction, v.drains_ml, v.congested_ml, v.if_taken_ml, v.sentence
+                v.name,
+                v.fate,
+                v.taken_fraction,
+                v.drains_ml,
+                v.congested_ml,
+                v.if_taken_ml,
+                v.sentence,
+                {x.lesion: x.distance_mm for x in on_veins if x.vein == v.name},
             )
             for v in deprived.veins
         ),

@@ -13,7 +13,7 @@ from flrsim.perfusion import Circulation, Deprivation
 from flrsim.perfusion_result import perfusion_result
 from flrsim.plan import Plan, describe
 from flrsim.plan_error import error_notes, sflr_budget
-from flrsim.remnant import staying_segments, vessel_answers
+from flrsim.remnant import on_kept_veins, staying_segments, vessel_answers
 from flrsim.results import (
     DayQuantiles,
     EstimatedVolume,
@@ -85,6 +85,7 @@ def plan_result(
     answers = vessel_answers(circulation, staged, deprived)
     fates = tuple(_lesion_fate(staged, i, timeline) for i in range(len(staged.fates)))
     disease = _disease(case, staged.plan, timeline, fates, evidence)
+    on_veins = on_kept_veins(case, staged, deprived, evidence)
     judgement = judge(
         staged,
         answers,
@@ -95,6 +96,7 @@ def plan_result(
         deprived=deprived,
         rules_without=without,
         disease=disease,
+        on_veins=on_veins,
     )
     telv = None if timeline is None else timeline.telv.ml
     weight = None if patient is None else patient.weight_kg * GRAMS_PER_KG
@@ -170,7 +172,7 @@ def plan_result(
         devascularised_ml=deprived.devascularised_ml,
         congested_ml=deprived.congested_ml,
         perfusion=perfusion_result(
-            circulation, deprived, telv, evidence, () if timeline is None else timeline.credited
+            circulation, deprived, telv, evidence, () if timeline is None else timeline.credited, on_veins
         ),
         flr_error=error,
         sflr_error=sflr_error,

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, VEIN_PROXIES, leaves
+from flrsim.case import LiverCase
+from flrsim.evidence import Evidence
 from flrsim.perfusion import Circulation, Deprivation, spoken, summed, total
 from flrsim.plan import Operate
+from flrsim.resection.margin import Cloud
 from flrsim.results import StayingSegment
 from flrsim.staging import StagedPlan
 
@@ -19,6 +24,44 @@ class VesselAnswer:
     question: str
     answer: str
     sentence: str
+
+
+@dataclass(frozen=True)
+class OnKeptVein:
+    """A lesion that goes, hardly a margin away from a hepatic vein that is dissected free and kept; mm."""
+
+    lesion: str
+    vein: str
+    distance_mm: float
+
+    @property
+    def sentence(self) -> str:
+        """What is said about it."""
+        where = f"{self.distance_mm:.1f} mm from" if self.distance_mm > 0 else "on"
+        return f"{self.lesion} lies {where} the {self.vein} hepatic vein, which is dissected free and kept"
+
+
+def on_kept_veins(
+    case: LiverCase, staged: StagedPlan, deprived: Deprivation, evidence: Evidence
+) -> tuple[OnKeptVein, ...]:
+    """Return the lesions that a resection takes off a vein along which it runs, with less than the margin of R1.
+
+    The distance is that of the lesion's surface from the vein's voxels; a vein inside a lesion has none of its own.
+    """
+    out = []
+    least = evidence.value("verdict.margin_r1")
+    for vein in (v.name for v in deprived.veins if v.fate == "along"):
+        vessel = next(v for v in case.vessels if v.tree == "hepatic_vein" and v.branch == vein)
+        voxels = np.argwhere(case.grid.mask(case.grid.ids(tissue=vessel.name, kind="vessel")))
+        cloud = Cloud(case.grid.world(voxels.astype(np.float64)))
+        for fate in staged.fates:
+            if fate.fate not in ("removed", "cut_through"):
+                continue
+            inside = fate.lesion.name in vessel.encased_ml
+            away = 0.0 if inside else cloud.distance(fate.lesion, reach_mm=least)
+            if away < least:
+                out.append(OnKeptVein(fate.lesion.name, vein, away))
+    return tuple(out)
 
 
 def vessel_answers(
@@ -63,7 +106,7 @@ def staying_segments(staged: StagedPlan, deprived: Deprivation) -> tuple[Staying
             name,
             flr[name],
             *_own_branch(name, deprived.lost.get("portal_vein")),
-            {v: _vein_fate(v, deprived.lost.get("hepatic_vein")) for v in segment.drainage},
+            {v: _vein_fate(v, deprived) for v in segment.drainage},
         )
         for name, segment in SEGMENTS.items()
         if name in flr
@@ -79,9 +122,12 @@ def _own_branch(segment: str, lost: Mapping[str, bool] | None) -> tuple[str, str
     return known[-1], "lost" if any(lost[b] for b in known) else "kept"
 
 
-def _vein_fate(vein: str, lost: Mapping[str, bool] | None) -> str:
+def _vein_fate(vein: str, deprived: Deprivation) -> str:
+    lost = deprived.lost.get("hepatic_vein")
     if lost is None or vein not in lost:
         return "not_supplied"
+    if any(v.name == vein and v.fate == "along" for v in deprived.veins):
+        return "along"
     return "lost" if lost[vein] else "kept"
 
 

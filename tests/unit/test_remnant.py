@@ -14,9 +14,10 @@ from flrsim.evidence import load_evidence
 from flrsim.perfusion import Circulation, Deprivation, Supply, deprivation, summed, total
 from flrsim.perfusion_result import perfusion_result
 from flrsim.plan import Operate, Plan, Step
-from flrsim.remnant import VesselAnswer, staying_segments, vessel_answers
+from flrsim.remnant import VesselAnswer, on_kept_veins, staying_segments, vessel_answers
 from flrsim.resection.plane import Plane
 from flrsim.staging import StagedPlan, stage_plans
+from flrsim.verdict.clearance import clearance
 
 SPACING = (3.0, 3.0, 3.0)
 
@@ -110,6 +111,34 @@ def test_a_hepatectomy_along_the_middle_vein_keeps_it_and_says_what_taking_it_wo
     assert "the cut runs along the middle hepatic vein" in answers["outflow"].sentence
     assert f"were it taken, {sum(stays.values()):.0f} mL (" in answers["outflow"].sentence
     assert found.congested_ml == 0
+
+
+@pytest.mark.parametrize(("x", "on_it"), [(-16.0, True), (-29.0, False), (-40.0, False)])
+def test_a_lesion_that_a_hepatectomy_takes_off_the_middle_vein_has_hardly_a_margin(
+    x: float, on_it: bool
+) -> None:
+    # The wall of the tube is at x = -14: the ball of 6 mm reaches into it, or lies 9 or 20 mm away.
+    case = solids.toy_liver((3.0, 3.0, 3.0), lesions={"L1": ((x, 0.0, 0.0), 6.0)})
+    evidence = load_evidence()
+    staged = plan_of(case, "right_hepatectomy")
+    circulation = Circulation.of(case)
+    found = deprivation(Supply.of(circulation, staged.pieces), staged, evidence)
+    beside = on_kept_veins(case, staged, found, evidence)
+    assert [(b.lesion, b.vein) for b in beside] == ([("L1", "middle")] if on_it else [])
+    assert all(0 <= b.distance_mm < evidence.value("verdict.margin_r1") for b in beside)
+    axis = clearance(staged.fates, True, None, evidence, beside)
+    assert axis.verdict == ("borderline" if on_it else "meets_rules")
+    assert ("the middle hepatic vein, which is dissected free and kept" in axis.sentence) == on_it
+    (s4, *_) = [s for s in staying_segments(staged, found) if s.name == "S4a"]
+    assert s4.veins["middle"] == "along"
+    result = perfusion_result(circulation, found, 1000.0, evidence, (), beside)
+    assert [dict(v.on_it) for v in result.veins if v.on_it] == (
+        [{"L1": beside[0].distance_mm}] if on_it else []
+    )
+    # Where the vein goes with the liver beside it, nothing is left that it could be taken off.
+    wider = plan_of(case, "right_trisectionectomy")
+    gone = deprivation(Supply.of(Circulation.of(case), wider.pieces), wider, evidence)
+    assert on_kept_veins(case, wider, gone, evidence) == ()
 
 
 def test_a_resection_of_both_sides_of_the_middle_vein_takes_it_and_what_it_drained_is_congested() -> None:

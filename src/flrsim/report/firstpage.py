@@ -6,6 +6,7 @@ if it fails.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flrsim.report import format as show
@@ -28,7 +29,7 @@ SHORTEST_LONG_TEXT = 140
 """Headlines are cut here; the same text stands whole further down."""
 VOLUME_KINDS = ("percent", "percent1")
 """How rules of volume are printed: shares of a liver, shares of the weight."""
-FATES = {"kept": "kept", "lost": "lost", "not_supplied": "not supplied"}
+FATES = {"kept": "kept", "along": "dissected free", "lost": "lost", "not_supplied": "not supplied"}
 REASONS = {
     "progression": "tumour progresses",
     "growth": "remnant too small",
@@ -118,8 +119,15 @@ class Staying:
 
 def staying(plan: PlanResult) -> Staying:
     """Return what stays: mL, portal branch, hepatic veins, bile duct of each segment."""
+    on_it = {v.name: v.on_it for v in plan.perfusion.veins if v.on_it} if plan.perfusion else {}
     rows = [
-        (Cell(s.name), Cell(show.ml(s.ml)), _branch(s), _veins(s), Cell(FATES.get(s.duct, s.duct), "quiet"))
+        (
+            Cell(s.name),
+            Cell(show.ml(s.ml)),
+            _branch(s),
+            _veins(s, on_it),
+            Cell(FATES.get(s.duct, s.duct), "quiet"),
+        )
         for s in plan.staying
     ]
     unknown = {k for k in (2, 3, 4) if all(row[k].tone == "quiet" for row in rows)}
@@ -136,8 +144,13 @@ def _branch(s: StayingSegment) -> Cell:
     return _fate(branch, s.portal_fate)
 
 
-def _veins(s: StayingSegment) -> Cell:
-    cells = [_fate(vein.removeprefix("inferior "), fate) for vein, fate in s.veins.items()]
+def _veins(s: StayingSegment, on_it: Mapping[str, Mapping[str, float]]) -> Cell:
+    """Return the fate of each vein; `on_it` are lesions that are taken off a kept one, mm by vein and lesion."""
+    cells = []
+    for vein, fate in s.veins.items():
+        cell = _fate(vein.removeprefix("inferior "), fate)
+        lesions = ", ".join(f"{name} {show.millimetres(mm)} away" for name, mm in on_it.get(vein, {}).items())
+        cells.append(Cell(f"{cell.text} ({lesions})", "loud") if lesions else cell)
     known = [c for c in cells if c.tone != "quiet"] or cells[:1]
     tone = "loud" if known and all(c.tone == "loud" for c in known) else known[0].tone if known else "quiet"
     return Cell(

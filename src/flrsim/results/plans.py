@@ -167,6 +167,7 @@ class VeinResult(Result):
     `fate` is kept, taken, cut (its outer part is lost) or along (a resection's plane runs along it; it is taken to
     be dissected free). `drains_ml` is parenchyma that stays and that it drains on the images, `congested_ml` the part
     that loses its drainage, `if_taken_ml` what would lose it if a vein of fate ``along`` were taken; by segment.
+    `on_it` are the lesions that are taken off a vein of fate ``along`` with less than the margin of R1, mm by lesion.
     """
 
     name: str
@@ -176,6 +177,7 @@ class VeinResult(Result):
     congested_ml: Mapping[str, float]
     if_taken_ml: Mapping[str, float]
     sentence: str
+    on_it: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flrsim.evidence import Evidence
+from flrsim.remnant import OnKeptVein
 from flrsim.staging import HALF, Fate
 from flrsim.timeline import Timeline
 from flrsim.tumour import LesionAtOperation
@@ -59,14 +60,27 @@ def judged(fate: Fate) -> str:
     return "cannot_judge" if fate.near.proxy else "vetoed"
 
 
-def clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None, evidence: Evidence) -> Axis:
-    """Return whether all lesions go whole and with a margin; `supplied` says whether lesions were given at all."""
+def clearance(
+    fates: Sequence[Fate],
+    supplied: bool,
+    timeline: Timeline | None,
+    evidence: Evidence,
+    on_veins: Sequence[OnKeptVein] = (),
+) -> Axis:
+    """Return whether all lesions go whole and with a margin.
+
+    Parameters
+    ----------
+    supplied : whether lesions were given at all.
+    on_veins : lesions that are taken off a kept vein: there the vein's wall is the margin.
+    """
     if not supplied:
         return Axis("clearance", CANNOT_JUDGE, "no lesions were supplied: what must be cleared is unknown")
     bad = [f for f in fates if f.fate == "cut_through"]
     left = [f.lesion.name for f in fates if f.fate == "left"]
     if bad:
-        return _cut_through(bad, left, timeline, evidence)
+        cut = _cut_through(bad, left, timeline, evidence)
+        return Axis(cut.name, cut.verdict, "; ".join([cut.sentence, *(x.sentence for x in on_veins)]))
     if left:
         return Axis("clearance", MISSES, f"left behind: {', '.join(left)}")
     short = [f for f in fates if f.margin_short]
@@ -83,10 +97,10 @@ def clearance(fates: Sequence[Fate], supplied: bool, timeline: Timeline | None, 
         for margin, f in measured
         if margin < evidence.value("verdict.margin_r1")
     ]
-    if close:
-        return Axis(
-            "clearance", BORDERLINE, f"{said}, but hardly with a margin (R1): {', '.join(close)} from the cut"
-        )
+    if close or on_veins:
+        from_cut = [f"{', '.join(close)} from the cut"] if close else []
+        where = "; ".join([*from_cut, *(x.sentence for x in on_veins)])
+        return Axis("clearance", BORDERLINE, f"{said}, but hardly with a margin (R1): {where}")
     doubtful = [f"{f.lesion.name} ({f.doubt})" for f in fates if f.doubt]
     if doubtful:
         return Axis("clearance", BORDERLINE, f"{said}, but ablation may fail: {', '.join(doubtful)}")

@@ -9,7 +9,7 @@ from flrsim.disease import FORBIDS, WARNS, Disease
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Deprivation, spoken
 from flrsim.physiology.rescan import FEW
-from flrsim.remnant import VesselAnswer
+from flrsim.remnant import OnKeptVein, VesselAnswer
 from flrsim.rules import RuleResult, error_warning
 from flrsim.staging import Fate, StagedPlan
 from flrsim.timeline import Timeline
@@ -46,6 +46,7 @@ def judge(
     deprived: Deprivation | None = None,
     rules_without: Sequence[RuleResult] = (),
     disease: Disease | None = None,
+    on_veins: Sequence[OnKeptVein] = (),
 ) -> Judgement:
     """Return the judgement of a plan.
 
@@ -56,12 +57,13 @@ def judge(
     deprived : what stays without inflow or outflow; None says nothing.
     rules_without : the rules with that tissue not counted at all.
     disease : what is known of disease outside the lesions; None knows nothing.
+    on_veins : lesions that are taken off a kept vein.
     """
     laws_disagree = timeline is not None and timeline.growth_law_disagrees
     counted = _volume(timeline, rules, evidence, laws_disagree)
     uncounted = _uncounted(counted, timeline, rules_without, deprived, evidence)
     axes = (
-        clearance(staged.fates, lesions_supplied, timeline, evidence),
+        clearance(staged.fates, lesions_supplied, timeline, evidence, on_veins),
         _vessels(staged.fates, answers, deprived, evidence),
         _learnt(_credited(counted, uncounted, timeline, deprived, evidence), timeline),
         _time(timeline, evidence),
