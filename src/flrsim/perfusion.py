@@ -261,6 +261,7 @@ class Deprivation:
     flr_ml : parenchyma that stays.
     lost : branches and veins that are lost, by tree.
     parts : the same tissue by the operation that takes its inflow, and what loses its inflow and goes later.
+    losing : all tissue that an operation leaves in the patient without inflow or outflow, by the first that does so, counted once.
     """
 
     devascularised: Mapping[str, BySegment] | None
@@ -270,6 +271,7 @@ class Deprivation:
     lost: Mapping[str, Mapping[str, bool]]
     veins: tuple[VeinFate, ...]
     parts: tuple[DeprivedPart, ...] = ()
+    losing: tuple[DeprivedPart, ...] = ()
 
     @property
     def devascularised_ml(self) -> float | None:
@@ -327,7 +329,9 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
     goes_at = np.where(staged.stays, 0, goes_at)[supply.piece]
     lost = {tree: np.zeros(len(supply.size), dtype=np.bool_) for tree in circulation.trees}
     found: dict[str, Losses] = {}
+    either = np.zeros(len(supply.size), dtype=np.bool_)
     parts: list[DeprivedPart] = []
+    losing: list[DeprivedPart] = []
     for op, step in zip(staged.operations, staged.plan.operations, strict=True):
         own = np.isin(pieces.region, grid.ids(segments=op.resects)) & op.goes
         gone[:-1] |= op.goes
@@ -350,10 +354,10 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
             if tree == "portal_vein":
                 parts += _parts(supply, now & ~lost[tree], op.stage, goes_at)
             lost[tree] |= now  # what an operation has taken no later one gives back
+        before = either
+        either = np.logical_or.reduce([either, *lost.values()])
+        losing += _parts(supply, either & ~before, op.stage, goes_at)
     stays = staged.stays[supply.piece]
-    either = np.zeros(len(supply.size), dtype=np.bool_)
-    for member in lost.values():
-        either |= member
     inflow = lost.get("portal_vein", np.zeros(len(supply.size), dtype=np.bool_))
     congested = supply.by_segment(stays & either & ~inflow)
     parts += [DeprivedPart(segment, ml, None) for segment, ml in congested.items() if ml > 0]
@@ -367,13 +371,14 @@ def deprivation(supply: Supply, staged: StagedPlan, evidence: Evidence) -> Depri
         lost={tree: {n: b.lost for n, b in f.branches.items()} for tree, f in found.items()},
         veins=_veins(supply, found, stays, by, evidence),
         parts=tuple(parts),
+        losing=tuple(losing),
     )
 
 
 def _parts(
     supply: Supply, deprived: NDArray[np.bool_], stage: int, goes_at: NDArray[np.int64]
 ) -> list[DeprivedPart]:
-    """Return what operation `stage` leaves in the patient without inflow, by segment and by when it goes; 0 never."""
+    """Return what operation `stage` leaves in the patient deprived, by segment and by when it goes; 0 never."""
     out = []
     for goes in np.unique(goes_at):
         if 0 < goes <= stage:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Circulation, Deprivation
 from flrsim.remnant import OnKeptVein
-from flrsim.results import CreditedFlr, PerfusionResult, VeinResult
+from flrsim.results import CreditedFlr, LosingTissue, PerfusionResult, VeinResult
 from flrsim.timeline import Credited, credits_of
 
 
@@ -52,6 +52,7 @@ def perfusion_result(
         if known
         else (),
         not_supplied=tuple(circulation.missing.values()),
+        losing=tuple(LosingTissue(p.segment, p.ml, p.stage, p.goes) for p in deprived.losing if p.stage),
     )
 
 

@@ -14,10 +14,12 @@ from scipy.ndimage import binary_erosion
 
 from flrsim.case import Vessel
 from flrsim.report import palette
+from flrsim.results import LosingTissue, PerfusionResult
 from flrsim.viewer import drawing
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.drawing import frame, gl_available
 from flrsim.viewer.layout import layout_of
+from flrsim.viewer.page_pictures import page_picture
 from flrsim.viewer.pictures import legend_height, picture
 from flrsim.viewer.place import Place
 from flrsim.viewer.scene import Actor, Scene, rgb, scene_at
@@ -31,6 +33,18 @@ MEDIAN_MOST, OWN_LEAST = 20.0, 0.8
 """Half of a thing's pixels lie nearer to its legend colour than this (CIE 1976 L*a*b*), and so many lie nearer to
 it than to any other colour of the legend. Light and depth take up to 18; through tissue it was up to 70, and vessels in
 kept liver had not one pixel that was nearest to their own colour."""
+LOST_LEAST, DISTINCT = 0.01, 25.0
+"""Share of a small print that the hatching takes, at least; and how far its colour is from others, CIE 1976 L*a*b*."""
+BLIND = (
+    np.eye(3),
+    np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+)
+"""How linear sRGB looks to a usual eye, and to eyes without cones for long or for middle waves."""
 TREES = (
     Vessel("portal vein", "portal_vein", "left", 1.0),
     Vessel("hepatic vein", "hepatic_vein", "right", 1.0),
@@ -209,3 +223,32 @@ def test_a_plan_drawn_after_another_looks_as_if_it_were_drawn_first() -> None:
     assert np.abs(last_of(first) - last_of(second)).max() > 50
     assert np.abs(last_of(first, second) - last_of(second)).max() <= 1
     assert np.abs(last_of(second, first) - last_of(first)).max() <= 1
+
+
+def test_the_hatching_of_lost_tissue_survives_a_cheap_print_and_is_not_the_colour_of_what_is_left_behind() -> (
+    None
+):
+    case, removed = box_case()
+    lost = PerfusionResult({}, {}, 20.0, {"S2": 20.0}, (), (), (), (LosingTissue("S2", 20.0, 1, None),))
+    shown = Shown(case, staged(case, removed), replace(grown_result(), perfusion=lost))
+
+    def share(built: Scene, colour: str) -> float:
+        image = Image.open(io.BytesIO(page_picture(built).png)).convert("RGB")
+        # Two pictures side by side on a sheet of A4, 9 cm each, at 80 dpi.
+        small = np.asarray(image.resize((283, 164), Image.Resampling.LANCZOS)) / 255.0
+        away_all = [
+            away(small, c) for c in (colour, palette.LOUD, palette.RIM, "#ffffff", *palette.FATE_COLOURS)
+        ]
+        return float((np.argmin(away_all, axis=0) == 0).mean())
+
+    for day in (None, 0, 40):
+        built = scene_at(shown, day=day)
+        bare = replace(built, actors=tuple(a for a in built.actors if a.kind != "lost"))
+        assert share(built, palette.LOST) > share(bare, palette.LOST) + LOST_LEAST
+    # Magenta, and every fate, is another colour to eyes without red or green too (Machado 2009).
+    for eye in BLIND:
+        seen = [
+            lab(np.clip(eye @ np.array(rgb(c)) ** 2.2, 0, 1) ** (1 / 2.2))
+            for c in (palette.LOST, palette.LOUD, *palette.FATE_COLOURS)
+        ]
+        assert min(float(np.linalg.norm(seen[0] - other)) for other in seen[1:]) > DISTINCT

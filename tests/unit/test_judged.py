@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from drawn_box import grown_result, shown_box
+from drawn_box import box_case, grown_result, shown_box, staged
 
 from flrsim.evidence import MEASURED_LIVER
 from flrsim.report import palette
-from flrsim.results import CreditedFlr, PerfusionResult, PlanResult
+from flrsim.results import CreditedFlr, LosingTissue, PerfusionResult, PlanResult
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.desktop.words import head
 from flrsim.viewer.layout import layout_of
@@ -34,6 +34,21 @@ def of_functional_liver() -> PlanResult:
 def losing(result: PlanResult, credited: tuple[CreditedFlr, ...] = ()) -> PlanResult:
     lost = PerfusionResult({}, {}, 60.0, {"S4": 59.5, "S3": 0.5}, (), credited, ())
     return replace(result, perfusion=lost)
+
+
+def operated_on(*losing: LosingTissue) -> Shown:
+    lost = PerfusionResult({}, {}, sum(x.ml for x in losing), {}, (), (), (), losing)
+    return judged(replace(grown_result(), perfusion=lost))
+
+
+def hatched(shown: Shown, day: int | None) -> set[tuple[str | None, int | None]]:
+    drawn = scene_at(shown, day=day).of_kind("lost")
+    assert {a.colour for a in drawn} <= {palette.LOST}
+    return {(a.segment, a.stage) for a in drawn}
+
+
+def said_lost(shown: Shown, day: int | None) -> list[str]:
+    return [e.text for e in scene_at(shown, day=day).legend if e.colour == palette.LOST]
 
 
 def test_a_rule_on_sflr_is_named_with_its_formula_and_the_draws() -> None:
@@ -130,18 +145,41 @@ def test_what_loses_its_vessels_is_said_on_every_day_and_keeps_the_frame() -> No
 
 
 @pytest.mark.parametrize(("ml", "marked"), [(20.0, True), (5.0, False)])
-def test_a_segment_that_mostly_loses_its_vessels_is_hatched_after_the_last_operation(
-    ml: float, marked: bool
-) -> None:
+def test_only_a_segment_that_mostly_loses_its_vessels_is_hatched(ml: float, marked: bool) -> None:
     # 24 to 27 mL of S2 stay; S6 goes whole, and what is said of it marks nothing.
-    lost = PerfusionResult({}, {}, ml, {"S2": ml, "S6": 0.0}, (), (), ())
-    shown = judged(replace(grown_result(), perfusion=lost))
-    for day, due in ((None, False), (0, False), (39, False), (40, marked)):
-        scene = scene_at(shown, day=day)
-        loud = {a.segment for a in scene.of_kind("territory") if a.colour == palette.LOUD}
-        assert loud == ({"S2"} if due else set()), day
-        said = [e.text for e in scene.legend if "inflow or outflow" in e.text]
-        assert said == (["stays without inflow or outflow: S2 20 mL"] if due else []), day
+    shown = operated_on(LosingTissue("S2", ml, 2, None), LosingTissue("S6", 0.0, 2, None))
+    for day, due in ((None, marked), (0, False), (39, False), (40, marked)):
+        assert hatched(shown, day) == ({("S2", 0)} if due else set()), day
+        when = "will lose inflow or outflow" if day is None else "no inflow or no outflow since day 40"
+        assert said_lost(shown, day) == ([f"{when}: S2 20 mL"] if due else []), day
+
+
+def test_it_is_hatched_from_the_operation_on_that_takes_its_vessel() -> None:
+    # The first operation takes the vessel of 20 of 24 to 27 mL of S2, the second that of 2 mL more.
+    shown = operated_on(LosingTissue("S2", 2.0, 2, None), LosingTissue("S2", 20.0, 1, None))
+    for day, ml in ((None, 22), (-1, None), (0, 20), (39, 20), (40, 22)):
+        assert hatched(shown, day) == (set() if ml is None else {("S2", 0)}), day
+        when = "will lose inflow or outflow" if day is None else "no inflow or no outflow since day 0"
+        assert said_lost(shown, day) == ([] if ml is None else [f"{when}: S2 {ml} mL"]), day
+
+
+def test_what_mostly_loses_its_vessels_only_by_two_operations_is_hatched_from_the_second_on() -> None:
+    shown = operated_on(LosingTissue("S2", 8.0, 1, None), LosingTissue("S2", 8.0, 2, None))
+    assert [hatched(shown, day) for day in (0, 39, 40)] == [set(), set(), {("S2", 0)}]
+    assert said_lost(shown, 40) == ["no inflow or no outflow since day 40: S2 16 mL"]
+
+
+def test_what_goes_later_is_hatched_until_it_goes_and_not_told_as_closed_too() -> None:
+    case, removed = box_case()
+    shown = operated_on(LosingTissue("S6", 25.0, 1, 2))
+    shown = replace(shown, staged=staged(case, removed, occluded_from=14), case=case)
+    for day, due in ((None, False), (-1, False), (0, True), (20, True), (40, False)):
+        assert hatched(shown, day) == ({("S6", 2)} if due else set()), day
+        assert said_lost(shown, day) == (["no inflow or no outflow since day 0: S6 25 mL"] if due else []), (
+            day
+        )
+        assert not scene_at(shown, day=day).of_kind("territory"), day
+        assert not any("PVE" in e.text for e in scene_at(shown, day=day).legend), day
 
 
 def test_a_cavity_is_named_once_it_is_there_and_drawn_in_the_colour_of_its_name() -> None:

@@ -272,6 +272,13 @@ def test_what_the_first_of_two_operations_cuts_off_is_told_by_when_it_goes() -> 
     stays = {p.segment: p.ml for p in found.parts if p.stage is not None and p.goes is None}
     assert goes == pytest.approx({later: lost[later]})
     assert stays == pytest.approx(summed(found.devascularised or {}))
+    # Beside it what loses its outflow, by the first operation that takes either.
+    first = {p.segment: p.ml for p in found.losing if p.stage == 1 and p.goes == 2}
+    assert first.keys() == {later}
+    assert first[later] >= lost[later]
+    for_good = {s: sum(p.ml for p in found.losing if p.segment == s and p.goes is None) for s in found.either}
+    assert for_good == pytest.approx(found.either)
+    assert {p.stage for p in found.losing if p.segment in stays} == {1}
     # Nothing is told twice.
     assert sum(p.ml for p in found.parts if p.goes is None) == pytest.approx(found.ml)
     assert sum(p.ml for p in found.parts if p.goes == 2) == pytest.approx(lost[later])

@@ -135,6 +135,7 @@ def _gallery_legend(plans: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     fates = [(palette.fate_colour(k), palette.fate_name(k)) for k in range(len(palette.FATE_COLOURS))]
     others = [
         (palette.LOUD, "lesion left or cut through"),
+        (palette.LOST, "will lose inflow or outflow"),
         (palette.PORTAL_VEIN, "portal vein"),
         (palette.HEPATIC_VEIN, "hepatic vein"),
     ]

@@ -23,6 +23,8 @@ UNSPLIT_VESSEL = "#4b5178"
 RIM = "#262626"
 TERRITORY = "#3d3d4a"
 """Hatching of tissue whose portal branch is closed."""
+LOST = "#a63603"
+"""Crossed hatching of tissue that an operation leaves without inflow or outflow; dark, so that it prints."""
 CAVITY = "#0b5a45"
 """Cut surface of what stays, as it looks through the tissue around it: a hollow, no lesion."""
 MARGIN = "#8f3b76"
@@ -34,6 +36,20 @@ VERDICT_COLOURS = {
     "does_not_meet": "#a3004f",
     "cannot_judge": "#3d3d4a",
 }
+
+
+def hatching(colour: str) -> int:
+    """Return in how many directions what is drawn in a colour is hatched; 0: not at all."""
+    return {TERRITORY: 1, LOST: 2}.get(colour, 0)
+
+
+def swatch(colour: str) -> str:
+    """Return the CSS background of a legend's mark, hatched where what it stands for is."""
+    turned = (45, -45)[: hatching(colour)]
+    lines = [
+        f"repeating-linear-gradient({angle}deg, {colour} 0 .12em, transparent .12em .3em)" for angle in turned
+    ]
+    return ", ".join(lines) or colour
 
 
 def fate_name(stage: int) -> str:

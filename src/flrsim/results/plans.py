@@ -196,12 +196,26 @@ class CreditedFlr(Result):
 
 
 @dataclass(frozen=True)
+class LosingTissue(Result):
+    """Parenchyma of one segment that operation `stage` leaves in the patient, and that loses inflow or outflow by it.
+
+    `ml` is at the size of the imaging day; `goes` is the later operation that takes it out, null when it stays.
+    """
+
+    segment: str
+    ml: float
+    stage: int
+    goes: int | None
+
+
+@dataclass(frozen=True)
 class PerfusionResult(Result):
     """Parenchyma that stays after all operations but loses its portal branch or its hepatic vein.
 
     `devascularised` is mL by portal branch and segment, `congested` by hepatic vein and segment; null where the tree
     was not supplied with the names of its branches, and `not_supplied` says why. `deprived_ml` counts tissue that
     loses both once. `credited` is the FLR under credit 0 and under the low, middle and high credit of the evidence.
+    `losing` is when each tissue loses the first of its vessels, what goes at a later operation included.
     """
 
     devascularised: Mapping[str, Mapping[str, float]] | None
@@ -211,6 +225,7 @@ class PerfusionResult(Result):
     veins: tuple[VeinResult, ...]
     credited: tuple[CreditedFlr, ...]
     not_supplied: tuple[str, ...]
+    losing: tuple[LosingTissue, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,9 @@ COARSE_SHARE, FEW_TRIANGLES = 0.08, 400
 """What is thinned while something moves, to which share of its triangles, and which parts have few enough."""
 THIN_LINES = {"border": 1.6, "territory": 1.8}
 """Width in pixels of what is drawn as lines; a rim is a tube."""
+TUBES = ("cut_rim", "lost")
 RIM_SHARE = 0.006
-"""Radius of a rim's tube, as a share of half the view's height."""
+"""What is drawn as tubes, and their radius as a share of half the view's height: so they print in any size."""
 
 
 def headless() -> None:
@@ -185,9 +186,10 @@ def add_actor(plotter: Any, actor: Actor, scale: float) -> Any:
     still: dict[str, Any] = {"render": False, "reset_camera": False, "color": actor.colour}
     if actor.kind in THIN_LINES:
         made = plotter.add_mesh(data, line_width=THIN_LINES[actor.kind], opacity=actor.opacity, **still)
-    elif actor.kind == "cut_rim":
+    elif actor.kind in TUBES:
         tube = data.strip(join=True, max_length=100_000).tube(radius=RIM_SHARE * scale, n_sides=10)
-        made = plotter.add_mesh(tube, smooth_shading=True, **still)
+        # Unlit, a line has its legend's colour on every side.
+        made = plotter.add_mesh(tube, smooth_shading=True, lighting=actor.kind == "cut_rim", **still)
     else:
         solid = actor.kind in SOLID
         made = plotter.add_mesh(
@@ -265,7 +267,7 @@ class SceneDrawing:
                 made = self._made[key] = add_actor(self._plotter, actor, self._scale)
             made.prop.color = actor.colour
             made.prop.opacity = actor.opacity
-            if actor.kind not in (*THIN_LINES, "cut_rim"):
+            if actor.kind not in (*THIN_LINES, *TUBES):
                 made.prop.ambient = _ambient(actor)
             made.user_matrix = actor.place.matrix
             made.visibility = True
@@ -288,7 +290,7 @@ class SceneDrawing:
             self._plotter.remove_actor(self._made.pop(key), render=False)
             self._mappers.pop(key, None)
         if scale != self._scale:
-            for key in [k for k in self._made if k[0] == "cut_rim"]:
+            for key in [k for k in self._made if k[0] in TUBES]:
                 self._plotter.remove_actor(self._made.pop(key), render=False)
         self._scale = scale
 

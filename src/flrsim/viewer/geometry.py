@@ -30,6 +30,7 @@ RIM_OVER_MM, RIM_REACH_MM = 4.0, 12.0
 HATCH_MM = 7.0
 """Distance between two lines of a hatched surface."""
 HATCH_NORMAL = (0.6, 0.25, 0.76)
+CROSSED_NORMALS = (HATCH_NORMAL, (-0.6, 0.25, 0.76))
 """Lines run obliquely, whichever way the liver is looked at."""
 HALF = 0.5
 
@@ -172,7 +173,7 @@ class PlanGeometry:
         self._rests: dict[tuple[str, int], Shape | None] = {}
         self._moves: dict[str, bool] = {}
         self._parts: dict[tuple[str, bytes], Shape | None] = {}
-        self._hatch: dict[Skin, Shape] = {}
+        self._hatch: dict[tuple[Skin, bool], Shape] = {}
         self.skins, self.walls, self.borders = self._surfaces()
 
     @property
@@ -316,14 +317,20 @@ class PlanGeometry:
                     out.append(Specimen(name, op.stage, ablated, shape))
         return tuple(out)
 
-    def hatch(self, skin: Skin) -> Shape:
-        """Return oblique lines on a skin: how a closed portal territory is marked."""
-        if skin not in self._hatch:
-            shape = skin.shape
-            self._hatch[skin] = Shape(
-                *display.contour_lines(shape.points, shape.faces, HATCH_NORMAL, HATCH_MM)
+    def hatch(self, skin: Skin, *, crossed: bool = False) -> Shape:
+        """Return oblique lines on a skin: how a closed portal territory is marked, and crossed ones what has lost a vessel."""
+        if (skin, crossed) not in self._hatch:
+            normals = CROSSED_NORMALS if crossed else (HATCH_NORMAL,)
+            found = [
+                display.contour_lines(skin.shape.points, skin.shape.faces, normal, HATCH_MM)
+                for normal in normals
+            ]
+            before = np.cumsum([0, *(len(points) for points, _ in found[:-1])])
+            self._hatch[skin, crossed] = Shape(
+                np.concatenate([points for points, _ in found]),
+                np.concatenate([lines + n for (_, lines), n in zip(found, before, strict=True)]),
             )
-        return self._hatch[skin]
+        return self._hatch[skin, crossed]
 
     def _surfaces(self) -> tuple[tuple[Skin, ...], tuple[CutWall, ...], dict[int, Shape]]:
         """Return the skin of each segment and stage, the walls between stages with rims, and segment borders."""

@@ -11,6 +11,7 @@ from flrsim.report import format as show
 from flrsim.report import palette
 from flrsim.results import LesionFate
 from flrsim.staging import Fate
+from flrsim.viewer.lost import lost_words
 from flrsim.viewer.shown import Shown
 
 CLEARED = ("removed", "ablated", "vanished")
@@ -103,11 +104,16 @@ def _others(shown: Shown, day: int | None, vessels: Sequence[str]) -> Iterable[L
     done = shown.operations_done(day)
     if any(wall.owner == 0 and wall.other <= done for wall in shown.geometry.walls):
         yield LegendEntry("cut surface (cavity, no lesion)", palette.CAVITY, None, None)
-    lost = shown.without_vessels(day)
-    if lost:
-        said = ", ".join(f"{s} {ml:.0f} mL" for s, ml in sorted(lost.items()))
-        yield LegendEntry(f"stays without inflow or outflow: {said}", palette.LOUD, None, None)
-    there = {skin.segment for skin in shown.geometry.skins if skin.stage == 0 or skin.stage > done}
+    lost = shown.lost(day)
+    for text in lost_words(lost, day):
+        yield LegendEntry(text, palette.LOST, None, None)
+    # What is hatched as lost is not hatched as closed.
+    marked = {(x.segment, x.goes) for x in lost}
+    there = {
+        skin.segment
+        for skin in shown.geometry.skins
+        if (skin.stage == 0 or skin.stage > done) and (skin.segment, skin.stage) not in marked
+    }
     for t in shown.territories(day):
         names = ", ".join(s for s in SEGMENTS if s in t.segments & there)
         if names:

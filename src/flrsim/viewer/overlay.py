@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flrsim.report import palette
 from flrsim.viewer.camera import Camera
-from flrsim.viewer.layout import GREY, INK, PAPER, Layout, Word, fitting, font, scale_bar, unnamed
+from flrsim.viewer.layout import GREY, INK, PAPER, Layout, Rect, Word, fitting, font, scale_bar, unnamed
 from flrsim.viewer.names import draw_names, placed_names
 from flrsim.viewer.scene import Scene
 
@@ -71,6 +72,20 @@ def draw_scale_bar(draw: Any, word: Word, unit: float) -> None:
     draw.text((middle, y - thick), word.text, fill=INK, font=font(word.size), anchor="mb")
 
 
+def draw_swatch(draw: Any, box: Rect, colour: str, unit: float) -> None:
+    """Draw the mark of a legend's entry, hatched where what it stands for is."""
+    turned = palette.hatching(colour)
+    corners = (box.left, box.top, box.right, box.bottom)
+    draw.rounded_rectangle(corners, 4 * unit, fill=PAPER if turned else colour, outline=INK)
+    high, width = box.bottom - box.top, max(round(2.5 * unit), 1)
+    for flipped in range(turned):
+        for start in np.arange(box.left - high, box.right, 8 * unit):
+            ends = [max(box.left, start), min(box.right, start + high)]
+            rise = [x - start for x in ends]
+            heights = [box.top + r if flipped else box.bottom - r for r in rise]
+            draw.line((ends[0], heights[0], ends[1], heights[1]), fill=colour, width=width)
+
+
 def _legend(draw: Any, scene: Scene, area: tuple[int, int, int], unit: float) -> None:
     """Write the legend in two columns, tissue left, lesions and vessels right, and the note below."""
     width, top, rows = area
@@ -85,9 +100,7 @@ def _legend(draw: Any, scene: Scene, area: tuple[int, int, int], unit: float) ->
     for x0, room, column in ((24 * unit, 0.40 * width, columns[0]), (0.43 * width, 0.55 * width, columns[1])):
         for n, entry in enumerate(column):
             y = top + 14 * unit + (n + 0.5) * step
-            draw.rounded_rectangle(
-                (x0, y - 11 * unit, x0 + 30 * unit, y + 11 * unit), 4 * unit, fill=entry.colour, outline=INK
-            )
+            draw_swatch(draw, Rect(x0, y - 11 * unit, x0 + 30 * unit, y + 11 * unit), entry.colour, unit)
             text, size = fitting(entry.said(), room - 42 * unit, min(21 * unit, 0.9 * step))
             draw.text((x0 + 42 * unit, y), text, fill=INK, font=font(size), anchor="lm")
     draw.text((0.5 * width, top + rows - 8 * unit), scene.note, fill=GREY, font=font(15 * unit), anchor="mb")

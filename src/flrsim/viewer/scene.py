@@ -36,13 +36,13 @@ class Actor:
 
     Attributes
     ----------
-    kind : ``liver``, ``cut_surface``, ``cut_rim``, ``border``, ``lesion``, ``vessel``, ``specimen``, ``margin`` or
-        ``territory``.
+    kind : ``liver``, ``cut_surface``, ``cut_rim``, ``border``, ``lesion``, ``vessel``, ``specimen``, ``margin``,
+        ``territory`` (portal inflow closed) or ``lost`` (an operation took inflow or outflow).
     shape : what does not change with the day; the same object on every day, so that it is uploaded once.
     place : how the day moves it.
     colour : sRGB hex.
     stage : fate of the tissue: 0 stays, k goes in stage k; None for what is never removed tissue.
-    segment : the segment whose skin a ``liver`` or ``territory`` actor is.
+    segment : the segment whose skin a ``liver``, ``territory`` or ``lost`` actor is.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Actor:
 
     @property
     def faces(self) -> NDArray[np.int64]:
-        """Triangles (m, 3), or line segments (m, 2) of ``cut_rim``, ``border`` and ``territory``."""
+        """Triangles (m, 3), or line segments (m, 2) of ``cut_rim``, ``border``, ``territory`` and ``lost``."""
         return self.shape.faces
 
 
@@ -260,20 +260,20 @@ def _cuts(shown: Shown, done: int, grown: Place, strength: float) -> Iterable[Ac
 
 
 def _territories(shown: Shown, day: int | None, done: int, grown: Place) -> Iterable[Actor]:
-    """Return oblique lines on what has lost its portal inflow, or has lost a vessel for good, and is still there."""
+    """Return lines on what is still there without its portal inflow, and crossed ones where an operation took a vessel."""
     geometry = shown.geometry
     closed: set[str] = set().union(*(t.segments for t in shown.territories(day)))
-    lost = shown.without_vessels(day)
+    lost = {(x.segment, x.goes) for x in shown.lost(day)}
     for skin in geometry.skins:
-        if (skin.segment in closed or skin.segment in lost) and _there(skin.stage, done):
-            lines = geometry.hatch(skin)
-            said = ("without inflow or outflow", palette.LOUD) if skin.segment in lost else (
-                "portal inflow closed", palette.TERRITORY
+        is_lost = (skin.segment, skin.stage) in lost
+        if (skin.segment in closed or is_lost) and _there(skin.stage, done):
+            lines = geometry.hatch(skin, crossed=is_lost)
+            kind, colour, opacity, said = ("lost", palette.LOST, 1.0, "no inflow or no outflow") if is_lost else (
+                "territory", palette.TERRITORY, 0.8, "portal inflow closed"
             )  # fmt: skip
             if len(lines.faces):
                 yield Actor(
-                    f"territory {skin.segment}/{skin.stage}", "territory", lines, said[1], 0.8,
-                    said[0], skin.stage, skin.segment,
+                    f"{kind} {skin.segment}/{skin.stage}", kind, lines, colour, opacity, said, skin.stage, skin.segment,
                     grown if geometry.moves(skin.segment, skin.stage) else STILL,
                 )  # fmt: skip
 

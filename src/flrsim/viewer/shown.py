@@ -13,11 +13,11 @@ from flrsim.case import Lesion, LiverCase
 from flrsim.errors import DisplayError
 from flrsim.plan import Occlude, occluded_segments
 from flrsim.report import format as show
-from flrsim.report.perfusion import SAID_ML
 from flrsim.results import PlanResult, Quantiles
 from flrsim.staging import Fate, StagedPlan
 from flrsim.viewer import judged
 from flrsim.viewer.geometry import PlanGeometry
+from flrsim.viewer.lost import Lost, lost_tissue
 
 HALF = 0.5
 SEEN_GROWTH = 0.005
@@ -228,15 +228,9 @@ class Shown:
                     out.append(Territory(step.day, step.action.technique, closed))
         return tuple(out)
 
-    def without_vessels(self, day: int | None) -> Mapping[str, float]:
-        """Return the segments most of whose kept parenchyma has no inflow or no outflow, mL; after the last operation only."""
-        if self.staged is None or self.result is None or self.result.perfusion is None:
-            return {}
-        if not self.operation_days or self.operations_done(day) < len(self.operation_days):
-            return {}
-        kept = self.staged.flr_ml
-        lost = self.result.perfusion.deprived_by_segment or {}
-        return {s: ml for s, ml in lost.items() if ml > HALF * kept.get(s, 0.0) and ml >= SAID_ML}
+    def lost(self, day: int | None) -> tuple[Lost, ...]:
+        """Return what is in the patient on a day and mostly has no inflow or no outflow; None: what stays, in the end."""
+        return lost_tissue(self.staged, self.result, day)
 
     def growth(self, day: int | None) -> Growth:
         """Return the map of kept tissue on a day."""

@@ -24,7 +24,7 @@ from flrsim.viewer.layout import (
     scale_bar,
 )
 from flrsim.viewer.names import Names, draw_names
-from flrsim.viewer.overlay import draw_scale_bar, draw_word
+from flrsim.viewer.overlay import draw_scale_bar, draw_swatch, draw_word
 from flrsim.viewer.scene import LegendEntry, Scene
 from flrsim.viewer.shown import Readout, Shown
 
@@ -115,8 +115,7 @@ def painted(layout: Layout, names: Names, pixels_per_mm: float) -> NDArray[np.ui
     draw_names(draw, names, pixels_per_mm, UNIT)
     for word in layout.words:
         if word.kind == "swatch":
-            b = word.box
-            draw.rounded_rectangle((b.left, b.top, b.right, b.bottom), 3, fill=word.colour, outline=INK)
+            draw_swatch(draw, word.box, word.colour, UNIT)
         elif word.kind == "scale":
             draw_scale_bar(draw, word, UNIT)
         else:

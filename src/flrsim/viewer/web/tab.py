@@ -261,7 +261,7 @@ class Tab:
                 {"day": day, "word": f"after stage {n}"} for n, day in enumerate(shown.operation_days, 1)
             ],
             "views": [{"name": c.name, "title": c.title} for c in CAMERAS.values()],
-            "legend": [{"text": e.said(), "colour": e.colour} for e in scene.legend],
+            "legend": [{"text": e.said(), "colour": palette.swatch(e.colour)} for e in scene.legend],
             "readout": list(scene.readout.lines()),
         }
         state.flush()
