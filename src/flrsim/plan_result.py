@@ -168,6 +168,7 @@ def plan_result(
         blocking=judgement.blocking,
         not_supplied=not_supplied(case),
         axis_notes={a.name: a.sentence for a in judgement.axes},
+        axes_unasked=tuple(a.name for a in judgement.axes if not a.asked),
         decisions=() if timeline is None else decision_lines(timeline),
         devascularised_ml=deprived.devascularised_ml,
         congested_ml=deprived.congested_ml,
@@ -184,6 +185,7 @@ def plan_result(
         rules_not_supplied=() if patient is None else tests_not_supplied(patient),
         disease=disease.notes,
         staying=staying_segments(staged, deprived),
+        earliest_day_floor="" if timeline is None else _floor(timeline),
         dates=plan_dates(staged.plan, case),
         fallbacks=fallbacks(staged, case, evidence),
     )
@@ -275,6 +277,14 @@ def _scaled(q: Quantiles, scale: float | None) -> Quantiles | None:
 def _earliest(timeline: Timeline) -> DayQuantiles:
     first = timeline.earliest[0]
     return DayQuantiles(first.median, first.p10, first.p90, first.never)
+
+
+def _floor(timeline: Timeline) -> str:
+    """Return until when volume is not asked, and why; empty where that is the first step."""
+    floor = timeline.earliest[0].floor
+    if floor.day <= timeline.course.first_day:
+        return ""
+    return f"not asked before day {floor.day}, {floor.reason}"
 
 
 def _rule(r: RuleResult, without: RuleResult | None, diagnosis: str | None) -> RuleOutcome:

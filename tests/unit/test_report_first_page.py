@@ -31,7 +31,7 @@ from flrsim.report.plots.contacts import contacts_svg
 from flrsim.report.plots.lesion_map import lesion_map_svg
 from flrsim.report.plots.scatter import scatter_svg
 from flrsim.report.plots.segments import fate_volumes, segments_svg
-from flrsim.report.tables import comparison_rows
+from flrsim.report.tables import axis_word, comparison_rows
 from flrsim.results import (
     Comparison,
     CreditedFlr,
@@ -554,3 +554,25 @@ def test_tissue_that_loses_its_vessels_and_decides_no_rule_is_no_line_of_risk() 
         (line,) = volume_rules(plan)
         assert "without" not in line.answer.text
         assert not [label for label, _ in risk_rows(plan) if "inflow" in label]
+
+
+def test_the_calendar_says_until_when_volume_is_not_asked() -> None:
+    waits = replace(staged(), earliest_day_floor="not asked before day 35, 21 days after the occlusion")
+    assert calendar_rows(waits)[-1] == ("", "", "not asked before day 35, 21 days after the occlusion")
+    assert not any("not asked" in row[2] for row in calendar_rows(staged()))
+
+
+def test_no_share_is_given_of_what_no_draw_comes_to() -> None:
+    stopped = replace(staged(), p_dropout={"growth": 1.0, "progression": 0.0})
+    growth, tumour = plan_b(case(), stopped)
+    assert growth.title.startswith("If the remnant does not grow (100 % of draws), on day")
+    assert tumour.title.startswith("If the tumour grows, on day")
+
+
+def test_an_axis_of_which_nothing_was_supplied_speaks_for_nothing() -> None:
+    plan = replace(staged(), axes={"disease": "meets_rules", "risk": "borderline"}, axes_unasked=("disease",))
+    assert axis_word(plan, "disease") == "Not supplied"
+    assert axis_word(plan, "risk") == "Borderline"
+    axis = '<th scope="row">Extent of disease</th><td>{}</td>'
+    assert axis.format("Not supplied") in render_html(case(plan))
+    assert axis.format("Meets the rules") in render_html(case(replace(plan, axes_unasked=())))

@@ -432,6 +432,9 @@ def test_the_disease_axis(disease: Disease | None, verdict: str, sentence: str) 
         assert found[2].blocking == sentence
     else:
         assert "sFLR 28 %" in found[2].blocking
+    asked = {a.name: a.asked for a in found[2].axes}
+    assert asked.pop("disease") == (disease is not None and disease.anything_supplied)
+    assert all(asked.values())
 
 
 @pytest.mark.parametrize(

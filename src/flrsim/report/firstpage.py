@@ -284,6 +284,8 @@ def calendar_rows(plan: PlanResult) -> tuple[tuple[str, str, str], ...]:
         first = plan.earliest_day_volume_ok
         said = "volume " if first.median is None else "volume suffices from "
         rows.append(("", "", f"{said}{show.day_interval(first)} (relative growth law)"))
+        if plan.earliest_day_floor:
+            rows.append(("", "", plan.earliest_day_floor))
     return tuple(rows)
 
 
@@ -351,7 +353,8 @@ def plan_b(comparison: Comparison, plan: PlanResult) -> tuple[PlanB, ...]:
         if not found:
             continue
         p = plan.p_dropout.get(REASON_OF[when])
-        share = "" if p is None else f" ({show.probability(p)} of draws)"
+        # None are lost to it also where all are stopped before: that is no promise, and not said.
+        share = f" ({show.probability(p)} of draws)" if p else ""
         alike = _begins_alike(comparison, plan) if when == "growth" else ()
         out.append(
             PlanB(

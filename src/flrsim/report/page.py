@@ -210,8 +210,8 @@ def _plan(
         "denominators": [(row.label, *(cell.text for cell in row.cells)) for row in alone],
         "bail_out": bailout.bail_out_rows(plan),
         "axes": [
-            (tables.AXES.get(k, show.words(k)), show.words(v), plan.axis_notes.get(k, ""))
-            for k, v in plan.axes.items()
+            (tables.AXES.get(k, show.words(k)), tables.axis_word(plan, k), plan.axis_notes.get(k, ""))
+            for k in plan.axes
         ],
         "disease": context.disease_rows(plan),
         "decisions": tables.decision_rows(plan),

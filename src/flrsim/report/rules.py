@@ -80,7 +80,7 @@ def rule_number(rule: RuleOutcome) -> Callable[[float, int], str]:
     if kind == "percent1":
         return lambda v, digits: show.percent(v, max(digits, 1))
     if kind == "weekly":
-        return lambda v, digits: f"{show.percent(v, max(digits, 1))}/week"
+        return lambda v, digits: f"{show.rounded(100.0 * v, max(digits, 1))} points/week"
     if kind == "points":
         return lambda v, digits: f"{show.rounded(100.0 * v, max(digits, 1))} points"
     factor, least, sign = UNITS.get(rule.unit, (1.0, 2, ""))

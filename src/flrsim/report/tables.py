@@ -18,6 +18,7 @@ from flrsim.report.rules import conflicts, rule_cell, rule_labels
 from flrsim.results import Comparison, LesionFate, PlanResult, Quantiles, plain
 
 CLEARED = ("removed", "ablated", "vanished")
+UNASKED = "Not supplied"
 VERDICTS = {
     "meets_rules": "Meets the rules",
     "borderline": "Borderline",
@@ -26,7 +27,7 @@ VERDICTS = {
 }
 AXES = {
     "clearance": "Clearance",
-    "vessels_bile": "Vessels and bile",
+    "vessels_bile": "Inflow and outflow",
     "volume_function": "Volume and function",
     "time": "Time",
     "risk": "Risk",
@@ -131,8 +132,12 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
         "FLR / functional liver",
         lambda p: show.plus_minus(p.flr_fraction, p.flr_fraction_interval, show.percent),
     )
-    add(group, "Function at resection", lambda p: show.interval(p.function_at_resection, show.percent))
-    add(group, "Growth rate at the scan, per week", lambda p: show.interval(p.kgr_per_week, _percent1))
+    add(
+        group,
+        "Function at resection, of a healthy liver",
+        lambda p: show.interval(p.function_at_resection, show.percent),
+    )
+    add(group, "Growth rate at the scan, per week", lambda p: show.interval(p.kgr_per_week, show.points))
     add(group, "Degree of hypertrophy", lambda p: show.interval(p.degree_of_hypertrophy, show.points))
     group = "Inflow and outflow of what stays"
     add(group, "Hepatic veins", perfusion.veins)
@@ -340,7 +345,17 @@ def _textbook(plan: PlanResult) -> str:
 
 def _axis(plan: PlanResult, axis: str) -> Cell:
     word = plan.axes.get(axis, "")
+    if axis in plan.axes_unasked:
+        return Cell(axis_word(plan, axis), "quiet")
     return Cell(show.words(word), _tone(word)) if word else _cell("")
+
+
+def axis_word(plan: PlanResult, axis: str) -> str:
+    """Return an axis' answer in words: none where nothing was supplied that it asks for."""
+    if axis in plan.axes_unasked:
+        return UNASKED
+    word = plan.axes.get(axis, "")
+    return VERDICTS.get(word, show.words(word))
 
 
 def _failure(plan: PlanResult) -> str:

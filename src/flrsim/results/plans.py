@@ -250,7 +250,8 @@ class PlanResult(Result):
     done (null where these are too few) and `p_death_90d` of all who start: the sum of its ``died`` and ``died_before``.
     `injury` is the share of draws with each injury, `rescan` what measured volumes said. `p_complete` asks every plan with
     a major resection for volume, at the scan or on the images; who has too little is not operated on, and is in
-    `p_dropout` under ``growth``.
+    `p_dropout` under ``growth``. `axes_unasked` names the axes for which nothing was supplied: they stand against nothing and
+    speak for nothing. `earliest_day_floor` says until when volume is not asked, and why; empty where nothing has to be waited for.
     """
 
     name: str
@@ -295,6 +296,7 @@ class PlanResult(Result):
     blocking: str
     not_supplied: tuple[str, ...]
     axis_notes: Mapping[str, str] = field(default_factory=dict)
+    axes_unasked: tuple[str, ...] = ()
     decisions: tuple[Mapping[str, Any], ...] = ()
     devascularised_ml: float | None = None
     congested_ml: float | None = None
@@ -309,6 +311,7 @@ class PlanResult(Result):
     rules_not_supplied: tuple[str, ...] = ()
     disease: tuple[DiseaseNote, ...] = ()
     staying: tuple[StayingSegment, ...] = ()
+    earliest_day_floor: str = ""
     dates: tuple[PlanDate, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
     p_death_last: float | None = None

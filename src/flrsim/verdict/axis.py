@@ -11,8 +11,12 @@ VERDICTS = (MEETS, BORDERLINE, CANNOT_JUDGE, MISSES)
 
 @dataclass(frozen=True)
 class Axis:
-    """One question about a plan: its answer and the sentence behind it."""
+    """One question about a plan: its answer and the sentence behind it.
+
+    `asked` is false where nothing of what it asks for was supplied: it then stands against nothing and speaks for nothing.
+    """
 
     name: str
     verdict: str
     sentence: str
+    asked: bool = True

@@ -106,11 +106,11 @@ def clearance(
         return Axis("clearance", BORDERLINE, f"{said}, but ablation may fail: {', '.join(doubtful)}")
     used_up = [f for _, f in measured if margin_then(f, timeline) == 0.0]
     if used_up:
-        parts = [f"{f.lesion.name} {f.margin_measured_mm:.1f} mm" for f in used_up]
+        parts = [f"{f.lesion.name} (of {f.margin_measured_mm:.1f} mm nothing)" for f in used_up]
         return Axis(
             "clearance",
             BORDERLINE,
-            f"{said}, but growth until then uses up the margin on the scan: {', '.join(parts)}",
+            f"{said}, but growth until then may use up the margin on the images: {', '.join(parts)}",
         )
     if measured:
         margin, nearest = min(measured, key=lambda pair: pair[0])

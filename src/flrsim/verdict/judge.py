@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -282,12 +283,13 @@ def _disease(disease: Disease) -> Axis:
         if sentences:
             return Axis(name, verdict, " ".join(sentences))
     if not disease.anything_supplied:
-        return Axis(name, MEETS, "disease outside these lesions was not supplied")
+        return Axis(name, MEETS, "disease outside these lesions was not supplied", asked=False)
     rest = f"; not supplied: {', '.join(disease.not_supplied)}" if disease.not_supplied else ""
     return Axis(name, MEETS, f"nothing that was supplied speaks against it{rest}")
 
 
 def _percent(value: float, threshold: float) -> str:
     """Return a share in whole percent, with a decimal where that is needed to show on which side of a threshold it lies."""
-    whole = f"{100 * value:.0f}"
+    # Halves are rounded up, as every report does.
+    whole = f"{math.floor(100 * value + 0.5)}"
     return f"{100 * value:.1f} %" if whole == f"{100 * threshold:.0f}" else f"{whole} %"

@@ -17,7 +17,7 @@ from flrsim.regimens import REGIMENS
 from flrsim.report import format as show
 from flrsim.report import palette, risks
 from flrsim.report.plots.growth import growth_svg
-from flrsim.report.tables import AXES, VERDICTS, fate_text, uncleared
+from flrsim.report.tables import AXES, VERDICTS, axis_word, fate_text, uncleared
 from flrsim.results import Comparison, PlanResult, Quantiles
 from flrsim.viewer.web.session import Session, refusal_key
 
@@ -124,8 +124,8 @@ def results(session: Session, compared: Compared) -> dict[str, Any]:
         "axes": [
             {
                 "name": AXES.get(name, show.words(name)),
-                "verdict": VERDICTS[v],
-                "colour": palette.VERDICT_COLOURS[v],
+                "verdict": axis_word(plan, name),
+                "colour": palette.VERDICT_COLOURS["cannot_judge" if name in plan.axes_unasked else v],
                 "why": plan.axis_notes.get(name, ""),
             }
             for name, v in plan.axes.items()
