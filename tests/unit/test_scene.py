@@ -17,7 +17,7 @@ from flrsim.viewer.camera import CAMERAS, ORIENTATION
 from flrsim.viewer.layout import Rect
 from flrsim.viewer.names import Box, spread_out
 from flrsim.viewer.scene import Label, Scene, rgb, scene_at
-from flrsim.viewer.shown import Shown
+from flrsim.viewer.shown import Options, Shown
 
 
 def scene(after_stage: int = 0, *fates: Fate, removed: np.ndarray | None = None) -> Scene:
@@ -314,3 +314,18 @@ def test_the_scene_needs_no_drawing_library() -> None:
         "raise SystemExit(bool({'vtk', 'vtkmodules', 'pyvista', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_segment_is_named_through_a_cavity_in_front_of_it() -> None:
+    # A wedge from the front, 12 mm short of S1, whose skin at the back is all the skin that a front view meets there.
+    case, removed = box_case(caudate=True)
+    removed[:] = 0
+    removed[16:24, 4:14, 6:18] = 1
+    shown = Shown(case, staged(case, removed))
+    for day, wall in ((None, "covered"), (0, "bare")):
+        built = scene_at(shown, day=day)
+        labels, hidden = built.segment_labels(CAMERAS["anterior"])
+        assert (sorted(w.text for w in labels), hidden) == (["S2", "S6"], ("S1",)), wall
+    # Without its wall one looks through the hollow onto the inside of what lies behind.
+    bare = scene_at(shown, day=0, options=Options(cut_surfaces=False))
+    assert "S1" in {w.text for w in bare.segment_labels(CAMERAS["anterior"])[0]}

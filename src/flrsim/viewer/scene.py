@@ -106,8 +106,13 @@ class Scene:
         if not skin:
             return (), ()
         names = sorted({a.segment for a in skin if a.segment is not None})
-        points = np.concatenate([a.points for a in skin])
-        owner = np.repeat([names.index(a.segment or "") for a in skin], [len(a.points) for a in skin])
+        # A cut surface hides what lies behind it, so that no skin is named through the cavity before it; it bears no name.
+        walls = [_covered(a) for a in self.of_kind("cut_surface")]
+        points = np.concatenate([*(a.points for a in skin), *walls])
+        owner = np.repeat(
+            [*(names.index(a.segment or "") for a in skin), *(-1 for _ in walls)],
+            [*(len(a.points) for a in skin), *(len(w) for w in walls)],
+        )
         flat = np.column_stack([points @ camera.right, points @ np.array(camera.up)])
         cell = np.floor((flat - flat.min(axis=0)) / SIGHT_CELL_MM).astype(np.int64)
         key = cell[:, 0] * (cell[:, 1].max() + 1) + cell[:, 1]
@@ -190,6 +195,11 @@ def scene_at(shown: Shown, *, day: int | None = None, options: Options | None = 
         day=day,
         name_segments=options.labels,
     )
+
+
+def _covered(actor: Actor) -> NDArray[np.float64]:
+    """Return points all over a surface, its corners and the middles of its triangles, (n, 3) LPS mm."""
+    return np.concatenate([actor.points, actor.points[actor.faces].mean(axis=1)])
 
 
 def _bounds(shown: Shown, day: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
