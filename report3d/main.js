@@ -71,6 +71,7 @@ class Model {
     this.canvas.setAttribute("aria-label", `${name} in 3D; arrow keys turn, plus and minus zoom, numbers choose the stage`);
     this.caption = element("p", { className: "hint" });
     this.caption.setAttribute("aria-live", "polite");
+    this.legend = element("ul", { className: "legend" });
     this.stageButtons = this.stages.map((stage, n) => button(stage.title, () => this.choose(n)));
     this.groupButtons = Object.entries(GROUPS).map(([key, word]) => {
       const made = button(word, () => {
@@ -92,6 +93,7 @@ class Model {
       bar("Stage", ...this.stageButtons),
       bar("Visible", ...this.groupButtons, ...views, button("Close 3D", () => this.close())),
       element("div", { className: "stage3d" }, this.canvas, ...this.letters),
+      this.legend,
       this.caption,
     );
     this.renderer = new WebGLRenderer({ canvas: this.canvas, antialias: true, alpha: true });
@@ -158,6 +160,11 @@ class Model {
     });
     this.canvas.after(...this.marks);
     this.caption.textContent = stage.caption;
+    this.legend.replaceChildren(...stage.legend.map(({ text, background, hatched }) => {
+      const dot = element("span", { className: hatched ? "dot hatched" : "dot" });
+      dot.style.background = background;
+      return element("li", {}, dot, text);
+    }));
     this.draw();
   }
 

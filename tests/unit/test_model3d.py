@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import trimesh
 from drawn_box import grown_result, shown_box
 
 from flrsim.io.glb import AXES
-from flrsim.report import ReportModel
+from flrsim.report import ReportModel, lesion_marks, palette
+from flrsim.results import LosingTissue, PerfusionResult
 from flrsim.viewer import model3d
 from flrsim.viewer.model3d import _fewer_triangles, _skipped, model_days, report_model
 from flrsim.viewer.place import Place, Shape
@@ -106,6 +108,38 @@ def test_captions_give_the_day_its_volume_and_that_no_shape_is_predicted(model: 
     banners = scene_at(shown_box(result=grown_result())).banners
     assert all(stage.caption.endswith(". ".join(banners)) for stage in model.stages)
     assert banners
+
+
+def test_every_stage_has_the_legend_of_its_own_scene_with_the_volumes_of_its_picture() -> None:
+    lost = PerfusionResult({}, {}, 20.0, {"S2": 20.0}, (), (), (), (LosingTissue("S2", 20.0, 1, None),))
+    shown = shown_box(result=replace(grown_result(), perfusion=lost), occluded_from=14)
+    made = report_model(shown)
+    marks = lesion_marks([lesion.name for lesion in shown.case.lesions])
+    for stage, (_, day) in zip(made.stages, model_days(shown), strict=True):
+        assert stage.legend == tuple((e.colour, e.said(marks)) for e in scene_at(shown, day=day).legend)
+        said = dict(stage.legend)[palette.LOST]
+        assert (
+            said
+            == f"{'will lose inflow or outflow' if day is None else 'no inflow or no outflow since day 0'}: S2 20 mL"
+        )
+    told = json.loads(made.states())
+    assert [[entry["text"] for entry in s["legend"]] for s in told] == [
+        [t for _, t in s.legend] for s in made.stages
+    ]
+    assert all(entry["hatched"] == ("flow" in entry["text"]) for s in told for entry in s["legend"])
+
+
+def test_lost_tissue_is_hatched_by_tubes_as_thick_as_told_on_its_own_skin() -> None:
+    lost = PerfusionResult({}, {}, 20.0, {"S2": 20.0}, (), (), (), (LosingTissue("S2", 20.0, 1, None),))
+    shown = shown_box(result=replace(grown_result(), perfusion=lost))
+    (drawn,) = scene_at(shown).of_kind("lost")
+    tubes = model3d._tubes(drawn.shape)
+    assert tubes.faces.shape[1] == 3
+    assert 0 < len(tubes.faces) <= 8 * len(drawn.shape.faces)
+    away = np.array([np.linalg.norm(drawn.shape.points - p, axis=1).min() for p in tubes.points])
+    # Where a line turns its tube is mitred, so a few corners stand further off.
+    assert np.median(away) == pytest.approx(model3d.TUBE_MM, rel=0.05)
+    assert away.max() < 4 * model3d.TUBE_MM
 
 
 def test_no_more_triangles_than_a_page_can_carry(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flrsim.report import palette
+
 
 @dataclass(frozen=True)
 class ShownPart:
@@ -40,12 +42,13 @@ class ShownMark:
 
 @dataclass(frozen=True)
 class ModelStage:
-    """One state of the liver: the word on its button, what is seen, in words, the parts, and the lesions' marks."""
+    """One state of the liver: the word on its button, what is seen, in words, the parts, lesions' marks, legend."""
 
     title: str
     caption: str
     parts: tuple[ShownPart, ...]
     marks: tuple[ShownMark, ...] = ()
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,14 @@ class ReportModel:
                 "marks": [
                     {"text": m.text, "place": [round(v, 5) for v in m.place], "colour": m.colour}
                     for m in s.marks
+                ],
+                "legend": [
+                    {
+                        "text": text,
+                        "background": palette.swatch(colour),
+                        "hatched": palette.hatching(colour) > 0,
+                    }
+                    for colour, text in s.legend
                 ],
             }
             for s in self.stages

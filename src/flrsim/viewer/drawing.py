@@ -53,6 +53,7 @@ COARSE_SHARE, FEW_TRIANGLES = 0.08, 400
 THIN_LINES = {"border": 1.6, "territory": 1.8}
 """Width in pixels of what is drawn as lines; a rim is a tube."""
 TUBES = ("cut_rim", "lost")
+SIDES = {"cut_rim": 10, "lost": 6}
 RIM_SHARE = 0.006
 """What is drawn as tubes, and their radius as a share of half the view's height: so they print in any size."""
 
@@ -187,7 +188,9 @@ def add_actor(plotter: Any, actor: Actor, scale: float) -> Any:
     if actor.kind in THIN_LINES:
         made = plotter.add_mesh(data, line_width=THIN_LINES[actor.kind], opacity=actor.opacity, **still)
     elif actor.kind in TUBES:
-        tube = data.strip(join=True, max_length=100_000).tube(radius=RIM_SHARE * scale, n_sides=10)
+        tube = data.strip(join=True, max_length=100_000).tube(
+            radius=RIM_SHARE * scale, n_sides=SIDES[actor.kind]
+        )
         # Unlit, a line has its legend's colour on every side.
         made = plotter.add_mesh(tube, smooth_shading=True, lighting=actor.kind == "cut_rim", **still)
     else:

@@ -30,6 +30,7 @@ RIM_OVER_MM, RIM_REACH_MM = 4.0, 12.0
 HATCH_MM = 7.0
 """Distance between two lines of a hatched surface."""
 HATCH_NORMAL = (0.6, 0.25, 0.76)
+MEET_DECIMALS = 3
 CROSSED_NORMALS = (HATCH_NORMAL, (-0.6, 0.25, 0.76))
 """Lines run obliquely, whichever way the liver is looked at."""
 HALF = 0.5
@@ -326,10 +327,13 @@ class PlanGeometry:
                 for normal in normals
             ]
             before = np.cumsum([0, *(len(points) for points, _ in found[:-1])])
-            self._hatch[skin, crossed] = Shape(
-                np.concatenate([points for points, _ in found]),
-                np.concatenate([lines + n for (_, lines), n in zip(found, before, strict=True)]),
+            points = np.concatenate([points for points, _ in found])
+            lines = np.concatenate([lines + n for (_, lines), n in zip(found, before, strict=True)])
+            # Neighbouring triangles meet in one point, so that a line is one line and not its pieces.
+            _, first, back = np.unique(
+                points.round(MEET_DECIMALS), axis=0, return_index=True, return_inverse=True
             )
+            self._hatch[skin, crossed] = Shape(points[first], back.reshape(-1)[lines])
         return self._hatch[skin, crossed]
 
     def _surfaces(self) -> tuple[tuple[Skin, ...], tuple[CutWall, ...], dict[int, Shape]]:

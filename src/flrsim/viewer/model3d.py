@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flrsim.io.glb import AXES, GlbPart, glb_bytes
 from flrsim.report import ModelStage, ReportModel, ShownMark, ShownPart, lesion_marks
-from flrsim.viewer.drawing import headless
+from flrsim.viewer.drawing import headless, poly_data
 from flrsim.viewer.place import Place, Shape
 from flrsim.viewer.scene import Actor, Scene, scene_at
 from flrsim.viewer.shown import Shown
@@ -19,6 +19,7 @@ TRIANGLES = 40_000
 LINES = 12_000
 FEWEST_FACES = 160
 """A shape with fewer stays as it is."""
+TUBE_MM, TUBE_SIDES = 0.6, 3
 GROUPS = {"lesion": "lesion", "margin": "lesion", "vessel": "vessel"}
 """Which button shows and hides a kind of actor; all others belong to the liver."""
 
@@ -36,6 +37,8 @@ def report_model(shown: Shown) -> ReportModel:
                 parts[names[actor.shape]] = actor
     wanted = [(name, a.shape) for name, a in parts.items()]
     light = dict(zip(parts, _thinned([s for _, s in wanted]), strict=True))
+    # Browsers draw lines one pixel wide.
+    light = {name: _tubes(s) if parts[name].kind == "lost" else s for name, s in light.items()}
     glb = glb_bytes(
         [
             GlbPart(name, light[name].points, light[name].faces, a.colour, a.opacity)
@@ -43,7 +46,13 @@ def report_model(shown: Shown) -> ReportModel:
         ]
     )
     stages = tuple(
-        ModelStage(word, _caption(scene), _shown_parts(scene, names), _shown_marks(scene, marks))
+        ModelStage(
+            word,
+            _caption(scene),
+            _shown_parts(scene, names),
+            _shown_marks(scene, marks),
+            _legend(scene, marks),
+        )
         for word, scene in scenes
     )
     return ReportModel(shown.name, glb, stages, scenes[0][1].note)
@@ -63,8 +72,12 @@ def model_days(shown: Shown) -> list[tuple[str, int | None]]:
 
 def _caption(scene: Scene) -> str:
     """Return what a stage shows, in words, and last what could not be drawn."""
-    stays = [" ".join(e.said().split()) for e in scene.legend if e.stage is not None and e.ml is not None]
-    return ". ".join([*scene.readout.lines(), "; ".join(stays), *scene.banners])
+    return ". ".join([*scene.readout.lines(), *scene.banners])
+
+
+def _legend(scene: Scene, marks: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return colours and words of a stage's legend, as its picture has them."""
+    return tuple((entry.colour, entry.said(marks)) for entry in scene.legend)
 
 
 def _shown_parts(scene: Scene, names: dict[Shape, str]) -> tuple[ShownPart, ...]:
@@ -92,6 +105,16 @@ def _move(place: Place) -> tuple[float, ...] | None:
     out = np.diag([place.scale] * 3 + [1.0])
     out[:3, 3] = AXES @ np.array(place.shift)
     return tuple(float(v) for v in out.reshape(-1))
+
+
+def _tubes(shape: Shape) -> Shape:
+    """Return lines as thin tubes of triangles, which keep their width at every size."""
+    if not len(shape.faces):
+        return shape
+    headless()
+    tube = poly_data(shape).strip(join=True, max_length=100_000).tube(radius=TUBE_MM, n_sides=TUBE_SIDES)
+    tube = tube.triangulate()
+    return Shape(np.asarray(tube.points, dtype=np.float64), np.asarray(tube.regular_faces, dtype=np.int64))
 
 
 def _thinned(shapes: list[Shape]) -> list[Shape]:
