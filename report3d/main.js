@@ -214,8 +214,9 @@ class Model {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return;
     const { radius } = this.bounds;
-    const half = 0.74 * radius;
     const aspect = width / height;
+    // On a narrow page the width decides, and the letters of the sides stand beside the liver.
+    const half = Math.max(0.74 * radius, 1.1 * radius / aspect);
     Object.assign(this.camera, {
       top: half, bottom: -half, left: -half * aspect, right: half * aspect, near: 0, far: 10 * radius,
     });

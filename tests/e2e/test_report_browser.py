@@ -246,6 +246,16 @@ def test_on_a_narrow_screen_tables_scroll_and_the_page_does_not(page: Any) -> No
     assert page.locator(".overview").bounding_box()["width"] > 420, "its columns stay wide enough to read"
 
 
+def test_on_a_narrow_screen_the_whole_liver_is_in_the_picture(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    shown_in_3d(page, 2)
+    image = seen(page, 2)
+    edge = image.shape[1] // 40
+    for side in (image[:, :edge], image[:, -edge:]):
+        assert count(side, "green") + count(side, "blue") == 0
+    assert count(image, "green") + count(image, "blue") > 0.05 * image.shape[0] * image.shape[1]
+
+
 def test_it_prints_with_a_page_for_every_plan_and_no_canvas(page: Any, tmp_path: Path) -> None:
     pypdf = pytest.importorskip("pypdf", reason="the print is read back with pypdf, which is not installed")
     shown_in_3d(page, 1)
