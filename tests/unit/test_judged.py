@@ -182,6 +182,20 @@ def test_what_goes_later_is_hatched_until_it_goes_and_not_told_as_closed_too() -
         assert not any("PVE" in e.text for e in scene_at(shown, day=day).legend), day
 
 
+def test_the_legends_mark_is_hatched_as_what_it_stands_for_and_every_stop_has_one_place() -> None:
+    assert [palette.swatch(c).count("gradient") for c in (palette.LOUD, palette.TERRITORY, palette.LOST)] == [
+        0,
+        1,
+        2,
+    ]
+    assert palette.swatch(palette.LOUD) == palette.LOUD
+    for colour in (palette.TERRITORY, palette.LOST):
+        inside = palette.swatch(colour).replace("), ", ")\n").splitlines()
+        for gradient in inside:
+            _, *stops = gradient.removesuffix(")").split(", ")
+            assert [len(stop.split()) for stop in stops] == [2] * 4
+
+
 def test_a_cavity_is_named_once_it_is_there_and_drawn_in_the_colour_of_its_name() -> None:
     shown = judged(grown_result())
     for day, there in ((None, False), (-1, False), (0, True), (40, True)):

@@ -46,9 +46,9 @@ def hatching(colour: str) -> int:
 def swatch(colour: str) -> str:
     """Return the CSS background of a legend's mark, hatched where what it stands for is."""
     turned = (45, -45)[: hatching(colour)]
-    lines = [
-        f"repeating-linear-gradient({angle}deg, {colour} 0 .12em, transparent .12em .3em)" for angle in turned
-    ]
+    # Each stop on its own: printers of pages take no stop of two places, and would leave the mark empty.
+    stops = f"{colour} 0, {colour} .12em, transparent .12em, transparent .3em"
+    lines = [f"repeating-linear-gradient({angle}deg, {stops})" for angle in turned]
     return ", ".join(lines) or colour
 
 

@@ -82,7 +82,7 @@ def draw_swatch(draw: Any, box: Rect, colour: str, unit: float) -> None:
         for start in np.arange(box.left - high, box.right, 8 * unit):
             ends = [max(box.left, start), min(box.right, start + high)]
             rise = [x - start for x in ends]
-            heights = [box.top + r if flipped else box.bottom - r for r in rise]
+            heights = [box.bottom - r if flipped else box.top + r for r in rise]
             draw.line((ends[0], heights[0], ends[1], heights[1]), fill=colour, width=width)
 
 
