@@ -298,13 +298,19 @@ class Deprivation:
         return self.flr_ml - (1.0 - credit) * self.ml
 
     @property
+    def unfed(self) -> str:
+        """What has lost its portal branch, in words, and all that has lost a vessel where that is more; empty below 1 mL."""
+        by = summed(self.devascularised or {})
+        if total(by) < 1.0:
+            return ""
+        said = f"{spoken(by)} of what stays was fed by portal branches that are lost"
+        more = self.ml - total(by) >= 1.0
+        return f"{said}; with what loses its outflow {self.ml:.0f} mL" if more else said
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """What is said about it."""
-        out = []
-        if self.devascularised is not None:
-            by = summed(self.devascularised)
-            if total(by) >= 1.0:
-                out.append(f"{spoken(by)} of what stays was fed by portal branches that are lost")
+        out = [self.unfed] if self.unfed else []
         out += [v.sentence for v in self.veins if v.sentence]
         return tuple(out)
 

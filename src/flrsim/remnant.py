@@ -144,8 +144,8 @@ def _inflow(circulation: Circulation, deprived: Deprivation, whole: list[str]) -
     by = summed(deprived.devascularised or {})
     if text:
         said = text.replace("_", " ")
-        if total(by) >= 1.0:
-            said += f"; {spoken(by)} of what stays was fed by portal branches that are lost"
+        if deprived.unfed:
+            said += f"; {deprived.unfed}"
         return VesselAnswer("inflow", "no", said)
     said = "portal branches of all that stays are kept; the hepatic artery was not supplied"
     if total(by) >= 1.0:

@@ -296,3 +296,13 @@ def test_the_other_order_takes_the_same_inflow_a_stage_later() -> None:
     lost = summed(once.devascularised or {})
     at_last = {p.segment: p.ml for p in found.parts if p.stage == 2}
     assert at_last == pytest.approx({s: ml for s, ml in lost.items() if s != "S2"})
+
+
+def test_what_lost_its_portal_branch_is_told_beside_all_that_lost_a_vessel() -> None:
+    def told(either: dict[str, float], fed: float = 50.0) -> str:
+        return Deprivation({"S5": {"S5": fed}}, {}, either, 400.0, {}, ()).unfed
+
+    fed = "50 mL (S5 50 mL) of what stays was fed by portal branches that are lost"
+    assert told({"S5": 50.0}) == fed
+    assert told({"S5": 50.0, "S4": 70.0}) == f"{fed}; with what loses its outflow 120 mL"
+    assert told({"S4": 70.0}, fed=0.0) == ""
