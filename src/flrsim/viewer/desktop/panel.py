@@ -22,7 +22,7 @@ TOP = 0.42
 """Where the switches begin, share of the height; the numbers of what is picked stand above them."""
 NAMES = {
     "liver": "liver", "lesions": "lesions", "vessels": "vessels", "cut_surfaces": "cut surfaces",
-    "margins": "margins", "specimens": "wedges", "territory": "closed inflow", "labels": "names",
+    "margins": "margins", "specimens": "wedges", "territory": "hatching", "labels": "names",
 }  # fmt: skip
 ON, OFF, PUSH = palette.FATE_INKS[0], "#c9ced6", palette.FATE_INKS[2]
 BESIDE = palette.FATE_INKS[1]
