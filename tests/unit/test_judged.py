@@ -12,7 +12,7 @@ from flrsim.report import palette
 from flrsim.results import CreditedFlr, LosingTissue, PerfusionResult, PlanResult
 from flrsim.viewer.camera import CAMERAS
 from flrsim.viewer.desktop.words import head
-from flrsim.viewer.layout import layout_of
+from flrsim.viewer.layout import GREY, layout_of
 from flrsim.viewer.scene import scene_at
 from flrsim.viewer.shown import Shown
 
@@ -135,9 +135,20 @@ def test_what_loses_its_vessels_is_said_on_every_day_and_keeps_the_frame() -> No
         scene = scene_at(shown, day=day)
         layout = layout_of(scene, CAMERAS["anterior"], (1200, 700), 200)
         rooms.add(layout.room)
-        assert [w.colour for w in layout.words if w.text == said] == [palette.LOUD]
+        assert [w.colour for w in layout.words if w.text == said] == [GREY]
         assert said in head(shown, scene.readout)
     assert len(rooms) == 1
+    met = replace(shown.result.rules[0], binding=True, value=0.31, value_without=0.24)
+    for rule, loud in (
+        (met, True),
+        (replace(met, value=0.29), False),
+        (replace(met, value_without=0.30), False),
+        (replace(met, binding=False), False),
+    ):
+        decides = judged(replace(losing(grown_result(100.0), (none,)), rules=(rule,)))
+        words = layout_of(scene_at(decides), CAMERAS["anterior"], (1200, 700), 200).words
+        (line,) = [w for w in words if w.text == decides.readout(None).vessels_lost]
+        assert (line.colour == palette.LOUD) == loud
     other = losing(of_functional_liver(), (replace(none, sflr_at_resection=None),))
     assert judged(other).readout(None).vessels_lost.endswith("FLR / functional liver without it 14 %")
     few = replace(grown_result(), perfusion=PerfusionResult({}, {}, 0.4, {"S4": 0.4}, (), (), ()))

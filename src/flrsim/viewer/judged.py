@@ -64,6 +64,17 @@ def binding_rule(result: PlanResult | None) -> BindingRule | None:
     )
 
 
+def loss_decides(result: PlanResult | None) -> bool:
+    """Return whether the binding rule is met only with tissue that loses inflow or outflow."""
+    return result is not None and any(
+        r.binding
+        and r.value is not None
+        and r.value_without is not None
+        and r.value_without < r.threshold <= r.value
+        for r in result.rules
+    )
+
+
 def vessels_lost(result: PlanResult | None) -> str:
     """Return how much of what stays ends without inflow or outflow, and the share without it; empty where hardly any."""
     lost = None if result is None else result.perfusion

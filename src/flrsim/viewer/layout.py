@@ -133,7 +133,9 @@ def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: 
     rows = 1 if LINE * unit >= LEAST_FONT else 2
     for n in range(max(readout.most_lines, len(lines))):
         text = lines[n] if n < len(lines) else ""
-        ink = INK if n == 0 else palette.LOUD if text == readout.vessels_lost else GREY
+        ink = (
+            INK if n == 0 else palette.LOUD if text == readout.vessels_lost and readout.loss_decides else GREY
+        )
         parts = wrap(text, math.ceil(len(text) / rows) + 8) if rows > 1 and text else [text]
         for part in [*parts, *[""] * (rows - len(parts))]:
             row("line", part or None, LINE, ink, bold=n == 0)

@@ -97,6 +97,7 @@ class Readout:
     draws : how many there are.
     verdict, blocking : of the plan, whatever the day: the verdict's key, and what stands in the way.
     vessels_lost : what stays without inflow or outflow in the end; empty where nothing does.
+    loss_decides : whether the rule is met only with that tissue: else it is no worry of its own.
     after_last : whether the last operation was on an earlier day: its rule asks for the volume before it, and what has grown since
         answers nothing.
     """
@@ -116,6 +117,7 @@ class Readout:
     blocking: str = ""
     vessels_lost: str = ""
     after_last: bool = False
+    loss_decides: bool = False
 
     @property
     def is_scaled(self) -> bool:
@@ -306,6 +308,7 @@ class Shown:
             "" if result is None else result.blocking,
             judged.vessels_lost(result),
             day is not None and bool(self.operation_days) and day > self.operation_days[-1],
+            judged.loss_decides(result),
         )
 
     def lesion_now(self, lesion: Lesion, day: int | None) -> LesionNow:

@@ -132,7 +132,8 @@ def _lines(shown: Shown, readout: Readout, ink: str) -> Iterable[tuple[str, floa
         yield VERDICTS.get(readout.verdict, readout.verdict), VERDICT, colour, True, 1
         yield readout.blocking, TEXT, colour, False, BLOCKING_ROWS
     for n, text in enumerate(rest):
-        colour = palette.LOUD if text == readout.vessels_lost else INK if n < 2 else GREY
+        loud = text == readout.vessels_lost and readout.loss_decides
+        colour = palette.LOUD if loud else INK if n < 2 else GREY
         yield text, TEXT, colour, False, NAME_ROWS + 1
 
 
