@@ -1,6 +1,7 @@
 """Draw one sheet for each demo case: the plan on the images, after stage 1, at the scan, after stage 2.
 
-``python docs/pictures.py [CASE …]`` writes docs/images/CASE.jpg for all demo cases, or those named; docs/pictures.md shows them.
+``python docs/pictures.py [CASE …]`` writes docs/images/CASE.jpg for all demo cases, or those named; docs/pictures.md shows them. Of the
+two-stage course it also draws the README's picture and a movie.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from flrsim.case_file import load_case
 from flrsim.cli.pictures import played
 from flrsim.evidence import load_evidence
 from flrsim.plan import Scan
+from flrsim.viewer.movie import write_movie
 from flrsim.viewer.pictures import picture
 from flrsim.viewer.scene import scene_at
 from flrsim.viewer.shown import Shown
 
 ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
 PLANS = {
     "bilobar-two-stage": "two-stage",
     "small-for-size": "two-stage, sparing S4",
@@ -30,8 +33,11 @@ PLANS = {
 """The plan shown of each demo case: the one with most stages."""
 VIEWS = {"solitary-right": "posterior"}
 """From where a case is seen, if not from the front: its posterior section goes."""
+COURSE = "bilobar-two-stage"
+"""The case whose course is shown as a movie, and whose plan heads the README."""
 SIZE = (800, 600)
-MOST_BYTES = 150_000
+MOVIE_SIZE = (640, 480)
+MOST_BYTES = 200_000
 
 
 def days_of(shown: Shown) -> tuple[int | None, ...]:
@@ -68,7 +74,10 @@ def main(names: list[str]) -> None:
     for name in names or PLANS:
         case, plans = load_case(ROOT / "meshes" / name, evidence)
         shown, _ = played(case, [p for p in plans if p.name == PLANS[name]], evidence)
-        write(sheet(shown[0], VIEWS.get(name, "anterior")), ROOT / "docs" / "images" / f"{name}.jpg")
+        write(sheet(shown[0], VIEWS.get(name, "anterior")), IMAGES / f"{name}.jpg")
+        if name == COURSE:
+            write(Image.open(io.BytesIO(picture(scene_at(shown[0])))), IMAGES / "two-stage.jpg")
+            write_movie(shown[0], IMAGES / "two-stage.gif", size=MOVIE_SIZE)
 
 
 if __name__ == "__main__":

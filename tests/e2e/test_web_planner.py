@@ -118,7 +118,11 @@ def opened(browser: Any, served: Served) -> Any:
     page.on("dialog", lambda d: served.console.append(f"dialog {d.message}"))
     page.goto(served.front if served.used else served.address)
     served.used = True
-    page.wait_for_selector("[data-test=table]")
+    try:
+        page.wait_for_selector("[data-test=table]")
+    except Exception as late:  # what the page shows instead stands beside the failure
+        late.add_note(f"{page.url} shows {page.inner_text('body')[:400]!r}; its console: {served.console}")
+        raise
     idle(page)
     return page
 
@@ -208,7 +212,8 @@ def compared(folder: Path, name: str, draws: int, seed: int, *more: str) -> dict
 def check_numbers(page: Any, served: Served, name: str, draws: int, seed: int, *more: str) -> None:
     page.fill(at("file-name"), name)
     page.click(at("save"))
-    page.wait_for_selector(at("saved"))
+    # What was saved before is still told until this is answered.
+    page.wait_for_selector(f"{at('saved')}:has-text('{name}')")
     shown = {k: None if v == "" else float(v) for k, v in numbers(page).items()}
     assert shown == compared(served.folder, name, draws, seed, *more)
 

@@ -101,4 +101,5 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_folder(installed: Path, tmp_pa
     if gl_available():
         # Three plans of one operation: the plan from two sides, and what is left after it; the report carries the same.
         assert len(shots) == 9
-        assert page.count('src="data:image/png') == 9
+        # And each plan from the front beside the comparison.
+        assert page.count('src="data:image/png') == 12
