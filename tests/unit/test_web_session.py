@@ -18,7 +18,7 @@ from flrsim.plan import Plan
 from flrsim.planner import Steps, Workbench, start, why
 from flrsim.report import format as show
 from flrsim.viewer.web.page import controls, interval_window, results, unfolded
-from flrsim.viewer.web.serve import Door
+from flrsim.viewer.web.serve import Door, pages_may_close
 from flrsim.viewer.web.session import EDITS, CaseText, Session
 
 E = planned.EVIDENCE
@@ -69,6 +69,23 @@ def test_the_token_opens_once_and_only_its_browser_is_known() -> None:
 def test_another_doors_cookie_opens_nothing() -> None:
     one, other = Door(), Door()
     assert not one.known(asked(other))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionResetError("closing transport"), False),
+        (BrokenPipeError("pipe"), True),
+        (ValueError("a fault"), True),
+        (None, True),
+    ],
+)
+def test_only_a_page_that_was_closed_goes_unsaid(error: Exception | None, said: bool) -> None:
+    told: list[dict[str, Any]] = []
+    loop: Any = SimpleNamespace(default_exception_handler=told.append)
+    context = {"message": "Task exception was never retrieved", "exception": error}
+    pages_may_close(loop, context)
+    assert told == ([context] if said else [])
 
 
 def test_every_control_is_made_or_refused_with_its_sentence(session: Session) -> None:

@@ -127,6 +127,7 @@ class Planner:
         """Serve until interrupted; `said` is called with the address when it can be opened."""
         from aiohttp import web
 
+        asyncio.get_running_loop().set_exception_handler(pages_may_close)
         app = web.Application()
         app.router.add_get("/", self._front)
         runner = web.AppRunner(app, access_log=None)
@@ -193,6 +194,12 @@ class Planner:
         if tab in self.tabs:
             self.tabs.remove(tab)
             tab.close()
+
+
+def pages_may_close(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say what went wrong in work that nobody waits for, unless a page was closed before all was sent to it."""
+    if not isinstance(context.get("exception"), ConnectionResetError):
+        loop.default_exception_handler(context)
 
 
 async def _session_at(request: Any) -> Any:
