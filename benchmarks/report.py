@@ -143,6 +143,39 @@ def scaling_table(scaling: dict[str, Any]) -> list[str]:
     return [*out, ""]
 
 
+def waiting(planner: dict[str, Any], viewer: dict[str, Any]) -> list[str]:
+    """Return what a person waits for in the planner and the window: as found, beside the goals."""
+    goals, opened = planner["goals_s"], planner["opened"]
+    head = f"numbers, goal {goals['numbers']:g} s"
+    lines = [
+        "A what-if of the planner, from the control to the numbers and to the picture, without a browser; medians, processor time in brackets.",
+        "",
+        *machine_lines(planner["machine"], alone=True),
+        f"| what is asked | {head} | picture, goal {goals['picture']:g} s |",
+        "|---|---|---|",
+    ]
+    for words, row in planner["rows"].items():
+        cells = [
+            f"{row[f'{k}_s']:.2f} s ({row[f'{k}_cpu_s']:.2f}){'' if row[f'{k}_s'] < goals[k] else ': missed'}"
+            for k in ("numbers", "picture")
+        ]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    lines += [
+        f"| opening: first numbers and picture, goal {goals['first_picture']:g} s | {opened['numbers_s']:.2f} s | {opened['picture_s']:.2f} s |",
+        "",
+        "A step of the window's timeline, recomputed and redrawn by software:",
+        "",
+        *machine_lines(viewer["machine"], alone=True),
+        "| triangles | while it is dragged | at rest | of a drag, the scene alone |",
+        "|---|---|---|---|",
+        "| {triangles:,} | {moving_s:.3f} s ({moving_cpu_s:.3f}) | {still_s:.2f} s ({still_cpu_s:.2f}) | ({scene_cpu_s:.3f}) |".format(
+            **viewer["rows"]
+        ),
+        "",
+    ]
+    return lines
+
+
 def write() -> None:
     """Write docs/benchmarks.md and docs/benchmarks-scaling.svg from what results there are."""
     timings = load("timings.json")
@@ -164,6 +197,8 @@ def write() -> None:
         ]
         lines += scaling_table(timings["scaling"])
         plot(timings["scaling"], DOCS / "benchmarks-scaling.svg")
+    if (RESULTS / "planner.json").exists() and (RESULTS / "viewer.json").exists():
+        lines += ["## What a person waits for", "", *waiting(load("planner.json"), load("viewer.json"))]
     if commands.exists():
         lines += ["## Whole commands", "", commands.read_text()]
     (DOCS / "benchmarks.md").write_text("\n".join(lines))

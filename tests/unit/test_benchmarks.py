@@ -138,3 +138,28 @@ def test_timings_give_ratios_and_the_page_is_made_from_them(tmp_path, monkeypatc
     assert "| numpy, one pass | 1 |" in page
     assert "not built" in page
     assert (tmp_path / "docs" / "benchmarks-scaling.svg").read_text().startswith("<?xml")
+
+
+def test_what_a_person_waits_for_stands_beside_its_goal() -> None:
+    machine = {
+        "cpu": "c",
+        "cores": 2,
+        "system": "s",
+        "python": "3",
+        "when": "today",
+        "load": 0.1,
+        "versions": {},
+    }
+    row = {"numbers_s": 0.5, "numbers_cpu_s": 0.4, "picture_s": 2.5, "picture_cpu_s": 2.25}
+    planner = {
+        "machine": machine,
+        "goals_s": {"numbers": 1.0, "picture": 2.0, "first_picture": 5.0},
+        "opened": {"numbers_s": 1.25, "picture_s": 4.5},
+        "rows": {"margin": row, "weight": row | {"picture_s": 1.5}},
+    }
+    steps = {"triangles": 189_000, "moving_s": 0.1, "moving_cpu_s": 0.09, "still_s": 0.8, "still_cpu_s": 0.7, "scene_cpu_s": 0.001}  # fmt: skip
+    page = report.waiting(planner, {"machine": machine, "rows": steps})
+    assert "| margin | 0.50 s (0.40) | 2.50 s (2.25): missed |" in page
+    assert "| weight | 0.50 s (0.40) | 1.50 s (2.25) |" in page
+    assert "| opening: first numbers and picture, goal 5 s | 1.25 s | 4.50 s |" in page
+    assert "| 189,000 | 0.100 s (0.090) | 0.80 s (0.70) | (0.001) |" in page
