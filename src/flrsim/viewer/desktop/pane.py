@@ -219,8 +219,9 @@ class Sheet:
 
         height, width = image.shape[:2]
         grid = pv.ImageData(dimensions=(width, height, 1))
-        grid.point_data["rgba"] = np.ascontiguousarray(image[::-1]).reshape(-1, 4)
-        grid.set_active_scalars("rgba")
+        # VTK owns these pixels: it reads them whenever it draws, whatever Python has thrown away by then.
+        pixels = pv.convert_array(np.ascontiguousarray(image[::-1]).reshape(-1, 4), name="rgba", deep=True)
+        grid.GetPointData().SetScalars(pixels)
         self._texture.SetInputData(grid)
         if self._size != (width, height):
             self._size = (width, height)
