@@ -32,8 +32,8 @@ ARGUMENTS = (
     "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync "
     "--use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
 ).split()
-HARMLESS = ("viewport.image.push.observer.remove unsuccessful: connection not open",)
-"""A line of the page's library: when a page is closed or loaded again, the picture takes leave of a connection that is closed already."""
+HARMLESS = ("unsuccessful: connection not open",)
+"""A line of the page's library: when a page is closed or loaded again, what it still asks finds its connection closed."""
 REJECTED = (
     "addEventListener('unhandledrejection', e => console.error('rejected: ' + JSON.stringify(e.reason)))"
 )
