@@ -556,10 +556,11 @@ def test_tissue_that_loses_its_vessels_and_decides_no_rule_is_no_line_of_risk() 
         assert not [label for label, _ in risk_rows(plan) if "inflow" in label]
 
 
-def test_the_calendar_says_until_when_volume_is_not_asked() -> None:
+def test_the_table_says_until_when_volume_is_not_asked() -> None:
     waits = replace(staged(), earliest_day_floor="not asked before day 35, 21 days after the occlusion")
-    assert calendar_rows(waits)[-1] == ("", "", "not asked before day 35, 21 days after the occlusion")
-    assert not any("not asked" in row[2] for row in calendar_rows(staged()))
+    (row,) = [r for r in comparison_rows(case(waits, staged())) if r.label.startswith("Earliest day")]
+    assert row.cells[0].text.endswith("; not asked before day 35, 21 days after the occlusion")
+    assert "not asked" not in row.cells[1].text
 
 
 def test_no_share_is_given_of_what_no_draw_comes_to() -> None:

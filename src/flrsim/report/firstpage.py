@@ -20,7 +20,6 @@ from flrsim.results import (
     LesionVolume,
     PlanDate,
     PlanResult,
-    Quantiles,
     RuleOutcome,
     StayingSegment,
 )
@@ -197,11 +196,11 @@ def numbers(comparison: Comparison, plan: PlanResult) -> Numbers:
             )
         )
     lost = uncounted(plan)
-    if lost is not None and lost.sflr is not None:
-        # What dies or swells does not make a liver large enough: it stands beside every number that counts it in full.
-        alone = (show.percent(lost.sflr), show.percent(lost.sflr_at_resection))
-        if alone != (show.percent(plan.sflr), show.percent(_median(plan.sflr_at_resection))):
-            lines.append((f"… {without_lost(plan)}", *alone))
+    if lost is not None and lost.sflr is not None and any(_without(r, plan) for r in plan.rules):
+        # What dies or swells does not make a liver large enough: where it decides, it stands beside the number that counts it.
+        lines.append(
+            (f"… {without_lost(plan)}", show.percent(lost.sflr), show.percent(lost.sflr_at_resection))
+        )
     if plan.flr_body_weight is not None:
         lines.append(
             (
@@ -213,10 +212,6 @@ def numbers(comparison: Comparison, plan: PlanResult) -> Numbers:
     if plan.flr_ml_at_resection is None:
         return Numbers(("", "now"), tuple(line[:2] for line in lines), formula)
     return Numbers(("", "now", f"at resection, {show.day(plan.resection_day)}"), tuple(lines), formula)
-
-
-def _median(found: Quantiles | None) -> float | None:
-    return None if found is None else found.median
 
 
 def _percent2(value: float | None) -> str:
@@ -284,8 +279,6 @@ def calendar_rows(plan: PlanResult) -> tuple[tuple[str, str, str], ...]:
         first = plan.earliest_day_volume_ok
         said = "volume " if first.median is None else "volume suffices from "
         rows.append(("", "", f"{said}{show.day_interval(first)} (relative growth law)"))
-        if plan.earliest_day_floor:
-            rows.append(("", "", plan.earliest_day_floor))
     return tuple(rows)
 
 

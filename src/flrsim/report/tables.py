@@ -162,7 +162,9 @@ def comparison_rows(comparison: Comparison, *, with_verdict: bool = True) -> tup
     add(
         group,
         "Earliest day with sufficient volume, relative growth law",
-        lambda p: show.day_interval(p.earliest_day_volume_ok),
+        lambda p: "; ".join(
+            filter(None, [show.day_interval(p.earliest_day_volume_ok), p.earliest_day_floor])
+        ),
     )
     group = "Simulated risk"
     add(group, "Plan completed", lambda p: risks.of_all(p, p.p_complete))
