@@ -50,10 +50,7 @@ class Near:
     def of(cls, case: LiverCase, evidence: Evidence) -> Near:
         """Find it."""
         found = VesselVoxels.of(case)
-        vessels = {}
-        for vessel in case.vessels:
-            ids = case.grid.ids(tissue=vessel.name, kind="vessel")
-            vessels[vessel.name] = Cloud(found.points[np.isin(found.region, ids)])
+        vessels = {vessel.name: found.cloud(vessel.name) for vessel in case.vessels}
         reach = evidence.value("volumetry.proximity.vessel")
         split = case.has_tree("portal_vein") and case.has_tree("hepatic_vein")
         return cls(

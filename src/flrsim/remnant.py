@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from flrsim.anatomy import HEPATIC_VEINS, SEGMENTS, VEIN_PROXIES, leaves
 from flrsim.case import LiverCase
 from flrsim.evidence import Evidence
 from flrsim.perfusion import Circulation, Deprivation, spoken, summed, total
 from flrsim.plan import Operate
-from flrsim.resection.margin import Cloud
+from flrsim.resection.margin import VesselVoxels
 from flrsim.results import StayingSegment
 from flrsim.staging import StagedPlan
 
@@ -52,8 +50,7 @@ def on_kept_veins(
     least = evidence.value("verdict.margin_r1")
     for vein in (v.name for v in deprived.veins if v.fate == "along"):
         vessel = next(v for v in case.vessels if v.tree == "hepatic_vein" and v.branch == vein)
-        voxels = np.argwhere(case.grid.mask(case.grid.ids(tissue=vessel.name, kind="vessel")))
-        cloud = Cloud(case.grid.world(voxels.astype(np.float64)))
+        cloud = VesselVoxels.of(case).cloud(vessel.name)
         for fate in staged.fates:
             if fate.fate not in ("removed", "cut_through"):
                 continue

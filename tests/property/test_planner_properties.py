@@ -65,6 +65,15 @@ NUMBERS = st.integers(0, 5)
 COURSES = st.none() | st.builds(
     Cycles, st.sampled_from(["FOLFOX", "FOLFIRI+bevacizumab", "tea"]), st.integers(0, 4), st.integers(0, 6)
 )
+SEGMENT_GIVEN: st.SearchStrategy[Edit] = st.builds(
+    lambda s, k: lambda d, b: assign_segment(d, E, b, s, k), SEGMENTS, st.integers(0, 2)
+)
+LESION_GIVEN: st.SearchStrategy[Edit] = st.builds(
+    lambda les, kind, k: lambda d, b: assign_lesion(d, E, b, les, kind, k),
+    st.sampled_from(["L1", "L2"]),
+    st.sampled_from(["keep", "wedge", "ablate", "segment"]),
+    st.integers(1, 2),
+)
 EDITS: st.SearchStrategy[Edit] = st.one_of(
     st.builds(lambda n: lambda d, b: select_plan(d, some_plan(d, n)), NUMBERS),
     st.builds(lambda n: lambda d, b: duplicate_plan(d, some_plan(d, n)), NUMBERS),
@@ -73,13 +82,8 @@ EDITS: st.SearchStrategy[Edit] = st.one_of(
     st.builds(
         lambda r: lambda d, b: add_resection(d, r), st.sampled_from(["left_hepatectomy", "S5", "nothing"])
     ),
-    st.builds(lambda s, k: lambda d, b: assign_segment(d, E, b, s, k), SEGMENTS, st.integers(0, 2)),
-    st.builds(
-        lambda les, kind, k: lambda d, b: assign_lesion(d, E, b, les, kind, k),
-        st.sampled_from(["L1", "L2"]),
-        st.sampled_from(["keep", "wedge", "ablate", "segment"]),
-        st.integers(1, 2),
-    ),
+    SEGMENT_GIVEN,
+    LESION_GIVEN,
     st.builds(lambda t: lambda d, b: set_technique(d, E, t), st.sampled_from(TECHNIQUES)),
     st.builds(lambda n: lambda d, b: set_interval(d, E, n), st.integers(0, 400)),
     st.builds(lambda n: lambda d, b: set_scan_day(d, E, n), st.integers(-9, 60)),
@@ -134,13 +138,8 @@ def test_any_edits(edits: list[Edit]) -> None:
 
 
 CUTS: st.SearchStrategy[Edit] = st.one_of(
-    st.builds(lambda s, k: lambda d, b: assign_segment(d, E, b, s, k), SEGMENTS, st.integers(0, 2)),
-    st.builds(
-        lambda les, kind, k: lambda d, b: assign_lesion(d, E, b, les, kind, k),
-        st.sampled_from(["L1", "L2"]),
-        st.sampled_from(["keep", "wedge", "ablate", "segment"]),
-        st.integers(1, 2),
-    ),
+    SEGMENT_GIVEN,
+    LESION_GIVEN,
     st.builds(lambda mm: lambda d, b: set_margin(d, E, b, mm), st.sampled_from([0.0, 3.0, 5.0, 9.5])),
     st.builds(lambda mm: lambda d, b: set_ablation_margin(d, E, b, mm), st.sampled_from([0.0, 4.0, 10.0])),
 )

@@ -196,7 +196,7 @@ def numbers(comparison: Comparison, plan: PlanResult) -> Numbers:
             )
         )
     lost = uncounted(plan)
-    if lost is not None and lost.sflr is not None and any(_without(r, plan) for r in plan.rules):
+    if lost is not None and lost.sflr is not None and any(r.needs_lost_tissue for r in plan.rules):
         # What dies or swells does not make a liver large enough: where it decides, it stands beside the number that counts it.
         lines.append(
             (f"… {without_lost(plan)}", show.percent(lost.sflr), show.percent(lost.sflr_at_resection))
@@ -261,10 +261,11 @@ def _rule_line(rule: RuleOutcome, plan: PlanResult) -> RuleLine:
 
 def _without(rule: RuleOutcome, plan: PlanResult) -> str:
     """Return that the remnant misses a rule with what loses inflow or outflow not counted; empty where it does not."""
-    value = rule.value_without
-    if value is None or rule.value is None or not value < rule.threshold <= rule.value:
+    if not rule.needs_lost_tissue:
         return ""
-    return f"{show.against(value, rule.threshold, rule_number(rule))}, missed, {without_lost(plan)}"
+    return (
+        f"{show.against(rule.value_without, rule.threshold, rule_number(rule))}, missed, {without_lost(plan)}"
+    )
 
 
 def calendar_rows(plan: PlanResult) -> tuple[tuple[str, str, str], ...]:
@@ -306,7 +307,7 @@ def risk_rows(plan: PlanResult) -> tuple[tuple[str, str], ...]:
         done.append((f"liver failure, {risks.WERE_IT_DONE}", failure))
         done += [(f"… {risks.OPERATED}", text) for text in (risks.failure_of_operated(plan),) if text]
         lost = uncounted(plan)
-        if lost is not None and any(_without(r, plan) for r in plan.rules):
+        if lost is not None and any(r.needs_lost_tissue for r in plan.rules):
             without = risks.range_text({"low": lost.p_phlf_low, "high": lost.p_phlf_high})
             done.append((f"… {without_lost(plan)}", without))
     major = []

@@ -86,6 +86,11 @@ class VesselVoxels:
         region = grid.regions[voxels[:, 0], voxels[:, 1], voxels[:, 2]].astype(np.int64)
         return cls(case, grid.world(voxels.astype(np.float64)), region)
 
+    def cloud(self, vessel: str) -> Cloud:
+        """Return all of one vessel, by its name."""
+        ids = self.case.grid.ids(tissue=vessel, kind="vessel")
+        return Cloud(self.points[np.isin(self.region, ids)])
+
     def clouds(self, gone: frozenset[str] = frozenset()) -> dict[str, Cloud]:
         """Return the vessels that veto a wedge beside them, outside the segments in `gone`.
 

@@ -14,7 +14,8 @@ class StayingSegment(Result):
 
     `portal` is its outermost portal branch that is labelled; `portal_fate` is kept, lost or not_supplied, lost also when
     a branch on the way to it is. `veins` gives the fate of each hepatic vein that drains it in the textbook, with the
-    same words, or along: the plane of a resection runs along it, and it is taken to be dissected free and kept. `duct` is not_supplied: bile ducts cannot be supplied yet.
+    same words, or along: the plane of a resection runs along it, and it is taken to be dissected free and
+    kept. `duct` is not_supplied: bile ducts cannot be supplied yet.
     """
 
     name: str

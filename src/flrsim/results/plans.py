@@ -114,6 +114,12 @@ class RuleOutcome(Result):
     value_without: float | None = None
     p_pass_without: float | None = None
 
+    @property
+    def needs_lost_tissue(self) -> bool:
+        """Whether it is met only with tissue that loses inflow or outflow."""
+        value, without = self.value, self.value_without
+        return value is not None and without is not None and without < self.threshold <= value
+
 
 @dataclass(frozen=True)
 class DiseaseNote(Result):

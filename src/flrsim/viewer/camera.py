@@ -22,6 +22,16 @@ class Camera:
         """What lies to the right in the picture, (3,)."""
         return np.cross(self.sight, self.up)
 
+    @property
+    def letters(self) -> dict[tuple[int, int], str]:
+        """The letter of the patient's axis that points to a side of the picture, by the side: (1, 0) right, (0, 1) up."""
+        out = {}
+        for letter, direction in ORIENTATION.items():
+            across, upwards = float(np.dot(direction, self.right)), float(np.dot(direction, self.up))
+            # Towards zero: what points only half to a side has no letter there.
+            out[int(across / ALONG), int(upwards / ALONG)] = letter
+        return {side: letter for side, letter in out.items() if side in SIDES}
+
 
 CAMERAS: dict[str, Camera] = {
     c.name: c
@@ -32,6 +42,10 @@ CAMERAS: dict[str, Camera] = {
     )
 }
 """From the front and from below the patient's right is at picture left, as on CT; not from behind."""
+
+ALONG = 0.9
+"""Share of its length by which an axis has to point to a side of the picture to be named there."""
+SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 ORIENTATION: dict[str, tuple[float, float, float]] = {
     "R": (-1.0, 0.0, 0.0), "L": (1.0, 0.0, 0.0), "A": (0.0, -1.0, 0.0),

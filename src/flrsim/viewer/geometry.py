@@ -30,9 +30,10 @@ RIM_OVER_MM, RIM_REACH_MM = 4.0, 12.0
 HATCH_MM = 7.0
 """Distance between two lines of a hatched surface."""
 HATCH_NORMAL = (0.6, 0.25, 0.76)
-MEET_DECIMALS = 3
 CROSSED_NORMALS = (HATCH_NORMAL, (-0.6, 0.25, 0.76))
 """Lines run obliquely, whichever way the liver is looked at."""
+MEET_DECIMALS = 3
+"""Ends of lines that agree to so many decimals of a millimetre are one point."""
 HALF = 0.5
 
 Box = tuple[slice, slice, slice]

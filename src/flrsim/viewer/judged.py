@@ -66,13 +66,7 @@ def binding_rule(result: PlanResult | None) -> BindingRule | None:
 
 def loss_decides(result: PlanResult | None) -> bool:
     """Return whether the binding rule is met only with tissue that loses inflow or outflow."""
-    return result is not None and any(
-        r.binding
-        and r.value is not None
-        and r.value_without is not None
-        and r.value_without < r.threshold <= r.value
-        for r in result.rules
-    )
+    return result is not None and any(r.binding and r.needs_lost_tissue for r in result.rules)
 
 
 def vessels_lost(result: PlanResult | None) -> str:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-import numpy as np
-
 from flrsim.report import palette
 from flrsim.report.tables import VERDICTS
-from flrsim.viewer.camera import ORIENTATION, Camera
+from flrsim.viewer.camera import Camera
 from flrsim.viewer.scene import Scene
 
 INK = "#20242a"
@@ -153,11 +151,9 @@ def layout_of(scene: Scene, camera: Camera, size: tuple[int, int], legend_rows: 
         (1, 0): (width - EDGE * unit - half, middle), (-1, 0): (EDGE * unit + half, middle),
         (0, 1): (0.5 * width, top + half), (0, -1): (0.5 * width, foot - half),
     }  # fmt: skip
-    for text, direction in ORIENTATION.items():
-        towards = (round(float(np.dot(direction, camera.right))), round(float(np.dot(direction, camera.up))))
-        if towards in places:
-            x, y = places[towards]
-            words.append(Word("axis", text, Rect(x - half, y - half, x + half, y + half), letter, True, INK))
+    for side, text in camera.letters.items():
+        x, y = places[side]
+        words.append(Word("axis", text, Rect(x - half, y - half, x + half, y + half), letter, True, INK))
     return Layout(unit, size, tuple(words), room)
 
 

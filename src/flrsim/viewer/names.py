@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,14 @@ class Box:
         )  # fmt: skip
 
 
+class NameWords(NamedTuple):
+    """The words for names without room, for segments that are not seen, and for pale names."""
+
+    left_out: str
+    hidden: str
+    pale: str
+
+
 @dataclass(frozen=True)
 class Names:
     """The names of a picture.
@@ -80,14 +88,21 @@ class Names:
     @property
     def said(self) -> str:
         """What is not named and why a name is pale, in words; empty where all names stand."""
-        parts = []
-        if self.left_out:
-            many = "name" if len(self.left_out) == 1 else "names"
-            parts.append(f"+{len(self.left_out)} {many} not shown: {', '.join(self.left_out)}")
-        if self.hidden:
-            parts.append(f"hidden in this view: {', '.join(self.hidden)}")
+        many = "name" if len(self.left_out) == 1 else "names"
+        return self.told(
+            NameWords(
+                f"+{len(self.left_out)} {many} not shown",
+                "hidden in this view",
+                "pale names lie in the far half",
+            )
+        )
+
+    def told(self, words: NameWords) -> str:
+        """Return the same in words of one's own."""
+        lists = ((words.left_out, self.left_out), (words.hidden, self.hidden))
+        parts = [f"{word}: {', '.join(names)}" for word, names in lists if names]
         if any(b.colour != b.label.colour for b in self.boxes):
-            parts.append("pale names lie in the far half")
+            parts.append(words.pale)
         return "; ".join(parts)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from flrsim.errors import DisplayError
-from flrsim.viewer.camera import CAMERAS, ORIENTATION, Camera
+from flrsim.viewer.camera import CAMERAS, Camera
 from flrsim.viewer.drawing import INSTALL, frame, gl_available
 from flrsim.viewer.layout import EDGE, GAP, INK, Layout, Rect, Word, scale_bar
-from flrsim.viewer.names import Names, draw_names, placed_names
+from flrsim.viewer.names import NameWords, draw_names, placed_names
 from flrsim.viewer.overlay import draw_scale_bar, draw_word
 from flrsim.viewer.pictures import as_png, render
 from flrsim.viewer.scene import Scene
@@ -35,6 +35,8 @@ class PageSize:
 
 HALF_PAGE = PageSize((1000, 580), 1.75)
 """Two side by side on a sheet of A4, 9 cm each: letters of 28 pixels and more are then 7 points high."""
+BELOW = NameWords("no room for", "hidden", "pale names: far half")
+"""What is said of names below a picture, in as few words as there is room for."""
 QUARTER_PAGE = PageSize((480, 300), 1.6, small=True)
 """Four side by side, 4.5 cm each: letters of 29 pixels are then 7.7 points high."""
 
@@ -73,7 +75,7 @@ def page_picture(scene: Scene, *, view: str = "anterior", size: PageSize = HALF_
         draw_word(draw, word, layout.unit)
     if not size.small:
         draw_scale_bar(draw, scale_bar(layout, pixels_per_mm), layout.unit)
-    return PagePicture(as_png(image), _said(names))
+    return PagePicture(as_png(image), names.told(BELOW))
 
 
 def page_layout(camera: Camera, size: PageSize) -> Layout:
@@ -81,32 +83,17 @@ def page_layout(camera: Camera, size: PageSize) -> Layout:
     (width, height), unit = size.pixels, size.unit
     letter = (18 if size.small else 22) * unit
     half, edge = 0.62 * letter, 0.3 * EDGE * unit
-    x, y = edge + half, edge + half
+    off = edge + half
     places = {
-        (1, 0): (width - x, 0.5 * height), (-1, 0): (x, 0.5 * height),
-        (0, 1): (0.5 * width, y), (0, -1): (0.5 * width, height - y),
+        (1, 0): (width - off, 0.5 * height), (-1, 0): (off, 0.5 * height),
+        (0, 1): (0.5 * width, off), (0, -1): (0.5 * width, height - off),
     }  # fmt: skip
     words: list[Word] = []
-    for text, direction in ORIENTATION.items():
-        across = round(sum(d * r for d, r in zip(direction, camera.right, strict=True)))
-        upwards = round(sum(d * u for d, u in zip(direction, camera.up, strict=True)))
-        if (across, upwards) in places and not (size.small and upwards):
-            at = places[across, upwards]
-            box = Rect(at[0] - half, at[1] - half, at[0] + half, at[1] + half)
-            words.append(Word("axis", text, box, letter, True, INK))
+    for towards, text in camera.letters.items():
+        if not (size.small and towards[1]):
+            x, y = places[towards]
+            words.append(Word("axis", text, Rect(x - half, y - half, x + half, y + half), letter, True, INK))
     side = edge + 2 * half + 0.5 * GAP * unit
     # The scale stands in the lower right corner, a little higher than the letters.
     top, foot = (edge, edge) if size.small else (side, 42 * unit)
     return Layout(unit, size.pixels, tuple(words), Rect(side, top, width - side, height - foot))
-
-
-def _said(names: Names) -> str:
-    """Return what is not named, and why names are pale, in as few words as stand below a picture."""
-    parts = []
-    if names.hidden:
-        parts.append(f"hidden: {', '.join(names.hidden)}")
-    if names.left_out:
-        parts.append(f"no room for: {', '.join(names.left_out)}")
-    if any(b.colour != b.label.colour for b in names.boxes):
-        parts.append("pale names: far half")
-    return "; ".join(parts)

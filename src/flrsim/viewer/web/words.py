@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flrsim.report import palette
-from flrsim.viewer.camera import CAMERAS, ORIENTATION, Camera
+from flrsim.viewer.camera import CAMERAS, Camera
 from flrsim.viewer.layout import Layout, Rect, scale_bar
 from flrsim.viewer.names import placed_names
 from flrsim.viewer.scene import Scene
@@ -17,8 +17,6 @@ UNIT = 0.75
 """Pixels of the browser to the layout's unit: names are as large as the words around the picture, whatever its size."""
 SIDE, TOP, BOTTOM = 34, 40, 46
 """Pixels beside, above and below the room of the liver; they hold the letters of the axes, banners, cube and scale bar."""
-ALONG = 0.9
-"""From this cosine on an axis lies along a side of the picture closely enough to name the side; else the cube alone tells."""
 SAME = 1e-6
 
 
@@ -123,14 +121,10 @@ def _axes(camera: Camera, width: int, height: int) -> list[dict[str, Any]]:
         (1, 0): (width - 0.4 * SIDE, 0.5 * height), (-1, 0): (0.4 * SIDE, 0.5 * height),
         (0, 1): (0.5 * width, 0.5 * TOP), (0, -1): (0.5 * width, height - 0.4 * BOTTOM),
     }  # fmt: skip
-    out = []
-    for letter, direction in ORIENTATION.items():
-        across, upwards = float(np.dot(direction, camera.right)), float(np.dot(direction, camera.up))
-        towards = (int(across / ALONG), int(upwards / ALONG))
-        if towards in places:
-            x, y = places[towards]
-            out.append({"text": letter, "x": x, "y": y})
-    return out
+    return [
+        {"text": letter, "x": places[side][0], "y": places[side][1]}
+        for side, letter in camera.letters.items()
+    ]
 
 
 def _three(vector: Any) -> tuple[float, float, float]:
