@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from flrsim.viewer.drawing import gl_available
 
@@ -101,5 +102,10 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_folder(installed: Path, tmp_pa
     if gl_available():
         # Three plans of one operation: the plan from two sides, and what is left after it; the report carries the same.
         assert len(shots) == 9
+        assert "and 9 pictures beside it" in done.stderr
+        # Each is whole by itself, with title, legend and note, and no part of a page.
+        for name in shots:
+            with Image.open(out / name) as shot:
+                assert shot.size == (1200, 900), name
         # And each plan from the front beside the comparison.
         assert page.count('src="data:image/png') == 12

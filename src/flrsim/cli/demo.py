@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from flrsim.cli.pictures import report_models, report_pictures
+from flrsim.cli.pictures import report_models, report_pictures, write_shots
 from flrsim.cli.progress import steps
 from flrsim.cli.tables import print_comparison, print_volumes
 from flrsim.errors import CaseError
@@ -48,12 +48,11 @@ def run_demo(out: Path, name: str, draws: int) -> None:
         out.mkdir(parents=True, exist_ok=True)
         models = report_models(shown)
         report = write_report(out / "report.html", compared.result, pictures, models)
-        for shot in pictures:
-            view = "" if shot.view == "anterior" else f"-{shot.view}"
-            (out / f"{shot.plan.replace(' ', '-')}-{shot.stage}{view}.png").write_bytes(shot.png)
+        # The report's own pictures lack title, legend and note, which are text of its pages.
+        written = sum(write_shots(one, out) for one in shown) if pictures else 0
     print_volumes(table)
     print_comparison(compared.result)
-    typer.echo(f"wrote {report} and {len(pictures)} pictures beside it", err=True)
+    typer.echo(f"wrote {report} and {written} pictures beside it", err=True)
     if not pictures:
         typer.echo(
             "no pictures: this machine has no OpenGL; install a software renderer such as Mesa's EGL",

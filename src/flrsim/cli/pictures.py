@@ -28,9 +28,23 @@ NO_DISPLAY = (
     "a window needs a display, and none is here; --screenshot PICTURE.png and --movie COURSE.gif need none"
 )
 
-
 FIRST_VIEWS = ("anterior", "inferior")
 """From where a plan is shown on its first page; later stages are shown from the front."""
+
+
+def shots(shown: Shown) -> tuple[tuple[int, str], ...]:
+    """Return what is shown of a plan: itself from two sides, then what stays after each operation; stage and view."""
+    stages = range(1, len(shown.operation_days) + 1)
+    return (*((0, view) for view in FIRST_VIEWS), *((stage, "anterior") for stage in stages))
+
+
+def write_shots(shown: Shown, folder: Path) -> int:
+    """Write the pictures of a plan, each whole by itself with title, legend and note; return how many."""
+    for stage, view in shots(shown):
+        side = "" if view == "anterior" else f"-{view}"
+        name = f"{shown.name.replace(' ', '-')}-{stage}{side}.png"
+        write_screenshot(shown, folder / name, after_stage=stage, view=view)
+    return len(shots(shown))
 
 
 def report_pictures(plans: Sequence[Shown]) -> tuple[ReportPicture, ...]:
@@ -42,10 +56,7 @@ def report_pictures(plans: Sequence[Shown]) -> tuple[ReportPicture, ...]:
         return ()
     out = []
     for shown in plans:
-        out += [_report_picture(shown, 0, view) for view in FIRST_VIEWS]
-        out += [
-            _report_picture(shown, stage, "anterior") for stage in range(1, len(shown.operation_days) + 1)
-        ]
+        out += [_report_picture(shown, stage, view) for stage, view in shots(shown)]
         if len(plans) > 1:
             out.append(_report_picture(shown, 0, "anterior", QUARTER_PAGE))
     return tuple(out)
