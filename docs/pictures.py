@@ -36,7 +36,7 @@ VIEWS = {"solitary-right": "posterior"}
 COURSE = "bilobar-two-stage"
 """The case whose course is shown as a movie, and whose plan heads the README."""
 SIZE = (800, 600)
-MOVIE_SIZE = (640, 480)
+MOVIE_SIZE = (576, 432)
 MOST_BYTES = 200_000
 
 
